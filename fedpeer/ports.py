@@ -1,0 +1,166 @@
+"""What fedpeer needs from the world: five ports, each with the obligations its adapters must keep.
+
+Every port has one conformance suite under tests/ports that the real adapter and the in-memory one both pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes that arrived on a subject. Nothing about them has been checked."""
+
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A change in the bus connection that an operator should see (connected, lost, refused, slow)."""
+
+    level: Level
+    text: str
+    connected: bool
+
+
+class Bus(Protocol):
+    """Carries bytes between peers. It may lose, repeat, reorder, delay and forge; nobody trusts it.
+
+    Obligations: `follow` returns only when every later publish by anyone is certain to be delivered to us while the
+    connection lasts; after a reconnect the same subjects are followed again without being asked; `receive` and
+    `notice` are called on the event loop's thread and never concurrently.
+    """
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publish has a chance to leave now."""
+
+    async def open(self, receive: Callable[[Delivery], None], notice: Callable[[Notice], None]) -> None:
+        """Begin connecting and keep trying for ever; returns at once. Progress is told through `notice`."""
+
+    async def follow(self, subjects: Sequence[str]) -> None:
+        """Deliver what is published on these subjects (NATS wildcards), in addition to those followed before."""
+
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Hand (subject, body) pairs to the broker and wait until it has read them; BusError if that is not certain."""
+
+    async def newest(self, subject: str) -> bytes | None:
+        """Return the newest kept message on exactly this subject, or None. BusError if the broker cannot be asked."""
+
+    async def close(self) -> None:
+        """Stop for good. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message of the outbox. A newer one in the same `slot` replaces it if it was not sent yet."""
+
+    scope: str
+    slot: str
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline: something that happened, for people. `data` holds JSON values; secrets never enter."""
+
+    at: float
+    scope: str
+    kind: str
+    level: Level
+    text: str
+    peer: str = ""
+    pulse: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic change of the store. A record set to None is deleted. `sent` are outbox ids that have left."""
+
+    records: Mapping[tuple[str, str], bytes | None] = field(default_factory=dict)
+    outbox: Sequence[Outgoing] = ()
+    sent: Sequence[int] = ()
+    entries: Sequence[Entry] = ()
+
+
+class Store(Protocol):
+    """Named records, an outbox and a timeline, changed together or not at all.
+
+    Obligations: `commit` returns only when the change survives a power cut, or raises StoreError and changes nothing;
+    records whose name begins with `secret/` are never on disk in the clear; reads never wait for a network.
+    Methods are called from one thread at a time.
+    """
+
+    def scopes(self) -> list[str]:
+        """Every scope that has records, sorted."""
+
+    def load(self, scope: str) -> dict[str, bytes]:
+        """Every record of a scope by name."""
+
+    def commit(self, change: Commit) -> list[int]:
+        """Apply a change atomically; return the outbox ids given to `change.outbox`, in order."""
+
+    def pending(self) -> list[tuple[int, Outgoing]]:
+        """The outbox, oldest first: what was committed and is not yet known to have left."""
+
+    def entries(
+        self,
+        scope: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        levels: Sequence[str] = (),
+        after: int = 0,
+        before: int = 0,
+        limit: int = 100,
+        newest_first: bool = True,
+    ) -> list[Entry]:
+        """Page through the timeline; `after`/`before` are entry ids, 0 for none; empty `kinds`/`levels` mean all."""
+
+    def clear_entries(self, scope: str, kinds: Sequence[str]) -> int:
+        """Forget entries of these kinds (the numbers in the statistics stay); return how many there were."""
+
+    def close(self) -> None:
+        """Close for good. Idempotent."""
+
+
+class Source(Protocol):
+    """Rows at a place, read as Arrow record batches of bounded size, in order, from the beginning, each time asked."""
+
+    @property
+    def name(self) -> str:
+        """What an operator calls this place (a path), free of credentials."""
+
+    @property
+    def size(self) -> int:
+        """How much there is to read, in the unit that `progress` counts (bytes of file, or rows), 0 if unknown."""
+
+    def batches(
+        self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; SourceError says where and what is wrong. `progress` is told the amount read."""
+
+
+class Clock(Protocol):
+    """Wall time, for expiry and pulse numbers only."""
+
+    def now(self) -> float:
+        """UTC seconds since 1970."""
+
+
+class Entropy(Protocol):
+    """The system's randomness."""
+
+    def draw(self, size: int) -> bytes:
+        """Return `size` unpredictable bytes."""
