@@ -1,1 +1,1 @@
-"""What fedpeer knows: values in, values out. Nothing here awaits, reads a clock, draws randomness, or touches a file."""
+"""What fedpeer knows: values in, values out. No waiting, no clock, no randomness, no files."""
