@@ -1,0 +1,224 @@
+"""What a node tells people: the shapes that the REST API serves, the client reads and the command line prints.
+
+Times are UTC seconds since 1970 (0: never). Digests and ids are lower-case text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What every answer derives from."""
+
+
+class NodeInfo(Shape):
+    """This node."""
+
+    name: str
+    version: str
+    started_at: float
+    api: str
+    bus: str
+    federations: list[str]
+
+
+class Federation(Shape):
+    """One federation as this node sees it now."""
+
+    id: str
+    name: str
+    me: str
+    admin: str
+    role: str  # admin | member
+    state: str  # joining | active | alarmed | left | removed
+    alarm: str
+    mode: str  # open
+    profile: str  # relaxed | standard
+    schedule: str
+    pulsing: bool
+    next_pulse_at: float
+    charter_version: int
+    charter_head: str
+    epoch: int
+    schema_digest: str
+    contract: str
+    explorable: bool
+    send_action: str
+    receive_action: str
+    bus_connected: bool
+    converged: bool
+    waiting_for: list[str]  # names of members that have not confirmed the same state
+    members: int
+    contributors: int
+    rows: int
+    total_digest: str
+    local_rows: int
+    released_rows: int
+    released_serial: int
+    released_at: float
+    fingerprint: str
+
+
+class Member(Shape):
+    """One member of the roster, with what we know of it."""
+
+    id: str
+    name: str
+    role: str
+    me: bool
+    admitted_at: float
+    removed_at: float
+    online: bool
+    last_seen_at: float
+    rows: int
+    serial: int
+    digest: str
+    admitted: bool  # whether its contribution passed the contract here
+    agrees: bool  # whether it reports the same charter and contributions as we hold
+    explorable: bool
+    fingerprint: str
+
+
+class Invite(Shape):
+    """An invite; `text` and `passphrase` are given once, when it is issued, and are empty in lists."""
+
+    id: str
+    role: str
+    state: str  # open | redeemed | expired | revoked | contested
+    created_at: float
+    expires_at: float
+    redeemed_by: str
+    text: str = ""
+    passphrase: str = ""
+
+
+class Batch(Shape):
+    """Rows that this node counted once."""
+
+    id: str
+    source: str
+    added_at: float
+    rows: int
+    read: int
+    rejected: dict[str, dict[str, int]]
+    digest: str
+
+
+class Job(Shape):
+    """Long work: `current` of `maximum` in `unit`; `result` when done, `error` (a problem document) when failed."""
+
+    id: str
+    kind: str
+    federation: str
+    state: str  # running | done | failed | cancelled
+    started_at: float
+    ended_at: float
+    current: int
+    maximum: int
+    unit: str
+    result: Any = None
+    error: Any = None
+
+
+class LogEntry(Shape):
+    """One line of the timeline."""
+
+    id: int
+    at: float
+    federation: str
+    kind: str  # sync | contract | receive | member | bus | data | charter | audit | node
+    level: str
+    text: str
+    peer: str
+    pulse: int
+    data: dict[str, Any]
+
+
+class LogPage(Shape):
+    """A page of entries, newest first; `next` is the `before` of the following page, 0 at the end."""
+
+    entries: list[LogEntry]
+    next: int
+
+
+class SyncStats(Shape):
+    """Counters since the node joined the federation."""
+
+    sent: int
+    send_contract_failures: int
+    withheld: int
+    received: int
+    receive_errors: int
+    receive_contract_failures: dict[str, int]  # by peer id
+
+
+class Verdict(Shape):
+    """One rule of a contract, measured."""
+
+    line: int
+    rule: str
+    passed: bool
+    measured: dict[str, str]
+
+
+class ContractCheck(Shape):
+    """A contract tried against the schema and, where there is data, against this node's own summary."""
+
+    valid: bool
+    error: str
+    passed: bool
+    rows: int
+    verdicts: list[Verdict]
+
+
+class CharterEntry(Shape):
+    """One decision of the admin."""
+
+    version: int
+    at: float
+    kind: str
+    text: str
+    hash: str
+    data: dict[str, Any]
+
+
+class Explored(Shape):
+    """Statistics of one total, one peer or the local rows: keys as in docs/statistics.md."""
+
+    of: str  # total | local | a peer id
+    rows: int
+    digest: str
+    values: dict[str, Any]
+
+
+class Fitted(Shape):
+    """A stored model; `model` is its own JSON form (docs/models.md)."""
+
+    id: str
+    federation: str
+    kind: str
+    created_at: float
+    of: str
+    rows: int
+    digest: str
+    model: dict[str, Any]
+
+
+class Predicted(Shape):
+    """Predictions, a row each; null where an input is missing."""
+
+    values: list[float | None]
+
+
+class Synced(Shape):
+    """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
+
+    converged: bool
+    waiting_for: list[str]
+    outcome: str  # sent | unchanged | refused | withheld | empty | asked
+    detail: str
+    rows: int
+    total_digest: str
