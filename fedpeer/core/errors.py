@@ -169,6 +169,13 @@ class RequestError(LocalError):
     hint = "the API's own description is at /v1/openapi.json"
 
 
+class UnreachableError(LocalError):
+    """A daemon that does not answer."""
+
+    code = "FP119"
+    hint = "is the daemon running? start it with `fedpeer serve`, or name another one with --home or --url"
+
+
 class MalformedError(RemoteError):
     """Bytes that are not a message: truncated, oversized, not canonical, of unknown form."""
 
@@ -217,3 +224,10 @@ class MismatchError(RemoteError):
     """A contribution that does not fit the federation: other schema, impossible counts."""
 
     code = "FP208"
+
+
+class ForkError(CharterError):
+    """Two charter entries with one number, both signed by the admin."""
+
+    code = "FP209"
+    hint = "this federation is stopped here: ask the admin's operator whether their keys or backups were misused"
