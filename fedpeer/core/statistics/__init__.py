@@ -1,0 +1,1 @@
+"""Exact sufficient statistics: a table becomes a vector of integers, and vectors of integers add up."""

@@ -1,0 +1,149 @@
+"""One feature of a schema: what is measured, between which limits, how finely."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal, TypedDict, Unpack
+
+from fedpeer.core.errors import OverflowRefusedError, SchemaError
+from fedpeer.core.statistics.numerals import decimal, plain, spelling
+
+Kind = Literal["continuous", "binary", "category"]
+
+KINDS: tuple[Kind, ...] = ("continuous", "binary", "category")
+LEVELS = 1000  # at most, for one category
+STEPS = 2**62  # at most, from the origin to either limit: q is a signed 64-bit integer
+
+_NAME, _UNIT = 128, 64  # characters
+_PLACES = 60  # decimal places, and digits before the point
+
+
+class Properties(TypedDict, total=False):
+    """What a feature may have beside its name and kind."""
+
+    min: Decimal | float | str | None
+    max: Decimal | float | str | None
+    resolution: Decimal | float | str | None
+    levels: Sequence[Any] | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Feature:
+    """A measured quantity and how it is counted; SchemaError says what is wrong with one that cannot be.
+
+    `min`, `max` and `resolution` (continuous) are numbers or decimal strings, kept as exact decimals. `levels` are the
+    raw values of a category, in order, or the two of a binary feature that mean 0 and 1.
+    """
+
+    name: str
+    kind: Kind
+    min: Decimal | None
+    max: Decimal | None
+    resolution: Decimal | None
+    levels: tuple[str, ...]
+    unit: str
+
+    def __init__(self, name: str, kind: str = "continuous", **options: Unpack[Properties]) -> None:
+        label = _label(name)
+        unknown = options.keys() - Properties.__annotations__.keys()
+        if unknown:
+            raise SchemaError(f"feature {label}: {min(unknown)!r} is not a property of a feature")
+        _check_text(name, f"feature {label}: the name", _NAME)
+        if "$" in name or '"' in name:
+            raise SchemaError(f"feature {label}: a name must not contain {'$' if '$' in name else chr(34)!r}")
+        if kind not in KINDS:
+            raise SchemaError(f"feature {label}: kind is {kind!r}; it must be one of {', '.join(KINDS)}")
+        unit = options.get("unit") or ""
+        if unit != "":
+            _check_text(unit, f"feature {label}: the unit", _UNIT)
+        numbers = _limits(label, kind, dict(options))
+        levels = _levels(label, kind, options.get("levels"))
+        for field, value in zip(self.__slots__, (name, kind, *numbers, levels, unit), strict=True):
+            object.__setattr__(self, field, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the feature as JSON-able values, decimals as text; `Feature(**d)` gives it back."""
+        limits = {"min": self.min, "max": self.max, "resolution": self.resolution}
+        form: dict[str, Any] = {"name": self.name, "kind": self.kind}
+        form |= {key: plain(value) for key, value in limits.items() if value is not None}
+        form |= {"levels": list(self.levels)} if self.levels else {}
+        return form | ({"unit": self.unit} if self.unit else {})
+
+
+def _limits(label: str, kind: str, options: dict[str, Any]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    given = {key: options.get(key) for key in ("min", "max", "resolution")}
+    if kind != "continuous":
+        stray = next((key for key, value in given.items() if value is not None), None)
+        if stray is not None:
+            raise SchemaError(f"feature {label}: a {kind} feature has no {stray}")
+        return None, None, None
+    low, high, step = (_number(label, key, value) for key, value in given.items())
+    if low >= high:
+        raise SchemaError(f"feature {label}: min {plain(low)} is not below max {plain(high)}")
+    if step <= 0:
+        raise SchemaError(f"feature {label}: resolution {plain(step)} is not above zero")
+    span = Fraction(high) - Fraction(low)
+    if span < Fraction(step):
+        raise SchemaError(f"feature {label}: resolution {plain(step)} is coarser than the whole range")
+    if span / Fraction(step) > STEPS or max(abs(Fraction(low)), abs(Fraction(high))) / Fraction(step) > STEPS:
+        raise OverflowRefusedError(
+            f"feature {label}: the range {plain(low)}..{plain(high)} in steps of {plain(step)} "
+            "needs more than 62 bits, so its sums could overflow"
+        )
+    return low, high, step
+
+
+def _number(label: str, key: str, value: Any) -> Decimal:
+    if value is None:
+        raise SchemaError(f"feature {label}: a continuous feature needs {key}")
+    if isinstance(value, bool):
+        raise SchemaError(f"feature {label}: {key} is {value}; it must be a number")
+    try:
+        number = decimal(value)
+    except ValueError as error:
+        raise SchemaError(f"feature {label}: {key}: {error}") from None
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_PLACES or number.adjusted() > _PLACES:
+        raise SchemaError(f"feature {label}: {key} has more than {_PLACES} digits on one side of the point")
+    return number
+
+
+def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
+    if given is None and kind != "category":
+        return ()
+    if kind == "continuous":
+        raise SchemaError(f"feature {label}: a continuous feature has no levels")
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise SchemaError(f"feature {label}: levels must be a list, such as [low, high]")
+    levels = tuple(level if isinstance(level, str) else spelling(level) for level in given)
+    if kind == "binary" and len(levels) != 2:
+        raise SchemaError(f"feature {label}: a binary feature has two levels, the raw values of 0 and 1")
+    if not 2 <= len(levels) <= LEVELS:
+        raise SchemaError(f"feature {label}: {len(levels)} levels; a category has 2 to {LEVELS}")
+    seen: dict[str, str] = {}
+    for level in levels:
+        _check_text(level, f"feature {label}: a level", _NAME)
+        if spelling(level) in seen:
+            raise SchemaError(f"feature {label}: levels {seen[spelling(level)]!r} and {level!r} mean the same")
+        seen[spelling(level)] = level
+    return levels
+
+
+def _check_text(text: Any, what: str, most: int) -> None:
+    if not isinstance(text, str) or text == "":
+        raise SchemaError(f"{what} is empty or not text")
+    if len(text) > most:
+        raise SchemaError(f"{what} is longer than {most} characters")
+    if not text.isprintable() or text != text.strip():
+        raise SchemaError(f"{what} has control characters, or blanks at an end")
+    if not unicodedata.is_normalized("NFC", text):
+        raise SchemaError(f"{what} is not in Unicode's composed form (NFC)")
+
+
+def _label(name: Any) -> str:
+    return repr(name if isinstance(name, str) else str(name))[:60]

@@ -1,0 +1,32 @@
+"""Which integers a schema counts, and how wide each must be so that none can overflow."""
+
+from __future__ import annotations
+
+from fedpeer.core.statistics.residues import Block
+from fedpeer.core.statistics.schema import Schema
+
+
+def layout(schema: Schema) -> tuple[Block, ...]:
+    """The block table: rows, sums, products (upper triangle by rows), squares (continuous × 0/1, by rows).
+
+    A block's width holds the row bound times the largest entry of one row, its sign, and one bit to spare.
+    """
+    p, (measured, indicators) = len(schema.columns), split(schema)
+    bound = max(column.bound for column in schema.columns)
+    n = schema.row_bound
+    return (
+        Block("rows", 1, _limbs(n)),
+        Block("sums", p, _limbs(n * bound)),
+        Block("products", p * (p + 1) // 2, _limbs(n * bound * bound)),
+        Block("squares", len(measured) * len(indicators), _limbs(n * bound * bound)),
+    )
+
+
+def split(schema: Schema) -> tuple[list[int], list[int]]:
+    """The positions of the continuous columns, and those of the 0/1 columns."""
+    measured = [i for i, column in enumerate(schema.columns) if not column.indicator]
+    return measured, [i for i, column in enumerate(schema.columns) if column.indicator]
+
+
+def _limbs(largest: int) -> int:
+    return (largest.bit_length() + 2 + 63) // 64

@@ -1,0 +1,57 @@
+"""Which exact number, and which text, a raw value stands for.
+
+A decimal text stands for itself. A binary float stands for the shortest decimal that reads back as that float, which
+what every program prints for it: 0.15 is fifteen hundredths whether it came from a CSV or Parquet file or from numpy.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any
+
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>"})
+
+_DIGITS = 200  # longer texts are not measurements
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_TRUTH = frozenset({"true", "false"})
+
+
+def decimal(value: Any) -> Decimal:
+    """Return the exact decimal that a number or a decimal text stands for; ValueError if it is none, or not finite."""
+    if isinstance(value, bool):
+        return Decimal(int(value))
+    text = value.strip() if isinstance(value, str) else str(value)
+    if len(text) > _DIGITS or not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a decimal number")
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text[:40]!r} is not a decimal number") from None
+
+
+def plain(number: Decimal) -> str:
+    """Return the one spelling of a decimal: no exponent, no plus, no leading or trailing zeros."""
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in {"-0", ""} else text
+
+
+def spelling(value: Any) -> str:
+    """Return the text under which a level is matched: `1`, `1.0` and `01` are one level, and so are true and True."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = value.strip() if isinstance(value, str) else str(value)
+    if text.lower() in _TRUTH:
+        return text.lower()
+    try:
+        number = decimal(text)
+    except ValueError:
+        return text
+    return plain(number) if abs(number.adjusted()) < _DIGITS else text
+
+
+def nearest(number: Fraction, origin: Fraction, step: Fraction) -> int:
+    """Return round((number − origin) / step), half to even, exactly."""
+    return round((number - origin) / step)

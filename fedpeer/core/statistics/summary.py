@@ -1,0 +1,139 @@
+"""The summary of rows under a schema: exact integers that add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fedpeer.core import canonical
+from fedpeer.core.errors import MalformedError, MismatchError, OverflowRefusedError, SchemaError
+from fedpeer.core.statistics.layout import layout, split
+from fedpeer.core.statistics.plausible import implausible
+from fedpeer.core.statistics.residues import Block, Residues, integer, integers
+from fedpeer.core.statistics.schema import Schema
+
+Matrix = npt.NDArray[np.object_]  # of Python integers
+
+_FORM = 1
+
+
+class _Written(canonical.Value, frozen=True):
+    form: int
+    schema: bytes
+    blocks: tuple[Block, ...]
+    residues: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """n, Σq, Σqq′ and Σq²b of the rows seen, over the schema's columns; a group under `+`, equal only if identical."""
+
+    schema: Schema
+    residues: Residues
+    rows: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = integer(self.residues.part("rows")[0])
+        if abs(rows) > self.schema.row_bound:
+            raise OverflowRefusedError(
+                f"{rows} rows are more than the schema's row bound of {self.schema.row_bound}",
+                hint="agree on a schema with a larger row_bound",
+            )
+        object.__setattr__(self, "rows", rows)
+
+    @classmethod
+    def zero(cls, schema: Schema) -> Summary:
+        """The summary of no rows."""
+        return cls(schema, Residues.zero(layout(schema)))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, schema: Schema) -> Summary:
+        """Read a peer's bytes: MalformedError if they are none, MismatchError if another schema's or impossible."""
+        written = canonical.decode(data, _Written)
+        if written.form != _FORM:
+            raise MalformedError(f"form {written.form} of a summary is not known here")
+        if written.schema.hex() != schema.digest:
+            raise MismatchError("the summary was counted under another schema")
+        if written.blocks != layout(schema):
+            raise MismatchError("the summary has other blocks than its schema asks for")
+        residues = Residues.from_bytes(written.blocks, written.residues)
+        fault = implausible(schema, residues)
+        if fault:
+            raise MismatchError(f"no rows could give this summary: {fault}")
+        return cls(schema, residues)
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes: form, schema digest, block table, residues."""
+        schema = bytes.fromhex(self.schema.digest)
+        return canonical.encode(_Written(_FORM, schema, self.residues.layout, self.residues.to_bytes()))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical bytes, in hexadecimal."""
+        return canonical.digest("summary", self.to_bytes()).hex()
+
+    def __add__(self, other: Summary) -> Summary:
+        self._check(other)
+        return Summary(self.schema, self.residues + other.residues)
+
+    def __sub__(self, other: Summary) -> Summary:
+        self._check(other)
+        return Summary(self.schema, self.residues - other.residues)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Summary):
+            return NotImplemented
+        return self.schema.digest == other.schema.digest and self.residues == other.residues
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"Summary(rows={self.rows}, columns={len(self.schema.columns)}, digest={self.digest[:12]}…)"
+
+    def sum(self, column: str | int) -> int:
+        """Σq of a column, in encoded integers."""
+        return integer(self.residues.part("sums")[self.schema.index(column)])
+
+    def product(self, a: str | int, b: str | int) -> int:
+        """Σqₐq_b of two columns, in encoded integers."""
+        i, j = sorted((self.schema.index(a), self.schema.index(b)))
+        return integer(self.residues.part("products")[i * (2 * len(self.schema.columns) - i - 1) // 2 + j])
+
+    def square_given(self, x: str | int, b: str | int) -> int:
+        """Σqₓ²b of a continuous column over the rows where a 0/1 column is 1; SchemaError for other kinds."""
+        measured, indicators = split(self.schema)
+        i, j = self.schema.index(x), self.schema.index(b)
+        if i not in measured or j not in indicators:
+            raise SchemaError(f"squares are kept of continuous columns given 0/1 columns, not of {x!r} given {b!r}")
+        at = measured.index(i) * len(indicators) + indicators.index(j)
+        return integer(self.residues.part("squares")[at])
+
+    def sums(self) -> list[int]:
+        """Σq of every column."""
+        return integers(self.residues.part("sums"))
+
+    def products(self) -> Matrix:
+        """Σqq′ of every pair of columns: a symmetric p × p array of Python integers."""
+        p = len(self.schema.columns)
+        full = np.empty((p, p), dtype=object)
+        upper = np.triu_indices(p)
+        full[upper] = integers(self.residues.part("products"))
+        full.T[upper] = full[upper]
+        return full
+
+    def squares(self) -> Matrix:
+        """Σq²b: a (continuous columns) × (0/1 columns) array of Python integers, in the order of the schema."""
+        measured, indicators = split(self.schema)
+        flat = np.array(integers(self.residues.part("squares")), dtype=object)
+        return flat.reshape(len(measured), len(indicators))
+
+    def _check(self, other: Any) -> None:
+        if not isinstance(other, Summary):
+            raise TypeError(f"a summary and a {type(other).__name__} do not add up")
+        if self.schema.digest != other.schema.digest:
+            said = "; ".join(self.schema.difference(other.schema)[:3])
+            raise SchemaError(f"summaries of two schemas do not add up: {said}")

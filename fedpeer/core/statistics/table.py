@@ -1,0 +1,123 @@
+"""Anything tabular, as Arrow record batches of the wanted columns, without copying where that can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.interchange
+
+from fedpeer.core.errors import TableError
+
+_KNOWN = (
+    "a pyarrow, pandas or polars table, a mapping of columns, a structured array, (array, names), or several of them"
+)
+
+
+def batches(table: Any, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table in batches that have exactly the columns `names`, in that order (None: all).
+
+    TableError says which columns are missing, which is there twice, or that this is no table.
+    """
+    if isinstance(table, pa.RecordBatch):
+        yield _selected(table, names)
+    elif isinstance(table, pa.Table | pa.RecordBatchReader):
+        yield from _streamed(table, names)
+    elif (columns := _columns(table, names)) is not None:
+        yield from _streamed(_table(columns), names)
+    elif hasattr(table, "__arrow_c_array__"):
+        yield _selected(pa.record_batch(table), names)
+    elif hasattr(table, "__arrow_c_stream__"):
+        yield from _streamed(pa.RecordBatchReader.from_stream(table), names)
+    elif hasattr(table, "__dataframe__"):
+        yield from _streamed(pyarrow.interchange.from_dataframe(table), names)
+    elif isinstance(table, Iterable) and not isinstance(table, str | bytes | np.ndarray):
+        for part in table:
+            _check_part(part)
+            yield from batches(part, names)
+    else:
+        raise TableError(f"a {type(table).__name__} is not a table", hint=f"give {_KNOWN}")
+
+
+def _check_part(part: Any) -> None:
+    if isinstance(part, str | bytes | int | float | bool | None):
+        raise TableError(f"a list of {type(part).__name__} is not a list of tables", hint=f"give {_KNOWN}")
+
+
+def _columns(table: Any, names: Sequence[str] | None) -> Mapping[str, Any] | None:
+    """The wanted columns of what is held by columns, or None."""
+    if isinstance(table, tuple) and len(table) == 2 and isinstance(table[0], np.ndarray):
+        table = _named(*table)
+    elif isinstance(table, np.ndarray) and table.dtype.names:
+        table = {name: table[name] for name in table.dtype.names}
+    elif hasattr(table, "columns") and hasattr(table, "__getitem__"):  # a frame of pandas, polars or their like
+        table = {str(name): table[name] for name in table.columns if names is None or str(name) in names}
+    if not isinstance(table, Mapping):
+        return None
+    return table if names is None else {name: table[name] for name in _present(list(table), names)}
+
+
+def _named(array: np.ndarray[Any, Any], names: Any) -> dict[str, Any]:
+    listed = [str(name) for name in names]
+    if array.ndim != 2 or array.shape[1] != len(listed):
+        raise TableError(f"an array of shape {array.shape} does not have {len(listed)} named columns")
+    if len(set(listed)) < len(listed):
+        raise TableError("an array has two columns of one name")
+    return {name: array[:, i] for i, name in enumerate(listed)}
+
+
+def _present(have: list[str], wanted: Sequence[str]) -> Sequence[str]:
+    missing = [name for name in wanted if name not in set(have)]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise TableError(f"the table has no column {', '.join(map(repr, missing[:5]))}{more}")
+    twice = next((name for name in wanted if have.count(name) > 1), None)
+    if twice is not None:
+        raise TableError(f"the table has column {twice!r} twice")
+    return wanted
+
+
+def _streamed(table: pa.Table | pa.RecordBatchReader, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    _present(table.schema.names, names or [])  # so that a table without rows is checked as well
+    try:
+        for batch in table.to_batches() if isinstance(table, pa.Table) else table:
+            yield _selected(batch, names)
+    except pa.ArrowException as error:
+        raise TableError(f"the table cannot be read: {error}") from None
+
+
+def _selected(batch: pa.RecordBatch, names: Sequence[str] | None) -> pa.RecordBatch:
+    return batch.select(list(_present(batch.schema.names, batch.schema.names if names is None else names)))
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    arrays = {str(name): _array(name, values) for name, values in columns.items()}
+    lengths = {len(array): name for name, array in arrays.items()}
+    if len(lengths) > 1:
+        (a, x), (b, y) = list(lengths.items())[:2]
+        raise TableError(f"column {x!r} has {a} rows and column {y!r} has {b}")
+    return pa.table(arrays)
+
+
+def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    try:
+        if hasattr(values, "__arrow_c_stream__"):
+            return pa.chunked_array(values)
+        if hasattr(values, "__arrow_c_array__"):
+            return pa.array(values)
+        if isinstance(values, np.ma.MaskedArray):
+            return pa.array(values.data, mask=np.ma.getmaskarray(values))
+    except (pa.ArrowException, TypeError, ValueError):
+        pass  # a column of mixed values, read as texts below
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__") or np.ndim(values) > 1:
+        raise TableError(f"column {name!r} is not a sequence of values")
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.array([None if value is None else str(value) for value in values], pa.large_string())
