@@ -1,0 +1,1 @@
+"""The command line: a client of a running daemon, and the way to start one."""

@@ -1,0 +1,145 @@
+"""`data`: adding rows, listing them, taking them back out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from fedpeer.cli import frame, progress, prompt, render
+from fedpeer.client import ApiError, Client, Problem
+from fedpeer.core.errors import SourceError
+from fedpeer.node.shapes import Batch, Job
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+LOCATION = click.argument("locations", metavar="FILE...", nargs=-1, required=True)
+OPTION = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="How to read it (docs/cli.md).")
+
+
+@click.group(cls=frame.Group)
+def data() -> None:
+    """Add, list and withdraw rows. Rows never leave this node: only their summary does."""
+
+
+@data.command()
+@LOCATION
+@OPTION
+@click.option("--force", is_flag=True, help="Count a file again that was counted already.")
+@click.option("--no-wait", is_flag=True, help="Return at once; `fedpeer jobs` shows how far it is.")
+def add(locations: tuple[str, ...], options: tuple[str, ...], force: bool, no_wait: bool) -> None:
+    """Count the rows of CSV or Parquet files that the daemon can read."""
+    client, told = frame.client(), pairs(options)
+    fed = frame.federation(client)
+    done = [
+        _counted(client, client.add_source(fed, _location(place), force=force, **told), no_wait=no_wait)
+        for place in locations
+    ]
+    frame.show(done if len(done) > 1 else done[0], lambda _: [_draw_job(job) for job in done])
+
+
+@data.command()
+@click.argument("file", type=FILE, default="-")
+@click.option("--source", default="", help="What to call these rows in the list (the file's name).")
+@click.option("--force", is_flag=True, help="Count rows again that were counted already.")
+def rows(file: Path, source: str, force: bool) -> None:
+    """Send rows as JSON: a list of objects, an object of columns, or an object a line; - is stdin."""
+    client = frame.client()
+    called = source or (file.name if str(file) != "-" else "stdin")
+    job = client.add_rows(frame.federation(client), read_rows(file), source=called, force=force)
+    frame.show(_counted(client, job, no_wait=False), _draw_job)
+
+
+@data.command(name="list")
+def list_() -> None:
+    """List what was counted on this node."""
+    client = frame.client()
+    frame.show(client.batches(frame.federation(client)), _draw_list)
+
+
+@data.command()
+@click.argument("batch")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def withdraw(batch: str, yes: bool) -> None:
+    """Take the rows of BATCH back out, exactly; the others learn the new summary with the next pulse."""
+    client = frame.client()
+    prompt.confirm(f"take the rows of batch {batch} back out?", sure=yes)
+    gone = client.withdraw(frame.federation(client), batch)
+    frame.show(gone, lambda told: render.say(f"took {render.count(told.rows, 'row')} of {told.source} back out"))
+
+
+def pairs(options: tuple[str, ...]) -> dict[str, Any]:
+    """KEY=VALUE options as a mapping; a value that is JSON is read as such, any other as text."""
+    told: dict[str, Any] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{option!r} is not of the form KEY=VALUE", param_hint="--option")
+        try:
+            told[key] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            told[key] = value
+    return told
+
+
+def read_rows(file: Path) -> Any:
+    """Rows of a JSON file, or of one with an object on each line."""
+    with click.open_file(str(file), "rb") as stream:
+        text = stream.read()
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        try:
+            return msgspec.json.decode_lines(text, type=list[dict[str, Any]])
+        except msgspec.DecodeError:
+            hint = "give a list of objects, an object of columns, or one object a line"
+            raise SourceError(f"{file} holds no JSON rows: {error}", hint=hint) from None
+
+
+def draw_faults(read: int, counted: int, rejected: dict[str, dict[str, int]]) -> None:
+    """Say how many rows were left out, and why, by feature."""
+    if read == counted and not rejected:
+        return
+    render.say(f"{render.count(read - counted, 'row')} left out; values that could not be counted:", "yellow")
+    reasons = [(name, reason, render.count(n)) for name, told in rejected.items() for reason, n in told.items()]
+    render.table(("FEATURE", "REASON", ">VALUES"), reasons)
+
+
+def _location(place: str) -> str:
+    """A path as the daemon sees it; with --url the daemon is elsewhere, and the path is its own."""
+    here = frame.settings().url is None and "://" not in place
+    return str(Path(place).resolve()) if here else place
+
+
+def _counted(client: Client, job: Job, *, no_wait: bool) -> Job:
+    if no_wait:
+        return job
+    ended = progress.follow(client, job)
+    if ended.state == "failed":
+        raise ApiError(msgspec.convert(ended.error or {}, Problem))
+    return ended
+
+
+def _draw_job(job: Job) -> None:
+    if job.state != "done":
+        render.say(f"job {job.id} is {job.state}")
+        return
+    batch = msgspec.convert(job.result, Batch)
+    render.say(f"counted {render.count(batch.rows, 'row')} of {batch.source} (batch {batch.id})", "green")
+    draw_faults(batch.read, batch.rows, batch.rejected)
+
+
+def _draw_list(batches: list[Batch]) -> None:
+    drawn = (
+        (
+            b.id,
+            b.source,
+            render.moment(b.added_at),
+            *map(render.count, (b.rows, b.read - b.rows)),
+            render.short(b.digest),
+        )
+        for b in batches
+    )
+    heads = ("BATCH", "SOURCE", "ADDED", ">ROWS", ">LEFT OUT", "DIGEST")
+    render.table(heads, drawn, empty="no rows yet: `fedpeer data add FILE`")

@@ -1,0 +1,121 @@
+"""`create`, `join`, `leave` and `schedule`: entering a federation, leaving it, and its hours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fedpeer.cli import frame, progress, prompt, render
+from fedpeer.cli.status import draw_federation
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.shapes import Federation
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+
+_actions = click.Choice(["block", "allow"])
+_display = click.option("--display", default="", metavar="NAME", help="How others see this node (the node's name).")
+_send = click.option(
+    "--on-send", "send_action", type=_actions, default="block", help="If the contract refuses what we would send."
+)
+_receive = click.option(
+    "--on-receive", "receive_action", type=_actions, default="block", help="If the contract refuses what we receive."
+)
+
+
+@click.command(cls=frame.Command)
+@click.argument("name")
+@click.option("--schema", "schema_file", type=FILE, required=True, help="What is measured (YAML or JSON).")
+@click.option("--contract", "contract_file", type=FILE, required=True, help="What every contribution must keep.")
+@click.option("--schedule", default="h1", show_default=True, help="When to pulse: s10, m30, h3, d7.")
+@click.option("--profile", type=click.Choice(["standard", "relaxed"]), default="standard", help="The release rules.")
+@_display
+@_send
+@_receive
+def create(name: str, schema_file: Path, contract_file: Path, **options: str) -> None:
+    """Found a federation called NAME and become its admin."""
+    schema, contract = read_schema(schema_file), read(contract_file)
+    made = frame.client().create(name, schema.to_dict(), contract, **options)
+    frame.show(made, _draw_created)
+
+
+@click.command(cls=frame.Command)
+@click.argument("invite", type=FILE)
+@click.option("--passphrase-file", type=FILE, help="Read the passphrase from here (- is stdin) and do not ask.")
+@click.option("--wait", "wait_s", type=float, default=30.0, show_default=True, help="Seconds to wait for the admin.")
+@_display
+@_send
+@_receive
+def join(invite: Path, passphrase_file: Path | None, wait_s: float, **options: str) -> int:
+    """Join a federation with an invite (a file, or - for stdin) and its passphrase.
+
+    The passphrase is asked for, or read from --passphrase-file or from FEDPEER_PASSPHRASE.
+    Exit code 3 when the admin's node has not answered yet: joining then goes on by itself.
+    """
+    text = read(invite)
+    passphrase = prompt.passphrase(passphrase_file)
+    with progress.spin("waiting for the admin's node"):
+        joined = frame.client().join(text, passphrase, wait_s=wait_s, **options)
+    frame.show(joined, _draw_joined)
+    return frame.NO if joined.state == "joining" else frame.DONE
+
+
+@click.command(cls=frame.Command)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def leave(yes: bool) -> None:
+    """Leave the federation for good: its key is forgotten and its members are told."""
+    client = frame.client()
+    fed = frame.named(client)
+    prompt.confirm(f"leave {fed.name} for good?", sure=yes)
+    frame.show(client.leave(fed.id), lambda left: render.say(f"left {left.name}"))
+
+
+@click.command(cls=frame.Command)
+@click.argument("when", required=False)
+def schedule(when: str | None) -> None:
+    """Show when the federation pulses, or change it to WHEN (admin): s10, m30, h3, d7."""
+    client = frame.client()
+    fed = frame.named(client)
+    if when is not None:
+        fed = client.set_schedule(fed.id, when)
+    frame.show(fed, _draw_schedule)
+
+
+def read(path: Path) -> str:
+    """The text of a file, or of stdin for `-`."""
+    with click.open_file(str(path), encoding="utf-8") as file:
+        return str(file.read())
+
+
+def read_schema(path: Path) -> Schema:
+    """The schema in a file, YAML or JSON by its name."""
+    text = read(path)
+    return Schema.from_json(text) if path.suffix == ".json" else Schema.from_yaml(text)
+
+
+def _draw_created(fed: Federation) -> None:
+    render.say(f"founded {fed.name}; this node is its admin", "green")
+    draw_federation(fed)
+    render.say("\nnext: `fedpeer invite` for each other member, `fedpeer data add FILE` for your own rows", "dim")
+
+
+def _draw_joined(fed: Federation) -> None:
+    if fed.state == "joining":
+        render.say("the admin's node has not answered yet; joining goes on by itself: `fedpeer status` shows it")
+        return
+    render.say(f"joined {fed.name}", "green")
+    render.say(f"compare this fingerprint with the admin's: {fed.fingerprint}")
+    render.say("next: `fedpeer schema show`, then `fedpeer data add FILE`", "dim")
+
+
+def _draw_schedule(fed: Federation) -> None:
+    pulse = f"next pulse {render.moment(fed.next_pulse_at)}" if fed.pulsing else "this node's pulse is stopped"
+    render.say(f"{fed.name} pulses every {_spoken(fed.schedule)}; {pulse}")
+
+
+def _spoken(schedule: str) -> str:
+    units = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+    unit, number = units.get(schedule[:1]), schedule[1:]
+    if unit is None or not number.isdigit():
+        return schedule
+    return unit if number == "1" else f"{number} {unit}s"

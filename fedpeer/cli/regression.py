@@ -1,0 +1,77 @@
+"""Fitted models as users of R and statsmodels know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from fedpeer.cli import render
+from fedpeer.cli.explore import draw_values
+from fedpeer.node.shapes import Fitted
+
+_STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
+_LEGEND = "signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
+_FOOT = ("r2", "adjusted_r2", "residual_std", "f", "f_p", "aic", "bic", "aicc")
+_TINY = 2e-16
+
+
+def draw_model(fitted: Fitted) -> None:
+    """Print a model: what it is, its coefficients, how well it fits."""
+    model = fitted.model
+    _draw_head(fitted)
+    rows = model.get("table")
+    if not isinstance(rows, list) or not rows:
+        draw_values(model)
+        return
+    render.say()
+    _draw_coefficients(rows)
+    render.say()
+    _draw_foot(model)
+
+
+def stars(p: float | None) -> str:
+    """R's mark for a p value."""
+    if p is None:
+        return ""
+    return next((mark for limit, mark in _STARS if p <= limit), "")
+
+
+def small(p: float | None) -> str:
+    """A p value as R prints it."""
+    if p is None:
+        return "–"
+    return "<2e-16" if p < _TINY else f"{p:.3g}"
+
+
+def _draw_head(fitted: Fitted) -> None:
+    features = fitted.model.get("features") or []
+    formula = f"{fitted.model.get('target', '?')} ~ {' + '.join(features)}" if features else ""
+    whose = {"total": "the federation's rows", "local": "this node's rows"}.get(fitted.of, f"the rows of {fitted.of}")
+    render.pairs(
+        [
+            ("model", f"{fitted.kind} (id {fitted.id})"),
+            ("formula", formula),
+            ("fitted to", f"{render.count(fitted.rows)} of {whose}"),
+            ("digest", render.short(fitted.digest)),
+        ]
+    )
+
+
+def _draw_coefficients(rows: list[Mapping[str, Any]]) -> None:
+    heads = ("", ">ESTIMATE", ">STD. ERROR", ">T", ">P", "", ">95 % FROM", ">TO")
+    render.table(heads, (_coefficient(row) for row in rows))
+    render.say(_LEGEND, "dim")
+
+
+def _coefficient(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    estimate, error = render.real(row.get("coefficient"), 6), render.real(row.get("std_error"), 4)
+    t, p = row.get("t"), row.get("p")
+    interval = render.real(row.get("ci_low"), 5), render.real(row.get("ci_high"), 5)
+    return Text(str(row.get("name")), style="bold"), estimate, error, render.real(t, 4), small(p), stars(p), *interval
+
+
+def _draw_foot(model: Mapping[str, Any]) -> None:
+    told = [("rows", render.real(model.get("n"))), ("degrees of freedom", render.real(model.get("df")))]
+    render.pairs(told + [(name.replace("_", " "), render.real(model[name], 6)) for name in _FOOT if name in model])

@@ -1,0 +1,90 @@
+"""`schema`: proposing one from a file, showing the federation's, trying a file against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from fedpeer.cli import frame, render
+from fedpeer.cli.data import draw_faults
+from fedpeer.cli.federation import read_schema
+from fedpeer.core.errors import SourceError
+from fedpeer.core.statistics.collect import Collected, tally
+from fedpeer.core.statistics.schema import Schema
+
+TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FILE = click.Path(path_type=Path)
+
+
+@click.group(cls=frame.Group)
+def schema() -> None:
+    """Propose, show and check schemas: what is measured, between which limits, how finely."""
+
+
+@schema.command()
+@click.argument("table", type=TABLE)
+@click.option("--out", type=FILE, metavar="FILE", help="Write it to a new file.")
+def infer(table: Path, out: Path | None) -> None:
+    """Propose a schema from a CSV or Parquet TABLE, for a person to review.
+
+    The limits are this table's own: widen them so that every member's values fit, and say nothing about single people.
+    """
+    proposed = Schema.infer(_table(table))
+    if out is not None:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(proposed.to_yaml())
+    frame.show(proposed.to_dict(), lambda _: _draw_proposed(proposed, out))
+
+
+@schema.command()
+def show() -> None:
+    """Print the federation's schema."""
+    client = frame.client()
+    told = client.schema(frame.federation(client))
+    frame.show(told, lambda form: click.echo(Schema.from_dict(form).to_yaml().rstrip("\n")))
+
+
+@schema.command()
+@click.argument("table", type=TABLE)
+@click.option("--schema", "schema_file", type=FILE, help="Against this schema instead of the federation's.")
+def check(table: Path, schema_file: Path | None) -> int:
+    """Try a CSV or Parquet TABLE against the schema, without counting anything.
+
+    Exit code 3 when no row fits.
+    """
+    if schema_file is not None:
+        agreed = read_schema(schema_file)
+    else:
+        client = frame.client()
+        agreed = Schema.from_dict(client.schema(frame.federation(client)))
+    tried = tally(agreed, _table(table))
+    frame.show(tried.report(), lambda _: _draw_tried(tried))
+    return frame.DONE if tried.counted else frame.NO
+
+
+def _table(path: Path) -> Any:
+    """The file as something tabular; SourceError says why it is none."""
+    try:
+        if path.suffix in (".parquet", ".pq"):
+            return pyarrow.parquet.read_table(path)
+        return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True))
+    except pa.ArrowException as error:
+        raise SourceError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+
+
+def _draw_proposed(proposed: Schema, out: Path | None) -> None:
+    if out is None:
+        click.echo(proposed.to_yaml().rstrip("\n"))
+        return
+    render.say(f"wrote {out}: {render.count(len(proposed.features), 'feature')}", "green")
+    render.say("review it before you found a federation with it: limits, resolutions, levels, units", "dim")
+
+
+def _draw_tried(tried: Collected) -> None:
+    render.say(f"{render.count(tried.counted)} of {render.count(tried.read, 'row')} would be counted")
+    draw_faults(tried.read, tried.counted, tried.rejected)

@@ -1,0 +1,97 @@
+"""`status`: this node and its federations."""
+
+from __future__ import annotations
+
+import click
+from rich.text import Text
+
+from fedpeer.cli import frame, render
+from fedpeer.node.shapes import Federation, NodeInfo
+
+
+@click.command(cls=frame.Command)
+def status() -> None:
+    """Show this node and its federations.
+
+    With --federation, or when there is only one, everything about it.
+    """
+    client = frame.client()
+    if frame.settings().federation is not None:
+        frame.show(frame.named(client), draw_federation)
+        return
+    if frame.settings().json:
+        frame.show({"node": client.node(), "federations": client.federations()}, print)
+        return
+    _draw_node(client.node())
+    every = client.federations()
+    if len(every) == 1:
+        render.say()
+        draw_federation(every[0])
+    elif every:
+        render.say()
+        _draw_list(every)
+    else:
+        render.say("in no federation yet: found one with `fedpeer create`, or join one with `fedpeer join`", "dim")
+
+
+def draw_federation(fed: Federation) -> None:
+    """Print everything about a federation."""
+    render.pairs(
+        [
+            ("federation", fed.name),
+            ("id", fed.id),
+            ("state", _state(fed)),
+            ("alarm", fed.alarm),
+            ("role", fed.role),
+            ("members", f"{render.count(fed.members)} ({render.count(fed.contributors, 'contributor')})"),
+            ("rows", f"{render.count(fed.rows)} in all, {render.count(fed.local_rows)} here"),
+            ("converged", _converged(fed)),
+            ("total", render.short(fed.total_digest)),
+            ("schedule", f"{fed.schedule}, {_pulse(fed)}"),
+            ("released", _released(fed)),
+            ("bus", render.mark(fed.bus_connected, "connected", "not connected")),
+            ("privacy", f"{fed.profile} rules, {fed.mode} mode"),
+            ("if refused", f"sending: {fed.send_action}, receiving: {fed.receive_action}"),
+            ("explorable", "by every member" if fed.explorable else "by this node only"),
+            ("charter", f"version {fed.charter_version} ({render.short(fed.charter_head)}), epoch {fed.epoch}"),
+            ("fingerprint", fed.fingerprint),
+        ]
+    )
+
+
+def _draw_node(node: NodeInfo) -> None:
+    render.pairs(
+        [
+            ("node", f"{node.name} (fedpeer {node.version})"),
+            ("started", render.moment(node.started_at)),
+            ("api", node.api),
+            ("bus", node.bus),
+        ]
+    )
+
+
+def _draw_list(federations: list[Federation]) -> None:
+    rows = (
+        (f.name, f.role, _state(f), f.members, render.count(f.rows), _converged(f), f.schedule, _pulse(f))
+        for f in federations
+    )
+    render.table(("FEDERATION", "ROLE", "STATE", ">MEMBERS", ">ROWS", "CONVERGED", "SCHEDULE", "PULSE"), rows)
+
+
+def _state(fed: Federation) -> Text:
+    return render.mark(fed.state == "active", fed.state, fed.state)
+
+
+def _converged(fed: Federation) -> Text:
+    waiting = f", waiting for {', '.join(fed.waiting_for)}" if fed.waiting_for else ""
+    return render.mark(fed.converged, "yes", f"no{waiting}")
+
+
+def _pulse(fed: Federation) -> str:
+    return f"next {render.moment(fed.next_pulse_at)}" if fed.pulsing else "stopped"
+
+
+def _released(fed: Federation) -> str:
+    if not fed.released_serial:
+        return "nothing yet"
+    return f"{render.count(fed.released_rows, 'row')}, release {fed.released_serial}, {render.moment(fed.released_at)}"
