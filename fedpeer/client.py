@@ -351,9 +351,7 @@ def _path(*parts: str) -> str:
 
 def _asked(path: str, query: Mapping[str, Any]) -> str:
     """The path with a query; empty values are left out, a list is joined by commas."""
-    told = {
-        k: v if isinstance(v, str | int | float) else ",".join(v) for k, v in query.items() if v not in ("", (), [])
-    }
+    told = {k: v if isinstance(v, str | int | float) else ",".join(v) for k, v in query.items() if v not in ("", ())}
     return f"{path}?{urlencode(told)}" if told else path
 
 

@@ -36,7 +36,7 @@ def add(locations: tuple[str, ...], options: tuple[str, ...], force: bool, no_wa
         _counted(client, client.add_source(fed, _location(place), force=force, **told), no_wait=no_wait)
         for place in locations
     ]
-    frame.show(done if len(done) > 1 else done[0], lambda _: [_draw_job(job) for job in done])
+    frame.show(done if len(done) > 1 else done[0], lambda _: _draw_jobs(done))
 
 
 @data.command()
@@ -91,7 +91,7 @@ def read_rows(file: Path) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         try:
-            return msgspec.json.decode_lines(text, type=list[dict[str, Any]])
+            return msgspec.json.Decoder(dict[str, Any]).decode_lines(text)
         except msgspec.DecodeError:
             hint = "give a list of objects, an object of columns, or one object a line"
             raise SourceError(f"{file} holds no JSON rows: {error}", hint=hint) from None
@@ -121,6 +121,11 @@ def _counted(client: Client, job: Job, *, no_wait: bool) -> Job:
     return ended
 
 
+def _draw_jobs(jobs: list[Job]) -> None:
+    for job in jobs:
+        _draw_job(job)
+
+
 def _draw_job(job: Job) -> None:
     if job.state != "done":
         render.say(f"job {job.id} is {job.state}")
@@ -132,13 +137,7 @@ def _draw_job(job: Job) -> None:
 
 def _draw_list(batches: list[Batch]) -> None:
     drawn = (
-        (
-            b.id,
-            b.source,
-            render.moment(b.added_at),
-            *map(render.count, (b.rows, b.read - b.rows)),
-            render.short(b.digest),
-        )
+        (b.id, b.source, render.moment(b.added_at), f"{b.rows:,}", f"{b.read - b.rows:,}", render.short(b.digest))
         for b in batches
     )
     heads = ("BATCH", "SOURCE", "ADDED", ">ROWS", ">LEFT OUT", "DIGEST")
