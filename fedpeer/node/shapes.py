@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What every answer derives from."""
 
 
-class NodeInfo(Shape):
-    """This node."""
+class NodeInfo(Shape, frozen=True):
+    """The node itself."""
 
     name: str
     version: str
@@ -25,7 +25,7 @@ class NodeInfo(Shape):
     federations: list[str]
 
 
-class Federation(Shape):
+class Federation(Shape, frozen=True):
     """One federation as this node sees it now."""
 
     id: str
@@ -62,7 +62,7 @@ class Federation(Shape):
     fingerprint: str
 
 
-class Member(Shape):
+class Member(Shape, frozen=True):
     """One member of the roster, with what we know of it."""
 
     id: str
@@ -82,7 +82,7 @@ class Member(Shape):
     fingerprint: str
 
 
-class Invite(Shape):
+class Invite(Shape, frozen=True):
     """An invite; `text` and `passphrase` are given once, when it is issued, and are empty in lists."""
 
     id: str
@@ -95,7 +95,7 @@ class Invite(Shape):
     passphrase: str = ""
 
 
-class Batch(Shape):
+class Batch(Shape, frozen=True):
     """Rows that this node counted once."""
 
     id: str
@@ -107,7 +107,7 @@ class Batch(Shape):
     digest: str
 
 
-class Job(Shape):
+class Job(Shape, frozen=True):
     """Long work: `current` of `maximum` in `unit`; `result` when done, `error` (a problem document) when failed."""
 
     id: str
@@ -123,7 +123,7 @@ class Job(Shape):
     error: Any = None
 
 
-class LogEntry(Shape):
+class LogEntry(Shape, frozen=True):
     """One line of the timeline."""
 
     id: int
@@ -137,14 +137,14 @@ class LogEntry(Shape):
     data: dict[str, Any]
 
 
-class LogPage(Shape):
+class LogPage(Shape, frozen=True):
     """A page of entries, newest first; `next` is the `before` of the following page, 0 at the end."""
 
     entries: list[LogEntry]
     next: int
 
 
-class SyncStats(Shape):
+class SyncStats(Shape, frozen=True):
     """Counters since the node joined the federation."""
 
     sent: int
@@ -155,7 +155,7 @@ class SyncStats(Shape):
     receive_contract_failures: dict[str, int]  # by peer id
 
 
-class Verdict(Shape):
+class Verdict(Shape, frozen=True):
     """One rule of a contract, measured."""
 
     line: int
@@ -164,7 +164,7 @@ class Verdict(Shape):
     measured: dict[str, str]
 
 
-class ContractCheck(Shape):
+class ContractCheck(Shape, frozen=True):
     """A contract tried against the schema and, where there is data, against this node's own summary."""
 
     valid: bool
@@ -174,7 +174,7 @@ class ContractCheck(Shape):
     verdicts: list[Verdict]
 
 
-class CharterEntry(Shape):
+class CharterEntry(Shape, frozen=True):
     """One decision of the admin."""
 
     version: int
@@ -185,7 +185,7 @@ class CharterEntry(Shape):
     data: dict[str, Any]
 
 
-class Explored(Shape):
+class Explored(Shape, frozen=True):
     """Statistics of one total, one peer or the local rows: keys as in docs/statistics.md."""
 
     of: str  # total | local | a peer id
@@ -194,7 +194,7 @@ class Explored(Shape):
     values: dict[str, Any]
 
 
-class Fitted(Shape):
+class Fitted(Shape, frozen=True):
     """A stored model; `model` is its own JSON form (docs/models.md)."""
 
     id: str
@@ -207,13 +207,13 @@ class Fitted(Shape):
     model: dict[str, Any]
 
 
-class Predicted(Shape):
+class Predicted(Shape, frozen=True):
     """Predictions, a row each; null where an input is missing."""
 
     values: list[float | None]
 
 
-class Synced(Shape):
+class Synced(Shape, frozen=True):
     """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
 
     converged: bool

@@ -1,0 +1,157 @@
+"""What members say to each other once they are members. Every message is idempotent: hearing it twice changes nothing.
+
+Loss is healed by comparison and not by acknowledgements: each member's `Status` says which charter it follows and which
+contribution it holds of everyone, and whoever sees another lack something sends it again.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TypeAlias
+
+import msgspec
+
+from fedpeer.core import canonical
+from fedpeer.core.canonical import Value
+from fedpeer.core.envelope.keys import Identity, verify
+from fedpeer.core.errors import MalformedError, MismatchError
+from fedpeer.core.privacy.protect import Shareable
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
+
+LABEL = "contribution"
+
+
+class Kind(IntEnum):
+    """The kinds of content an envelope can carry; a kind that is not here is ignored and noted."""
+
+    STATUS = 1
+    SHARE = 2
+    HELLO = 3
+    CATCHUP = 4
+    FAREWELL = 5
+
+
+class Holding(Value, frozen=True, array_like=True):
+    """Which contribution of a peer a member holds; `digest` is that of its summary."""
+
+    peer: str
+    serial: int
+    digest: bytes
+
+
+class Standing(Value, frozen=True):
+    """What a member holds: the same for two members exactly when they would compute the same results."""
+
+    charter_version: int
+    charter_head: bytes
+    epoch: int
+    holds: tuple[Holding, ...]
+
+
+class Answer(Value, frozen=True, array_like=True):
+    """The newest request of `peer` that the sender of a status has dealt with."""
+
+    peer: str
+    ask: int
+
+
+class Status(Value, frozen=True, tag="status"):
+    """Said to the group after every change and every few seconds.
+
+    A new number in `ask` asks everyone to pulse and to say what they hold; `answers` says which requests were met.
+    """
+
+    standing: Standing
+    total: bytes
+    explorable: bool
+    ask: int
+    answers: tuple[Answer, ...]
+
+
+class Share(Value, frozen=True, tag="share"):
+    """A contribution, said to the group."""
+
+    contribution: bytes
+
+
+class Hello(Value, frozen=True, tag="hello"):
+    """Said to one member by one that cannot read the group's messages: what do I lack?"""
+
+    standing: Standing
+
+
+class CatchUp(Value, frozen=True, tag="catchup"):
+    """The answer: charter entries, the newest epoch's secret, and contributions of members who are away."""
+
+    entries: tuple[bytes, ...]
+    epoch: int
+    secret: bytes
+    contributions: tuple[bytes, ...]
+
+
+class Farewell(Value, frozen=True, tag="farewell"):
+    """Said to the admin by a member who leaves."""
+
+    reason: str
+
+
+Message: TypeAlias = Status | Share | Hello | CatchUp | Farewell
+KINDS: dict[type, Kind] = {
+    Status: Kind.STATUS,
+    Share: Kind.SHARE,
+    Hello: Kind.HELLO,
+    CatchUp: Kind.CATCHUP,
+    Farewell: Kind.FAREWELL,
+}
+
+
+class Contribution(Value, frozen=True):
+    """What one peer gives to the total. A higher `serial` of the same origin replaces a lower one."""
+
+    federation: str
+    origin: str
+    serial: int
+    pulse: int
+    made_at: int
+    schema: str
+    summary: bytes
+
+
+class Signed(Value, frozen=True):
+    """Canonical bytes and their author's signature, so that anyone may pass a contribution on."""
+
+    origin: str
+    body: bytes
+    signature: bytes
+
+
+def parse(kind: int, content: bytes) -> Message:
+    """Decode the content of an opened envelope; MalformedError if it is not what its kind says."""
+    message: Message = canonical.decode(content, Message)  # type: ignore[arg-type]
+    if KINDS[type(message)] != kind:
+        raise MalformedError("the envelope's kind and its content differ")
+    return message
+
+
+def contribute(shareable: Shareable, identity: Identity, outline: Contribution) -> bytes:
+    """Sign a contribution. The summary is taken from the `Shareable` alone: nothing else can be contributed."""
+    body = canonical.encode(msgspec.structs.replace(outline, summary=shareable.summary.to_bytes()))
+    return canonical.encode(Signed(outline.origin, body, identity.sign(LABEL, body)))
+
+
+def origin_of(signed: bytes) -> str:
+    """The peer that a signed contribution claims to be from; `accept` holds it to that."""
+    return canonical.decode(signed, Signed).origin
+
+
+def accept(signed: bytes, sign_key: bytes, federation: str, schema: Schema) -> tuple[Contribution, Summary]:
+    """Verify a contribution against its origin's key, and only then read it and its summary."""
+    outer = canonical.decode(signed, Signed)
+    verify(sign_key, LABEL, outer.body, outer.signature)
+    contribution = canonical.decode(outer.body, Contribution)
+    if (contribution.federation, contribution.origin) != (federation, outer.origin):
+        raise MismatchError("a contribution to another federation, or of another peer than it says")
+    if contribution.schema != schema.digest:
+        raise MismatchError("a contribution with another schema than the federation's")
+    return contribution, Summary.from_bytes(contribution.summary, schema)

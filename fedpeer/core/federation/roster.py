@@ -1,0 +1,205 @@
+"""What the charter says now: the members, the terms, the epoch. A value folded from the charter's decisions.
+
+Decisions are the charter's vocabulary. `Roster.after` is the only place that gives them meaning, so every member that
+has the same charter has the same roster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from fedpeer.core.canonical import Value
+from fedpeer.core.contract.grammar import Contract
+from fedpeer.core.envelope.keys import Card
+from fedpeer.core.errors import CharterError, FedpeerError
+from fedpeer.core.federation.schedule import Schedule
+from fedpeer.core.identity import PeerId
+from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.schema import Schema
+
+MOST_MEMBERS = 10_000
+
+Action = Literal["block", "allow"]
+
+
+class Founded(Value, frozen=True, tag="founded"):
+    """The first entry: who, what data, under which terms. Its hash is the federation's id."""
+
+    name: str
+    admin: Card
+    schema: str
+    contract: str
+    schedule: str
+    mode: str
+    policy: Policy
+    nonce: bytes
+
+
+class MemberAdmitted(Value, frozen=True, tag="admitted"):
+    """A peer redeemed an invite."""
+
+    card: Card
+    role: str
+    invite: str
+
+
+class MemberRemoved(Value, frozen=True, tag="removed"):
+    """A member is out, by the admin's decision or its own."""
+
+    peer: str
+    reason: str
+
+
+class ScheduleSet(Value, frozen=True, tag="schedule"):
+    """Pulses follow another schedule."""
+
+    schedule: str
+
+
+class ContractSet(Value, frozen=True, tag="contract"):
+    """Contributions must meet another contract."""
+
+    contract: str
+
+
+class EpochBegun(Value, frozen=True, tag="epoch"):
+    """From here on messages are sealed under another secret; the commitment lets each member check theirs."""
+
+    epoch: int
+    commitment: bytes
+
+
+Decision: TypeAlias = Founded | MemberAdmitted | MemberRemoved | ScheduleSet | ContractSet | EpochBegun
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A line of the roster; `removed_at` is 0 while the member is one."""
+
+    peer: PeerId
+    card: Card
+    role: str
+    admitted_at: int
+    removed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The federation as its charter has it."""
+
+    name: str
+    admin: PeerId
+    members: dict[PeerId, Member]
+    schema: Schema
+    contract: Contract
+    schedule: Schedule
+    mode: str
+    policy: Policy
+    epoch: int = 0
+    commitment: bytes = b""
+    epoch_at: int = 0
+
+    @property
+    def active(self) -> tuple[PeerId, ...]:
+        """The present members' ids, sorted."""
+        return tuple(sorted(p for p, m in self.members.items() if not m.removed_at))
+
+    def member(self, peer: str) -> Member | None:
+        """The present member with this id."""
+        found = self.members.get(PeerId(peer))
+        return found if found and not found.removed_at else None
+
+    @classmethod
+    def founded(cls, decision: Founded, at: int) -> Roster:
+        """The roster of a federation with one member: its admin; CharterError if its terms cannot hold."""
+        try:
+            return cls._founded(decision, at)
+        except CharterError:
+            raise
+        except FedpeerError as error:
+            raise CharterError(f"a founding entry that cannot hold: {error}") from None
+
+    @classmethod
+    def _founded(cls, decision: Founded, at: int) -> Roster:
+        schema = Schema.from_json(decision.schema)
+        admin = Member(decision.admin.peer, decision.admin, "admin", at)
+        return cls(
+            name=decision.name,
+            admin=admin.peer,
+            members={admin.peer: admin},
+            schema=schema,
+            contract=_contract(decision.contract, schema),
+            schedule=Schedule.parse(decision.schedule),
+            mode=decision.mode,
+            policy=decision.policy,
+            epoch_at=at,
+        )
+
+    def after(self, decision: Decision, at: int) -> Roster:
+        """The roster once this decision holds; CharterError if it makes no sense here."""
+        try:
+            return self._after(decision, at)
+        except CharterError:
+            raise
+        except FedpeerError as error:
+            raise CharterError(f"a charter entry that cannot hold: {error}") from None
+
+    def _after(self, decision: Decision, at: int) -> Roster:
+        match decision:
+            case MemberAdmitted():
+                return self._admitted(decision, at)
+            case MemberRemoved():
+                return self._removed(decision, at)
+            case ScheduleSet():
+                return replace(self, schedule=Schedule.parse(decision.schedule))
+            case ContractSet():
+                return replace(self, contract=_contract(decision.contract, self.schema))
+            case EpochBegun():
+                return self._begun(decision, at)
+            case Founded():
+                raise CharterError("a federation is founded once")
+
+    def _admitted(self, decision: MemberAdmitted, at: int) -> Roster:
+        peer = decision.card.peer
+        if peer in self.members:
+            raise CharterError(f"{decision.card.name} was a member before: a peer joins with new keys")
+        if len(self.members) >= MOST_MEMBERS:
+            raise CharterError(f"a federation has at most {MOST_MEMBERS} members")
+        member = Member(peer, decision.card, decision.role, at)
+        return replace(self, members={**self.members, peer: member})
+
+    def _removed(self, decision: MemberRemoved, at: int) -> Roster:
+        member = self.member(decision.peer)
+        if member is None or member.peer == self.admin:
+            raise CharterError(f"{decision.peer} cannot be removed: it is no member, or the admin")
+        return replace(self, members={**self.members, member.peer: replace(member, removed_at=max(at, 1))})
+
+    def _begun(self, decision: EpochBegun, at: int) -> Roster:
+        if decision.epoch != self.epoch + 1:
+            raise CharterError(f"epoch {decision.epoch} does not follow epoch {self.epoch}")
+        return replace(self, epoch=decision.epoch, commitment=decision.commitment, epoch_at=at)
+
+
+def _contract(text: str, schema: Schema) -> Contract:
+    contract = Contract.parse(text)
+    contract.validate(schema)
+    return contract
+
+
+def described(decision: Decision, name: Callable[[str], str]) -> str:
+    """A decision in words; `name` turns ids into names."""
+    match decision:
+        case Founded():
+            return f"founded {decision.name}, admin {decision.admin.name}"
+        case MemberAdmitted():
+            return f"admitted {decision.card.name} as {decision.role}"
+        case MemberRemoved():
+            return f"removed {name(decision.peer)}: {decision.reason}"
+        case ScheduleSet():
+            return f"the schedule is {decision.schedule}"
+        case ContractSet():
+            return f"the contract is {decision.contract.strip()}"
+        case EpochBegun():
+            return f"epoch {decision.epoch} begins"

@@ -1,0 +1,57 @@
+"""Everything a peer can want done. Nothing is done before the state that wants it is safely stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Publish sealed bytes. A newer one in the same slot replaces it if it has not left yet."""
+
+    slot: str
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Tell people, through the timeline. `data` holds JSON values and never a secret."""
+
+    kind: str
+    level: Level
+    text: str
+    peer: str = ""
+    pulse: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """The bus must be reached in another way than before: new credentials, other subjects, or not at all any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enforce:
+    """The broker must cut off the credentials that the state says are void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Ask the broker for the newest kept message on each of these subjects, as if it had just arrived."""
+
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to the operator whose event this was. May carry a secret; never stored or logged."""
+
+    value: object
+
+
+Effect: TypeAlias = Send | Note | Reconnect | Enforce | Fetch | Reply

@@ -1,0 +1,171 @@
+"""Everything that can happen to a peer. Each arrives stamped with the time and with fresh randomness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fedpeer.core.envelope.invite import Invitation
+from fedpeer.core.peer.state import Batch, Bus, Settings
+from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The operator founds a federation; this node is its admin."""
+
+    name: str
+    display: str
+    schema: Schema
+    contract: str
+    schedule: str
+    policy: Policy
+    settings: Settings
+    bus: Bus
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The operator redeems an invite."""
+
+    invitation: Invitation
+    display: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class IssueInvite:
+    """The admin's operator asks for an invite; answered with `Issued`."""
+
+    role: str
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeInvite:
+    """The admin's operator takes an invite back."""
+
+    invite: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """The admin's operator removes a member."""
+
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The operator leaves the federation."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSchedule:
+    """The admin's operator changes the schedule."""
+
+    schedule: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetContract:
+    """The admin's operator changes the contract."""
+
+    contract: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetPulsing:
+    """The operator starts or stops this node's pulse."""
+
+    pulsing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetExplorable:
+    """The operator lets others explore this node's contribution by itself, or not."""
+
+    explorable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddBatch:
+    """Rows were counted and are to be part of this node's data."""
+
+    batch: Batch
+    summary: Summary
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawBatch:
+    """Rows are to be taken out again, exactly."""
+
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class PulseDue:
+    """The schedule says that a pulse is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncNow:
+    """The operator wants a pulse now, and what the others have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes arrived on a subject. Nothing about them has been checked."""
+
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The bus is there (again): what may have been missed is to be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """All that arrived together has been dealt with; say once what came of it."""
+
+
+Event: TypeAlias = (
+    Found
+    | Join
+    | IssueInvite
+    | RevokeInvite
+    | RemoveMember
+    | Leave
+    | SetSchedule
+    | SetContract
+    | SetPulsing
+    | SetExplorable
+    | AddBatch
+    | WithdrawBatch
+    | PulseDue
+    | SyncNow
+    | Received
+    | Connected
+    | Tick
+    | Settle
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """An event, when it happened (UTC seconds) and 32 bytes of randomness for it alone."""
+
+    now: float
+    entropy: bytes
+    event: Event

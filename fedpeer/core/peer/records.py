@@ -1,0 +1,173 @@
+"""A state as named records, and back. Records that begin with `secret/` are for the store to encrypt.
+
+`changes` compares two states by identity, part by part: a step that touched one contribution writes one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fedpeer.core import canonical
+from fedpeer.core.canonical import Value
+from fedpeer.core.envelope.invite import Invitation
+from fedpeer.core.envelope.keys import Identity
+from fedpeer.core.envelope.window import Windows
+from fedpeer.core.errors import FedpeerError, StoreError
+from fedpeer.core.federation.charter import Charter
+from fedpeer.core.federation.ledger import Held, Ledger
+from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.peer.state import (
+    Batch,
+    Bus,
+    Counters,
+    InviteRecord,
+    Joining,
+    Local,
+    Peer,
+    Secret,
+    Session,
+    Settings,
+    State,
+)
+from fedpeer.core.pulse.inbound import inbound
+from fedpeer.core.statistics.summary import Summary
+
+Parts = dict[str, Any]
+
+
+class StoredBatch(Value, frozen=True):
+    """A batch with the bytes of its summary."""
+
+    batch: Batch
+    summary: bytes
+
+
+def changes(before: State | None, after: State) -> dict[str, bytes | None]:
+    """What must be written (or, None, deleted) so that the store holds `after` instead of `before`."""
+    old = _parts(before) if before is not None else {}
+    new = _parts(after)
+    found: dict[str, bytes | None] = {}
+    for part in old.keys() | new.keys():
+        if old.get(part) is not new.get(part):
+            found |= _changed(part, old.get(part), new.get(part))
+    return found
+
+
+def restore(federation: str, records: Mapping[str, bytes], boot: bytes) -> State:
+    """The state that these records hold, in a new session; StoreError if they are not whole."""
+    try:
+        if "secret/invitation" in records:
+            return _joining(FederationId(federation), records)
+        return _peer(records, boot)
+    except (KeyError, ValueError, FedpeerError) as fault:
+        raise StoreError(f"the records of federation {federation} are not whole: {fault}") from fault
+
+
+def _parts(state: State) -> Parts:
+    """The parts of a state: a value becomes one record, a mapping or tuple (its name ends with `/`) one an item."""
+    if isinstance(state, Joining):
+        return {
+            "phase": (state.phase, state.reason, state.display),
+            "settings": state.settings,
+            "secret/me": state.me,
+            "secret/invitation": state.invitation,
+        }
+    return {
+        "phase": (state.phase, state.alarm, ""),
+        "outranked": state.outranked,
+        "settings": state.settings,
+        "secret/me": state.me,
+        "secret/bus": state.bus,
+        "secret/epochs": state.secrets,
+        "counters": state.counters,
+        "charter/": state.charter.entries,
+        "ledger/": state.ledger.held,
+        "batch/": state.batches,
+        "invite/": state.invites,
+        "window/": state.windows,
+    }
+
+
+def _changed(part: str, old: Any, new: Any) -> dict[str, bytes | None]:
+    if not part.endswith("/"):
+        return {} if part in _SMALL and old == new else {part: None if new is None else _bytes(new)}
+    before, after = _items(old), _items(new)
+    gone: dict[str, bytes | None] = {part + key: None for key in before.keys() - after.keys()}
+    return gone | {part + k: _bytes(v) for k, v in after.items() if before.get(k) is not v}
+
+
+_SMALL = ("phase", "outranked")
+
+
+def _items(part: Any) -> Mapping[str, Any]:
+    if part is None:
+        return {}
+    return {f"{i:08d}": entry for i, entry in enumerate(part)} if isinstance(part, tuple) else part
+
+
+def _bytes(item: Any) -> bytes:
+    match item:
+        case bytes():
+            return item
+        case Identity():
+            return item.secret()
+        case Held():
+            return item.signed
+        case Local():
+            return canonical.encode(StoredBatch(item.batch, item.summary.to_bytes()))
+        case _:
+            return canonical.encode(item)
+
+
+def _joining(federation: FederationId, records: Mapping[str, bytes]) -> Joining:
+    phase, reason, display = canonical.decode(records["phase"], tuple[str, str, str])
+    return Joining(
+        federation,
+        Identity.from_secret(records["secret/me"]),
+        display,
+        canonical.decode(records["settings"], Settings),
+        canonical.decode(records["secret/invitation"], Invitation),
+        phase,
+        reason,
+    )
+
+
+def _peer(records: Mapping[str, bytes], boot: bytes) -> Peer:
+    charter = _charter(_under(records, "charter/"))
+    schema, settings = charter.roster.schema, canonical.decode(records["settings"], Settings)
+    ledger = Ledger.empty(schema)
+    for signed in _under(records, "ledger/").values():
+        ledger = ledger.record(inbound(signed, charter.federation, charter.roster, action=settings.receive_action))
+    stored = {k: canonical.decode(v, StoredBatch) for k, v in _under(records, "batch/").items()}
+    batches = {k: Local(b.batch, Summary.from_bytes(b.summary, schema)) for k, b in stored.items()}
+    phase, alarm, _ = canonical.decode(records["phase"], tuple[str, str, str])
+    return Peer(
+        me=Identity.from_secret(records["secret/me"]),
+        bus=canonical.decode(records["secret/bus"], Bus),
+        settings=settings,
+        charter=charter,
+        ledger=ledger,
+        session=Session(boot),
+        local=sum((b.summary for b in batches.values()), Summary.zero(schema)),
+        phase=phase,
+        alarm=alarm,
+        secrets=canonical.decode(records["secret/epochs"], tuple[Secret, ...]),
+        batches=batches,
+        invites={k: canonical.decode(v, InviteRecord) for k, v in _under(records, "invite/").items()},
+        windows={PeerId(k): canonical.decode(v, Windows) for k, v in _under(records, "window/").items()},
+        counters=canonical.decode(records["counters"], Counters),
+        outranked=canonical.decode(records["outranked"], int),
+    )
+
+
+def _charter(entries: Mapping[str, bytes]) -> Charter:
+    first, *rest = [entries[k] for k in sorted(entries)]
+    charter = Charter.open(first)
+    for entry in rest:
+        charter = charter.follow(entry)
+    return charter
+
+
+def _under(records: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
+    return {k.removeprefix(prefix): v for k, v in records.items() if k.startswith(prefix)}

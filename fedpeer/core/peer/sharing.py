@@ -1,0 +1,113 @@
+"""Our own rows: adding and withdrawing batches, and the pulse that lets their sum leave."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fedpeer.core.contract.admit import Refused
+from fedpeer.core.envelope.messages import Contribution, Share, contribute
+from fedpeer.core.errors import DuplicateError, UnknownError
+from fedpeer.core.identity import PeerId
+from fedpeer.core.peer.events import AddBatch, WithdrawBatch
+from fedpeer.core.peer.state import Local
+from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy.protect import Shareable, Withheld
+from fedpeer.core.pulse.inbound import inbound
+from fedpeer.core.pulse.outbound import outbound
+
+Outcome = Literal["sent", "unchanged", "refused", "withheld", "empty"]
+
+
+def add_batch(turn: Turn, event: AddBatch) -> None:
+    """Make counted rows part of this node's data; the same content twice only by force."""
+    turn.need_active()
+    state, batch = turn.state, event.batch
+    twin = next((b.batch for b in state.batches.values() if b.batch.content == batch.content), None)
+    if twin is not None and not event.force:
+        raise DuplicateError(f"{batch.source} holds exactly the rows of batch {twin.id} ({twin.source})")
+    turn.change(
+        batches={**state.batches, batch.id: Local(batch, event.summary)},
+        local=state.local + event.summary,
+    )
+    rejected = batch.read - batch.rows
+    text = f"counted {batch.rows} rows of {batch.source}" + (f", rejected {rejected}" if rejected else "")
+    data = {"batch": batch.id, "read": batch.read, "rejected": batch.rejected}
+    turn.note("data", "warning" if rejected else "info", text, data=data)
+    turn.reply(batch)
+
+
+def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
+    """Take a batch's rows out again, exactly."""
+    state = turn.state
+    local = state.batches.get(event.batch)
+    if local is None:
+        raise UnknownError(f"there is no batch {event.batch}")
+    turn.change(
+        batches={k: b for k, b in state.batches.items() if k != event.batch},
+        local=state.local - local.summary,
+    )
+    turn.note("data", "info", f"withdrew {local.batch.rows} rows of {local.batch.source}", data={"batch": event.batch})
+    turn.reply(local.batch)
+
+
+def pulse(turn: Turn) -> tuple[Outcome, str]:
+    """Let the sum of our rows leave, if there is something new and every rule allows it."""
+    state = turn.state
+    if not state.batches and state.released is None:
+        return "empty", "this node has no data yet"
+    last = state.released.summary if state.released else None
+    action, policy = state.settings.send_action, state.roster.policy
+    passage = outbound(state.local, state.roster, action=action, policy=policy, last=last)
+    if isinstance(passage, Refused):
+        turn.count(send_contract_failures=1)
+        turn.note("contract", "error", f"not sent: the contract refused: {passage.reason}")
+        return "refused", passage.reason
+    verdict, result = passage
+    if verdict.failed:
+        turn.count(send_contract_failures=1)
+        turn.note("contract", "error", f"sent although the contract refused, as this node is set: {verdict.reason}")
+    match result:
+        case Shareable():
+            return _shared(turn, result)
+        case Withheld():
+            return _withheld(turn, result)
+
+
+def share_again(turn: Turn) -> None:
+    """Send the contribution that we stand by once more: the same signed bytes under a fresh seal."""
+    if turn.state.released is not None:
+        turn.say(Share(turn.state.released.signed))
+
+
+def _withheld(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:
+    turn.count(withheld=1)
+    data = {"rule": withheld.rule, "feature": withheld.feature, "measured": withheld.measured}
+    turn.note("contract", "error", f"not sent: withheld by a release rule: {withheld.text}", data=data)
+    return "withheld", withheld.text
+
+
+def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
+    if shareable.repeated:
+        return "unchanged", "nothing new since the last pulse"
+    state = turn.state
+    me = state.me.peer
+    outline = Contribution(
+        federation=state.federation,
+        origin=me,
+        serial=max(state.ledger.serial(me), state.outranked) + 1,
+        pulse=state.roster.schedule.pulse_at(turn.now),
+        made_at=int(turn.now),
+        schema=state.roster.schema.digest,
+        summary=b"",
+    )
+    signed = contribute(shareable, state.me, outline)
+    held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
+    turn.change(ledger=state.ledger.record(held))
+    turn.session(dirty=True)
+    share_again(turn)
+    turn.count(sent=1)
+    text = f"sent contribution {outline.serial}: {shareable.summary.rows} rows"
+    turn.note(
+        "sync", "info", text, peer=PeerId(me), data={"serial": outline.serial, "digest": shareable.summary.digest}
+    )
+    return "sent", text

@@ -1,0 +1,211 @@
+"""What a peer knows. `Joining` until the admin has answered, then `Peer`; `Session` is what a restart may forget.
+
+A state is saved as named records. Two states are compared record by record, by identity: what a step did not touch is
+the same object and is not written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from fedpeer.core.canonical import Value
+from fedpeer.core.envelope.access import Access
+from fedpeer.core.envelope.chunks import Assembly
+from fedpeer.core.envelope.invite import Invitation
+from fedpeer.core.envelope.keys import Identity
+from fedpeer.core.envelope.messages import Standing, Status
+from fedpeer.core.envelope.window import Windows
+from fedpeer.core.federation.charter import Charter
+from fedpeer.core.federation.ledger import Held, Ledger
+from fedpeer.core.federation.roster import Action, Roster
+from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.statistics.summary import Summary
+
+
+class Settings(Value, frozen=True):
+    """What this node's operator chose for itself."""
+
+    send_action: Action = "block"
+    receive_action: Action = "block"
+    pulsing: bool = False
+    explorable: bool = False
+
+
+class Bus(Value, frozen=True):
+    """How the federation's bus is reached: our own access, and for the admin of an embedded bus its account."""
+
+    access: Access
+    label: str = ""
+    account_seed: str = ""
+
+    def __repr__(self) -> str:
+        return f"Bus(access={self.access!r}, label={self.label!r})"
+
+
+class Batch(Value, frozen=True):
+    """Rows counted once: where from, how many, what was rejected, and a digest of the source's content."""
+
+    id: str
+    source: str
+    added_at: int
+    rows: int
+    read: int
+    rejected: dict[str, dict[str, int]]
+    content: str
+
+
+class InviteRecord(Value, frozen=True):
+    """An invite as its admin keeps it: never the token itself. `reply` is repeated to the same joiner only."""
+
+    id: str
+    role: str
+    state: str
+    created_at: int
+    expires_at: int
+    verifier: bytes
+    broker: str
+    redeemed_by: str = ""
+    reply: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"InviteRecord(id={self.id!r}, state={self.state!r})"
+
+
+class Counters(Value, frozen=True):
+    """What the sync statistics count, since this node joined."""
+
+    sent: int = 0
+    send_contract_failures: int = 0
+    withheld: int = 0
+    received: int = 0
+    receive_errors: int = 0
+    receive_contract_failures: dict[str, int] = {}  # noqa: RUF012 msgspec copies the default of a struct field
+
+
+class Secret(Value, frozen=True):
+    """An epoch's secret, and when a newer epoch replaced it (0: it is the newest)."""
+
+    epoch: int
+    secret: bytes
+    retired_at: int = 0
+
+    def __repr__(self) -> str:
+        return f"Secret(epoch={self.epoch})"
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A batch and its summary."""
+
+    batch: Batch
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The last status of a member and when it came."""
+
+    status: Status
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What lives only as long as the process. `boot` makes this process's keys and nonces its own."""
+
+    boot: bytes
+    sequence: int = 0
+    dirty: bool = True
+    connected_at: float = 0.0
+    status_at: float = 0.0
+    ask: int = 0
+    heard: Mapping[PeerId, Heard] = field(default_factory=dict)
+    answers: Mapping[PeerId, int] = field(default_factory=dict)
+    said_at: Mapping[str, float] = field(default_factory=dict)
+    assembly: Assembly = field(default_factory=Assembly)
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """An invite was opened and its redemption is under way, or was declined."""
+
+    federation: FederationId
+    me: Identity
+    display: str
+    settings: Settings
+    invitation: Invitation
+    phase: str = "joining"
+    reason: str = ""
+    asked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A member, or one that was."""
+
+    me: Identity
+    bus: Bus
+    settings: Settings
+    charter: Charter
+    ledger: Ledger
+    session: Session
+    local: Summary
+    phase: str = "active"
+    alarm: str = ""
+    secrets: tuple[Secret, ...] = ()
+    batches: Mapping[str, Local] = field(default_factory=dict)
+    invites: Mapping[str, InviteRecord] = field(default_factory=dict)
+    windows: Mapping[PeerId, Windows] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    outranked: int = 0
+
+    @property
+    def federation(self) -> FederationId:
+        """The federation's id."""
+        return self.charter.federation
+
+    @property
+    def roster(self) -> Roster:
+        """The federation as its charter has it."""
+        return self.charter.roster
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this node decides."""
+        return self.me.peer == self.roster.admin
+
+    @property
+    def released(self) -> Held | None:
+        """Our own contribution as the others have it."""
+        return self.ledger.held.get(self.me.peer)
+
+    @property
+    def secret(self) -> Secret | None:
+        """The newest epoch's secret, if we hold it."""
+        return next((s for s in self.secrets if s.epoch == self.roster.epoch), None)
+
+    @property
+    def standing(self) -> Standing:
+        """What we hold, in the form that members compare."""
+        secret = self.secret
+        return Standing(self.charter.version, self.charter.head, secret.epoch if secret else 0, self.ledger.holdings)
+
+    @property
+    def disagreeing(self) -> tuple[PeerId, ...]:
+        """Members that have not said that they hold what we hold and, if we asked, that they have answered."""
+        standing, others = self.standing, (p for p in self.roster.active if p != self.me.peer)
+        return tuple(p for p in others if not self._agrees(self.session.heard.get(p), standing))
+
+    def _agrees(self, heard: Heard | None, standing: Standing) -> bool:
+        if heard is None or heard.status.standing != standing:
+            return False
+        ask = self.session.ask
+        return not ask or any(a.peer == self.me.peer and a.ask >= ask for a in heard.status.answers)
+
+    def with_session(self, **changes: object) -> Peer:
+        """The same peer with some of its session changed."""
+        return replace(self, session=replace(self.session, **changes))  # type: ignore[arg-type]
+
+
+State = Joining | Peer

@@ -1,0 +1,81 @@
+"""What is done because time passed, or because everything that arrived together has been dealt with."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedpeer.core.envelope import subjects
+from fedpeer.core.envelope.messages import Status
+from fedpeer.core.federation.membership import INVITE
+from fedpeer.core.peer.deciding import new_epoch
+from fedpeer.core.peer.effects import Enforce, Fetch
+from fedpeer.core.peer.heeding import answers, ask
+from fedpeer.core.peer.turn import Turn
+
+EPOCH_LASTS_S = 86_400
+STATUS_EVERY_S = 10.0
+# Statuses closer together than this are said as one.
+STATUS_GAP_S = 0.1
+LEAST_RETIRED_S = 120
+
+
+def connected(turn: Turn) -> None:
+    """The bus is there: ask it for what was said while we were away, and say where we stand."""
+    fed, me, roster = turn.state.federation, turn.state.me.peer, turn.state.roster
+    others = [p for p in roster.active if p != me]
+    wanted = [subjects.direct(fed, me, p) for p in others] + [subjects.everyone(fed, p) for p in others]
+    if turn.state.is_admin:
+        wanted += [subjects.join(fed, i.id) for i in turn.state.invites.values() if i.state == "open"]
+    turn.session(connected_at=turn.now, dirty=True, said_at={})
+    turn.effects.append(Fetch(tuple(wanted)))
+
+
+def tick(turn: Turn) -> None:
+    """Look after what is due."""
+    if turn.state.phase != "active":
+        return
+    _forget_old_secrets(turn)
+    _look_for_secret(turn)
+    if turn.now - turn.state.session.status_at >= STATUS_EVERY_S:
+        turn.session(dirty=True)
+    if turn.state.is_admin:
+        _expire_invites(turn)
+        if turn.now - turn.state.roster.epoch_at >= EPOCH_LASTS_S:
+            new_epoch(turn)
+
+
+def settle(turn: Turn) -> None:
+    """Say once where we stand after all that arrived together."""
+    session = turn.state.session
+    if session.dirty and turn.state.phase in {"active", "alarmed"} and turn.now - session.status_at >= STATUS_GAP_S:
+        turn.session(dirty=False, status_at=turn.now)
+        state = turn.state
+        total = bytes.fromhex(state.ledger.total.digest)
+        turn.say(Status(state.standing, total, state.settings.explorable, session.ask, answers(turn)))
+
+
+def _look_for_secret(turn: Turn) -> None:
+    state = turn.state
+    if state.secret is None and not state.is_admin:
+        ask(turn, state.roster.admin)
+        for peer in state.session.heard:
+            ask(turn, peer)
+
+
+def _forget_old_secrets(turn: Turn) -> None:
+    """Secrets of earlier epochs are kept for two pulses, for what is still on its way, and then wiped."""
+    keep_s = max(2 * turn.state.roster.schedule.period_s, LEAST_RETIRED_S)
+    kept = tuple(
+        s for s in turn.state.secrets if not s.retired_at or turn.now - s.retired_at < min(keep_s, EPOCH_LASTS_S)
+    )
+    if len(kept) != len(turn.state.secrets):
+        turn.change(secrets=kept)
+
+
+def _expire_invites(turn: Turn) -> None:
+    for record in turn.state.invites.values():
+        if record.state == "open" and turn.now >= record.expires_at:
+            expired = msgspec.structs.replace(record, state=INVITE.step(record.state, "expired"))
+            turn.change(invites={**turn.state.invites, record.id: expired})
+            turn.note("member", "info", f"invite {record.id} expired")
+            turn.effects.append(Enforce())

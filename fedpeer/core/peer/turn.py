@@ -1,0 +1,180 @@
+"""One step in the making: the state as it becomes, and the effects it leads to.
+
+A `Turn` is made by `step` for one event, handed down through the handlers and taken apart again; it is the only mutable
+thing in the core and never leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from fedpeer.core import canonical
+from fedpeer.core.canonical import digest
+from fedpeer.core.envelope import subjects
+from fedpeer.core.envelope.header import Outline
+from fedpeer.core.envelope.messages import KINDS, Message, Share, Status
+from fedpeer.core.envelope.seal import seal_direct, seal_group
+from fedpeer.core.errors import PermissionRefusedError, StateError
+from fedpeer.core.federation.roster import Decision
+from fedpeer.core.identity import PeerId
+from fedpeer.core.peer.effects import Effect, Level, Note, Reply, Send
+from fedpeer.core.peer.state import Peer, Secret
+from fedpeer.core.pulse.inbound import judge
+
+# Content that the broker keeps must be readable by a member who was away for a month; what matters only now is not.
+KEPT_FOR_S = 30 * 86_400
+SAID_FOR_S = 3_600
+
+
+class Turn:
+    """The state before, becoming the state after."""
+
+    def __init__(self, state: Peer, now: float, entropy: bytes) -> None:
+        self.state = state
+        self.now = now
+        self.effects: list[Effect] = []
+        self._entropy = entropy
+        self._drawn = 0
+
+    def draw(self, purpose: str) -> bytes:
+        """32 fresh bytes; never the same twice in one step, nor for two purposes."""
+        self._drawn += 1
+        return digest("draw/" + purpose, self._entropy, self._drawn.to_bytes(4, "big"))
+
+    def change(self, **changes: Any) -> None:
+        """Change the state."""
+        self.state = replace(self.state, **changes)
+
+    def session(self, **changes: Any) -> None:
+        """Change the session."""
+        self.state = self.state.with_session(**changes)
+
+    def count(self, **by: int) -> None:
+        """Add to counters."""
+        counters = self.state.counters
+        self.change(counters=msgspec.structs.replace(counters, **{k: getattr(counters, k) + n for k, n in by.items()}))
+
+    def blame(self, peer: PeerId) -> None:
+        """Count a contract failure of a member."""
+        failures = self.state.counters.receive_contract_failures
+        failures = {**failures, peer: failures.get(peer, 0) + 1}
+        self.change(counters=msgspec.structs.replace(self.state.counters, receive_contract_failures=failures))
+
+    def note(
+        self, kind: str, level: Level, text: str, *, peer: str = "", data: Mapping[str, Any] | None = None
+    ) -> None:
+        """Tell people."""
+        pulse = self.state.roster.schedule.pulse_at(self.now)
+        self.effects.append(Note(kind, level, text, peer, pulse, data or {}))
+
+    def reply(self, value: object) -> None:
+        """Answer the operator."""
+        self.effects.append(Reply(value))
+
+    def name(self, peer: str) -> str:
+        """What people call a peer."""
+        member = self.state.roster.members.get(PeerId(peer))
+        return member.card.name if member else peer
+
+    def need_active(self) -> None:
+        """StateError unless this membership is active."""
+        if self.state.phase != "active":
+            raise StateError(f"this node's membership of {self.state.roster.name} is {self.state.phase}")
+
+    def need_admin(self, action: str) -> None:
+        """PermissionRefusedError unless this node is the admin and its membership active."""
+        self.need_active()
+        if not self.state.is_admin:
+            raise PermissionRefusedError(
+                f"only the federation's admin, {self.name(self.state.roster.admin)}, may {action}"
+            )
+
+    def seldom(self, what: str, every_s: float) -> bool:
+        """Whether it is time to do again what should not be done often; remembers that it was done."""
+        said = self.state.session.said_at
+        if self.now - said.get(what, float("-inf")) < every_s:
+            return False
+        self.session(said_at={**said, what: self.now})
+        return True
+
+    # Deciding, as the admin
+
+    def decide(self, *decisions: Decision) -> None:
+        """Append the admin's decisions to the charter and take the consequences."""
+        charter = self.state.charter
+        for decision in decisions:
+            charter = charter.decide(decision, self.state.me, int(self.now))
+        self.adopt(charter)
+
+    def adopt(self, charter: Any) -> None:
+        """Follow a longer charter: drop who left, put every contribution to the contract again, tell the others."""
+        before = self.state
+        self.change(charter=charter)
+        roster = charter.roster
+        gone = [p for p in before.ledger.held if not roster.member(p)]
+        ledger = before.ledger.without(gone)
+        if roster.contract.text != before.roster.contract.text or roster.active != before.roster.active:
+            action = before.settings.receive_action
+            ledger = ledger.judged(lambda summary: judge(summary, roster, action=action))
+        self.change(ledger=ledger)
+        self.session(dirty=True, heard={p: h for p, h in self.state.session.heard.items() if roster.member(p)})
+
+    def hold(self, epoch: int, secret: bytes) -> None:
+        """Hold the newest epoch's secret and retire the ones before it."""
+        retired = (_retired(s, self.now) for s in self.state.secrets)
+        self.change(secrets=(*(s for s in retired if s.epoch != epoch), Secret(epoch, secret)))
+        self.session(dirty=True)
+
+    # Speaking
+
+    def say(self, message: Share | Status) -> None:
+        """Seal a message to the group and send it. Without the newest secret nothing can be said, and nothing is."""
+        secret = self.state.secret
+        if secret is None:
+            return
+        kept = isinstance(message, Share)
+        outline = self._outline(message, "", KEPT_FOR_S if kept else SAID_FOR_S)
+        content = canonical.encode(message)
+        pieces = seal_group(outline, self.state.session.sequence, content, secret.secret, self.state.me)
+        self._advance(len(pieces))
+        fed, me = self.state.federation, self.state.me.peer
+        for i, piece in enumerate(pieces):
+            subject = subjects.everyone(fed, me, i) if kept else subjects.now(fed, me)
+            self.effects.append(Send(f"{type(message).__name__}/{i}", subject, piece))
+
+    def tell(self, peer: PeerId, message: Message) -> None:
+        """Seal a message to one member, past or present, and send it."""
+        card = self.state.roster.members[peer].card
+        outline = self._outline(message, peer, KEPT_FOR_S)
+        content = canonical.encode(message)
+        pieces = seal_direct(outline, self.state.session.sequence, content, card.seal, self.state.me)
+        self._advance(len(pieces))
+        for i, piece in enumerate(pieces):
+            subject = subjects.direct(self.state.federation, peer, self.state.me.peer, i)
+            self.effects.append(Send(f"{type(message).__name__}/{peer}/{i}", subject, piece))
+
+    def _outline(self, message: Message, recipient: str, lasts_s: int) -> Outline:
+        state = self.state
+        return Outline(
+            federation=state.federation,
+            epoch=state.roster.epoch,
+            charter=state.charter.head,
+            sender=state.me.peer,
+            boot=state.session.boot,
+            kind=KINDS[type(message)],
+            recipient=recipient,
+            pulse=state.roster.schedule.pulse_at(self.now),
+            expires_at=int(self.now) + lasts_s,
+        )
+
+    def _advance(self, pieces: int) -> None:
+        self.session(sequence=self.state.session.sequence + pieces)
+
+
+def _retired(secret: Secret, now: float) -> Secret:
+    """The secret, marked as replaced by a newer one."""
+    return secret if secret.retired_at else msgspec.structs.replace(secret, retired_at=int(now))

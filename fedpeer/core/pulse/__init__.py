@@ -1,0 +1,1 @@
+"""The sentence of a pulse, outward and inward, each station in its order."""

@@ -1,0 +1,19 @@
+"""Outward: a node's summary is put to the contract, then protected; what comes out may be signed and sent."""
+
+from __future__ import annotations
+
+from fedpeer.core.contract.admit import SENDING, Admitted, Refused, admit
+from fedpeer.core.federation.roster import Action, Roster
+from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.protect import Shareable, Withheld, protect
+from fedpeer.core.statistics.summary import Summary
+
+
+def outbound(
+    local: Summary, roster: Roster, *, action: Action, policy: Policy, last: Summary | None
+) -> Refused | tuple[Admitted, Shareable | Withheld]:
+    """What the contract says of `local`, and what may leave of it, given what left `last`."""
+    verdict = admit(local, roster.contract, SENDING, peers=len(roster.active), action=action)
+    if isinstance(verdict, Refused):
+        return verdict
+    return verdict, protect(verdict, policy, last)
