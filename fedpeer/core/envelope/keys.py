@@ -142,6 +142,14 @@ class Identity:
         return f"Identity({self.peer})"
 
 
+def check_name(name: str) -> str:
+    """Return a name that people can read; MalformedError for any other."""
+    # Not printable are also the marks that turn or hide letters, by which one name could pass for another.
+    if not 1 <= len(name) <= _MOST_NAME or not name.isprintable() or name != name.strip():
+        raise MalformedError(f"{name[:_MOST_NAME]!r} is not a name: 1 to {_MOST_NAME} printable characters")
+    return name
+
+
 def verify(sign_key: bytes, label: str, data: bytes, signature: bytes) -> None:
     """ForgedError unless `signature` is that of the holder of `sign_key` on `data` as a `label`."""
     if _y(sign_key) in _SMALL_ORDER:
