@@ -108,9 +108,8 @@ def read(text: str, passphrase: str, *, now: int) -> Invitation:
     except (InvalidTag, MalformedError):
         raise InviteError("this invite was altered after it was made, or made wrongly") from None
     if invitation.expires_at <= now:
-        raise InviteError(
-            f"this invite to {invitation.federation_name} expired {_ago(now - invitation.expires_at)} ago"
-        )
+        ago = _span(now - invitation.expires_at)
+        raise InviteError(f"this invite to {invitation.federation_name} expired {ago} ago")
     return invitation
 
 
@@ -135,7 +134,7 @@ def _unarmour(text: str) -> bytes:
 def _stretch(passphrase: str, salt: bytes, costs: tuple[int, int, int]) -> tuple[bytes, bytes]:
     memory, iterations, lanes = costs
     argon = Argon2id(salt=salt, length=32, iterations=iterations, lanes=lanes, memory_cost=memory)
-    secret = argon.derive(_spoken(passphrase).encode())
+    secret = argon.derive(_spoken(passphrase).encode("utf-8", "surrogatepass"))
     return derive(secret, "invite commitment"), derive(secret, "invite key")
 
 
