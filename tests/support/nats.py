@@ -1,0 +1,127 @@
+"""Real NATS for tests: embedded servers through their adapter, plain ones with small configurations, and ears."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fedpeer.adapters.bus_nats import NatsBus
+from fedpeer.adapters.link import Timings
+from fedpeer.adapters.server import EmbeddedServer, Setup
+from fedpeer.adapters.system import SystemClock, SystemEntropy
+from fedpeer.core.envelope import passes
+from fedpeer.core.envelope.access import Access
+from fedpeer.core.envelope.passes import Rights
+from fedpeer.ports import Delivery, Notice
+
+QUICK = Timings(connect_s=2.0, answer_s=2.0, ping_s=0.5, first_wait_s=0.02, longest_wait_s=0.2, quiet_s=60.0)
+BINARY = Path(sys.executable).parent / "nats-server"
+
+
+async def until(state: Callable[[], object], *, within_s: float = 5.0) -> None:
+    """Wait until `state()` holds; fail if it does not in time."""
+    async with asyncio.timeout(within_s):
+        while not state():
+            await asyncio.sleep(0.002)
+
+
+@dataclass
+class Ear:
+    """What a bus handed over: deliveries and notices, in order."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def receive(self, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
+
+    def notice(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+    @property
+    def heard(self) -> list[tuple[str, bytes]]:
+        return [(d.subject, d.body) for d in self.deliveries]
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [d.body for d in self.deliveries]
+
+    def told(self, words: str) -> list[Notice]:
+        return [n for n in self.notices if words in n.text]
+
+
+class SteppedClock:
+    """The system's clock, moved by `ahead` seconds."""
+
+    def __init__(self, ahead: float = 0.0) -> None:
+        self.ahead = ahead
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+
+def embedded(
+    folder: Path,
+    *,
+    listen: str = "127.0.0.1:0",
+    names: tuple[str, ...] = (),
+    clock: SteppedClock | None = None,
+    notice: Callable[[Notice], None] = lambda _: None,
+) -> EmbeddedServer:
+    """An embedded server that is not started."""
+    return EmbeddedServer(
+        folder, Setup(listen, names), entropy=SystemEntropy(), clock=clock or SystemClock(), notice=notice
+    )
+
+
+def pass_for(server: EmbeddedServer, account: str, name: str, rights: Rights) -> tuple[Access, str]:
+    """A new pass of an account, and the user's public key (what a revocation names)."""
+    seed = passes.seed("user", os.urandom(32))
+    public = passes.public_key(seed, "user")
+    jwt = passes.user_jwt(server.account_seed(account), public, name, rights=rights, now=int(time.time()))
+    return Access(server.urls, ca=server.ca, kind="pass", secret=seed, jwt=jwt), public
+
+
+async def opened(access: Access, federation: str, peer: str, timings: Timings = QUICK) -> tuple[NatsBus, Ear]:
+    """A bus that has begun to connect, and its ear."""
+    bus, ear = NatsBus(access, federation=federation, peer=peer, timings=timings), Ear()
+    await bus.open(ear.receive, ear.notice)
+    return bus, ear
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def plain_server(folder: Path, text: str = "", *, port: int = 0) -> AsyncIterator[str]:
+    """A nats-server of somebody else, with this configuration; yields host:port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    config = folder / "plain.conf"
+    config.write_text(f'listen: "127.0.0.1:{port}"\nlogtime: false\n{text}\n')
+    process = await asyncio.create_subprocess_exec(BINARY, "-c", config, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        await until(lambda: answers(port))
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
