@@ -38,15 +38,19 @@ T = TypeVar("T")
 
 TIMEOUT_S = 60.0
 
+_HINT = "the daemon makes it when it starts, in run/ of its home; name a copy with --token-file"
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A problem document (RFC 9457) as the daemon writes it."""
 
-    status: int = 0
-    code: str = "FP000"
+    type: str = ""
     title: str = ""
+    status: int = 0
+    code: str = ""
     detail: str = ""
     hint: str = ""
+    instance: str = ""
 
 
 class ApiError(Exception):
@@ -153,7 +157,7 @@ class Client:
 
     def leave(self, fed: str) -> Federation:
         """Leave the federation for good."""
-        return self._post(fed, "leave", {}, Federation)
+        return self._post(fed, "leave", None, Federation)
 
     def charter(self, fed: str) -> list[CharterEntry]:
         """Every decision of the admin."""
@@ -177,7 +181,7 @@ class Client:
 
     def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
         """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
-        return self.call("POST", _path("/v1/federations", fed, "sync"), body={}, wait_s=wait_s, shape=Synced)
+        return self.call("POST", _path("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
 
     # contract
 
@@ -339,9 +343,9 @@ def read_token(path: str | Path) -> str:
     try:
         token = Path(path).read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise AccessError(f"cannot read the token file {path}: {_why(error)}") from error
+        raise AccessError(f"cannot read the token file {path}: {_why(error)}", hint=_HINT) from error
     if not token.isprintable() or not token:
-        raise AccessError(f"the token file {path} holds no token")
+        raise AccessError(f"the token file {path} holds no token", hint=_HINT)
     return token
 
 

@@ -48,7 +48,7 @@ def _told(error: BaseException) -> tuple[int, Problem]:
         case click.ClickException():
             return frame.FAILED, Problem(code="file", detail=_quiet(error.format_message()), hint="check the path")
         case OSError():
-            about = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            about = f"{error.filename}: {str(error.strerror).lower()}" if error.filename else str(error)
             return frame.FAILED, Problem(code="file", detail=_quiet(about), hint="check the path and its permissions")
     raise error
 
@@ -61,7 +61,8 @@ def _problem(error: FedpeerError) -> Problem:
 
 def _tell(problem: Problem) -> None:
     plain = "NO_COLOR" in os.environ or None
-    mark = click.style(f"error {problem.code}:", fg="red", bold=True)
+    code = f" {problem.code}" if problem.code.startswith("FP") else ""
+    mark = click.style(f"error{code}:", fg="red", bold=True)
     click.echo(f"{mark} {problem.detail or problem.title}", err=True, color=None if plain is None else False)
     if problem.hint:
         click.echo(f"hint: {problem.hint}", err=True)
@@ -69,7 +70,7 @@ def _tell(problem: Problem) -> None:
 
 def _quiet(text: str) -> str:
     """Another library's message in the voice of ours: lower case, no full stop."""
-    text = text.strip().removesuffix(".")
+    text = text.strip().removesuffix(".").replace(". Did you", "; did you")
     return text[:1].lower() + text[1:]
 
 

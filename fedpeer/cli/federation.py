@@ -23,6 +23,12 @@ _receive = click.option(
 )
 
 
+def _refuse_stray(_ctx: click.Context, _argument: click.Parameter, values: tuple[str, ...]) -> None:
+    """Refuse more arguments without repeating them: one may be the passphrase."""
+    if values:
+        raise click.UsageError("a passphrase on the command line can be read by others: it is asked for")
+
+
 @click.command(cls=frame.Command)
 @click.argument("name")
 @click.option("--schema", "schema_file", type=FILE, required=True, help="What is measured (YAML or JSON).")
@@ -41,6 +47,7 @@ def create(name: str, schema_file: Path, contract_file: Path, **options: str) ->
 
 @click.command(cls=frame.Command)
 @click.argument("invite", type=FILE)
+@click.argument("stray", nargs=-1, callback=_refuse_stray, expose_value=False, metavar="")
 @click.option("--passphrase-file", type=FILE, help="Read the passphrase from here (- is stdin) and do not ask.")
 @click.option("--wait", "wait_s", type=float, default=30.0, show_default=True, help="Seconds to wait for the admin.")
 @_display

@@ -86,7 +86,8 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.params.extend(_global_options(hidden=True))
+        own = {param.name for param in self.params}
+        self.params.extend(option for option in _global_options(hidden=True) if option.name not in own)
 
 
 class Group(click.Group):

@@ -70,9 +70,8 @@ def _draw_page(page: LogPage) -> None:
 
 
 def _draw_entry(entry: LogEntry) -> None:
-    who = f" [{entry.peer[:10]}]" if entry.peer else ""
     line = Text(f"{render.moment(entry.at):>10}  {entry.kind:<8}  ", style="dim")
-    line.append(f"{entry.text}{who}", style=_STYLES.get(entry.level, "not dim"))
+    line.append(entry.text, style=_STYLES.get(entry.level, "not dim"))
     render.console().print(line, soft_wrap=True)
 
 

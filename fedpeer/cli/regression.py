@@ -48,12 +48,12 @@ def small(p: float | None) -> str:
 def _draw_head(fitted: Fitted) -> None:
     features = fitted.model.get("features") or []
     formula = f"{fitted.model.get('target', '?')} ~ {' + '.join(features)}" if features else ""
-    whose = {"total": "the federation's rows", "local": "this node's rows"}.get(fitted.of, f"the rows of {fitted.of}")
+    whose = {"total": "the federation", "local": "this node"}.get(fitted.of, fitted.of)
     render.pairs(
         [
             ("model", f"{fitted.kind} (id {fitted.id})"),
             ("formula", formula),
-            ("fitted to", f"{render.count(fitted.rows)} of {whose}"),
+            ("fitted to", f"{render.count(fitted.rows, 'row')} of {whose}"),
             ("digest", render.short(fitted.digest)),
         ]
     )
