@@ -42,7 +42,7 @@ _MOST_NAME = 64
 # The Edwards curve of RFC 8032: -x² + y² = 1 + d x² y² modulo p. Its eight points of small order have these five y.
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
-_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
