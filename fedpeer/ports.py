@@ -1,4 +1,4 @@
-"""What fedpeer needs from the world: five ports, each with the obligations its adapters must keep.
+"""What fedpeer needs from the world: its ports, each with the obligations its adapters must keep.
 
 Every port has one conformance suite under tests/ports that the real adapter and the in-memory one both pass.
 """
@@ -52,6 +52,9 @@ class Bus(Protocol):
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Hand (subject, body) pairs to the broker and wait until it has read them; BusError if that is not certain."""
+
+    async def ensure_stream(self) -> None:
+        """Have the broker keep the newest message of each kept subject; BusError if it will not. Idempotent."""
 
     async def newest(self, subject: str) -> bytes | None:
         """Return the newest kept message on exactly this subject, or None. BusError if the broker cannot be asked."""
@@ -150,6 +153,28 @@ class Source(Protocol):
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows; SourceError says where and what is wrong. `progress` is told the amount read."""
+
+
+class Broker(Protocol):
+    """The message server that an admin's node runs itself, as far as a federation needs it."""
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where others reach it."""
+
+    @property
+    def ca(self) -> str:
+        """The certificate authority (PEM) that clients must pin; empty where there is no TLS."""
+
+    def account_seed(self, name: str) -> str:
+        """The seed that signs the passes of an account; the same name always gives the same."""
+
+    async def set_account(self, name: str, revoked: Mapping[str, int]) -> None:
+        """Have an account with these revocations (user key to UTC second), in force on return. Idempotent."""
 
 
 class Clock(Protocol):

@@ -76,7 +76,7 @@ class Share(Value, frozen=True, tag="share"):
 
 
 class Hello(Value, frozen=True, tag="hello"):
-    """Said to one member by one that cannot read the group's messages: what do I lack?"""
+    """Said to one member by one that cannot read the group's messages, to ask what it lacks."""
 
     standing: Standing
 

@@ -1,7 +1,8 @@
 """The charter: one signed, hash-chained log of everything the admin decides.
 
 1. Entry 0 founds the federation; its hash is the federation's id, so the id vouches for the admin's keys.
-2. Every later entry names the federation, its own number and the hash of the entry before it, and is signed by the admin.
+2. Every later entry names the federation, its own number and the hash of the entry before it, and is signed by
+   the admin.
 3. A member keeps the bytes as received and replays them; it never re-encodes what it verifies.
 4. An entry that differs from one we hold at the same number, with a good signature, proves a fork: the admin's key has
    said two things. That is an alarm, and rounds stop until people have looked.
@@ -82,7 +83,7 @@ class Charter:
         return self.follow(_signed(entry, identity))
 
     def follow(self, data: bytes) -> Charter:
-        """Append or recognise a signed entry. ForkError on a proven fork; CharterError on anything that cannot follow."""
+        """Append or recognise a signed entry. ForkError on a proven fork, CharterError if it cannot follow."""
         signed = canonical.decode(data, SignedEntry)
         verify(self.roster.members[self.roster.admin].card.sign, LABEL, signed.body, signed.signature)
         if signed.body == canonical.decode(self.entries[0], SignedEntry).body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from fedpeer.core.envelope.invite import Invitation
@@ -41,6 +41,7 @@ class IssueInvite:
 
     role: str
     expires_in_s: int
+    passphrase: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def hear(turn: Turn, subject: str, body: bytes) -> None:
         return
     sender = PeerId(header.sender)
     windows = turn.state.windows.get(sender, Windows())
-    windows = windows.admit(header.boot, header.sequence)
+    windows = windows.admit(header, int(turn.now))
     verified = _verified(turn, header, body)
     content = _opened(turn, header, verified)
     turn.change(windows={**turn.state.windows, sender: windows})

@@ -18,7 +18,6 @@ from fedpeer.core.pulse.inbound import inbound
 SELDOM_S = 3.0
 # How much of absent members' contributions one answer carries.
 MOST_RELAYED_BYTES = 16 * 2**20
-OFFLINE_AFTER_S = 30.0
 
 
 def heed(turn: Turn, sender: PeerId, message: Message) -> None:
@@ -64,7 +63,7 @@ def record(turn: Turn, signed: bytes) -> None:
 def online(turn: Turn, peer: PeerId) -> bool:
     """Whether a member was heard lately."""
     heard = turn.state.session.heard.get(peer)
-    return heard is not None and turn.now - heard.at < OFFLINE_AFTER_S
+    return heard is not None and turn.now - heard.at < turn.state.session.habits.offline_after_s
 
 
 def _status(turn: Turn, sender: PeerId, status: Status) -> None:

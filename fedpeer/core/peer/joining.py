@@ -14,10 +14,12 @@ import msgspec
 from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope import invite as invites
+from fedpeer.core.envelope import join as joins
 from fedpeer.core.envelope import passes, subjects
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.envelope.grants import permissions_for_admin, permissions_for_joiner, permissions_for_member
-from fedpeer.core.envelope.invite import Invitation, JoinRequest
+from fedpeer.core.envelope.invite import Invitation
+from fedpeer.core.envelope.join import JoinRequest
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import ExpiredError, InviteError, OutsiderError
 from fedpeer.core.federation.charter import Charter
@@ -52,7 +54,7 @@ class Issued:
     passphrase: str
 
 
-def found(stamped: Stamped, event: Found, boot: bytes) -> tuple[Peer, list[Effect]]:
+def found(stamped: Stamped, event: Found, session: Session) -> tuple[Peer, list[Effect]]:
     """Found a federation with this node as its admin."""
     now, me = int(stamped.now), Identity.of(canonical.digest("identity", stamped.entropy))
     founding = Founded(
@@ -67,7 +69,7 @@ def found(stamped: Stamped, event: Found, boot: bytes) -> tuple[Peer, list[Effec
     )
     charter = Charter.found(founding, me, now)
     bus = _admin_bus(event.bus, charter.federation, me, now)
-    turn = Turn(_fresh(charter, me, bus, boot), stamped.now, stamped.entropy)
+    turn = Turn(_fresh(charter, me, bus, session), stamped.now, stamped.entropy)
     turn.change(settings=event.settings)
     new_epoch(turn)
     turn.note("charter", "info", f"founded the federation {event.name}")
@@ -93,17 +95,20 @@ def ask_to_join(state: Joining, now: float) -> tuple[Joining, list[Effect]]:
     if now >= state.invitation.expires_at:
         note = Note("member", "error", "the invite expired before the admin answered")
         return replace(state, phase=MEMBERSHIP.step(state.phase, "declined"), reason="the invite expired"), [note]
-    request = invites.request(state.invitation, state.me, state.display)
+    request = joins.request(state.invitation, state.me, state.display)
     subject = subjects.join(state.federation, state.invitation.invite)
     return replace(state, asked_at=now), [Send("join", subject, request)]
 
 
-def welcomed(state: Joining, stamped: Stamped, body: bytes, boot: bytes) -> tuple[Peer, list[Effect]]:
+def welcomed(state: Joining, stamped: Stamped, body: bytes, session: Session) -> tuple[Peer, list[Effect]]:
     """Read the admin's answer and become a member; RemoteError if it is not the admin's answer to our request."""
-    content = invites.open_reply(body, state.invitation, state.me, state.display)
+    content = joins.open_reply(body, state.invitation, state.me, state.display)
     welcome = canonical.decode(content, Welcome)
     charter = Charter.open(welcome.founding, expected=state.federation)
-    peer = _fresh(charter, state.me, Bus(welcome.access), boot)
+    access = welcome.access
+    if access.kind == "pass":
+        access = msgspec.structs.replace(access, secret=state.me.broker_seed())
+    peer = _fresh(charter, state.me, Bus(access), session)
     turn = Turn(replace(peer, settings=state.settings), stamped.now, stamped.entropy)
     turn.note("member", "info", f"joined {charter.roster.name}")
     turn.effects.append(Reconnect())
@@ -144,10 +149,10 @@ def issue_invite(turn: Turn, event: IssueInvite) -> None:
         expires_at=now + event.expires_in_s,
         schema=state.roster.schema.to_json(),
     )
-    verifier = invites.verifier(invitation.token)
+    verifier = joins.verifier(invitation.token)
     record = InviteRecord(name, event.role, INVITE.first, now, invitation.expires_at, verifier, broker)
     turn.change(invites={**state.invites, name: record})
-    passphrase = invites.passphrase(turn.draw("invite passphrase"))
+    passphrase = event.passphrase or invites.passphrase(turn.draw("invite passphrase"))
     turn.note("member", "info", f"issued invite {name}", data={"expires_at": record.expires_at})
     turn.reply(Issued(record, invites.write(invitation, passphrase, turn.draw("invite file")), passphrase))
 
@@ -159,8 +164,8 @@ def requested(turn: Turn, name: str, body: bytes) -> None:
     record = turn.state.invites.get(name)
     if record is None:
         raise OutsiderError(f"a request to join with an invite that was never issued: {name[:32]!r}")
-    request = invites.open_request(body, turn.state.me, turn.state.federation, name)
-    invites.check_proof(request, record.verifier)
+    request = joins.open_request(body, turn.state.me, turn.state.federation, name)
+    joins.check_proof(request, record.verifier)
     if record.state == "open" and turn.now >= record.expires_at:
         raise ExpiredError(f"invite {name} has expired")
     if record.state == "open":
@@ -175,7 +180,7 @@ def _redeem(turn: Turn, record: InviteRecord, request: JoinRequest) -> InviteRec
     turn.decide(MemberAdmitted(card, record.role, record.id))
     rights = permissions_for_member(state.federation, card.peer)
     welcome = Welcome(state.charter.entries[0], _access(turn, card.broker, card.name, rights))
-    reply = invites.reply(canonical.encode(welcome), request, state.me)
+    reply = joins.reply(canonical.encode(welcome), request, state.me)
     record = msgspec.structs.replace(
         record, state=INVITE.step(record.state, "redeemed"), redeemed_by=card.peer, reply=reply
     )
@@ -201,7 +206,7 @@ def _access(turn: Turn, broker: str, name: str, rights: passes.Rights) -> Access
     if not bus.account_seed:
         return bus.access
     jwt = passes.user_jwt(bus.account_seed, broker, name, rights=rights, now=int(turn.now))
-    return Access(servers=bus.access.servers, ca=bus.access.ca, kind="pass", jwt=jwt)
+    return Access(servers=bus.servers or bus.access.servers, ca=bus.access.ca, kind="pass", jwt=jwt)
 
 
 def _joiner_access(turn: Turn, name: str, expires_at: int) -> tuple[Access, str]:
@@ -221,6 +226,6 @@ def _admin_bus(bus: Bus, federation: FederationId, me: Identity, now: int) -> Bu
     return msgspec.structs.replace(bus, access=access)
 
 
-def _fresh(charter: Charter, me: Identity, bus: Bus, boot: bytes) -> Peer:
+def _fresh(charter: Charter, me: Identity, bus: Bus, session: Session) -> Peer:
     schema = charter.roster.schema
-    return Peer(me, bus, Settings(), charter, Ledger.empty(schema), Session(boot), Summary.zero(schema))
+    return Peer(me, bus, Settings(), charter, Ledger.empty(schema), session, Summary.zero(schema))

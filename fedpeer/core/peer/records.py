@@ -54,12 +54,12 @@ def changes(before: State | None, after: State) -> dict[str, bytes | None]:
     return found
 
 
-def restore(federation: str, records: Mapping[str, bytes], boot: bytes) -> State:
+def restore(federation: str, records: Mapping[str, bytes], session: Session) -> State:
     """The state that these records hold, in a new session; StoreError if they are not whole."""
     try:
         if "secret/invitation" in records:
             return _joining(FederationId(federation), records)
-        return _peer(records, boot)
+        return _peer(records, session)
     except (KeyError, ValueError, FedpeerError) as fault:
         raise StoreError(f"the records of federation {federation} are not whole: {fault}") from fault
 
@@ -133,7 +133,7 @@ def _joining(federation: FederationId, records: Mapping[str, bytes]) -> Joining:
     )
 
 
-def _peer(records: Mapping[str, bytes], boot: bytes) -> Peer:
+def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
     charter = _charter(_under(records, "charter/"))
     schema, settings = charter.roster.schema, canonical.decode(records["settings"], Settings)
     ledger = Ledger.empty(schema)
@@ -148,7 +148,7 @@ def _peer(records: Mapping[str, bytes], boot: bytes) -> Peer:
         settings=settings,
         charter=charter,
         ledger=ledger,
-        session=Session(boot),
+        session=session,
         local=sum((b.summary for b in batches.values()), Summary.zero(schema)),
         phase=phase,
         alarm=alarm,

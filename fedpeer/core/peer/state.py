@@ -33,9 +33,10 @@ class Settings(Value, frozen=True):
 
 
 class Bus(Value, frozen=True):
-    """How the federation's bus is reached: our own access, and for the admin of an embedded bus its account."""
+    """How the bus is reached: our own access; for the admin, the addresses that others use and an account's key."""
 
     access: Access
+    servers: tuple[str, ...] = ()
     label: str = ""
     account_seed: str = ""
 
@@ -111,10 +112,20 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Habits:
+    """How this node behaves in time, from its configuration."""
+
+    status_every_s: float = 10.0
+    offline_after_s: float = 30.0
+    kept_for_s: int = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What lives only as long as the process. `boot` makes this process's keys and nonces its own."""
 
     boot: bytes
+    habits: Habits = field(default_factory=Habits)
     sequence: int = 0
     dirty: bool = True
     connected_at: float = 0.0
@@ -202,6 +213,13 @@ class Peer:
             return False
         ask = self.session.ask
         return not ask or any(a.peer == self.me.peer and a.ask >= ask for a in heard.status.answers)
+
+    @property
+    def void_passes(self) -> dict[str, int]:
+        """Broker keys to cut off, and since when: those of past members and of invites that are over."""
+        gone = {m.card.broker: m.removed_at for m in self.roster.members.values() if m.removed_at}
+        over = {i.broker: i.expires_at for i in self.invites.values() if i.broker and i.state in {"revoked", "expired"}}
+        return gone | over
 
     def with_session(self, **changes: object) -> Peer:
         """The same peer with some of its session changed."""

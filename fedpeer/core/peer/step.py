@@ -17,7 +17,7 @@ from fedpeer.core.peer import deciding, events, joining, sharing, tending
 from fedpeer.core.peer.effects import Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
-from fedpeer.core.peer.state import Joining, Peer, State
+from fedpeer.core.peer.state import Joining, Peer, Session, State
 from fedpeer.core.peer.turn import Turn
 
 Handler = Callable[[Turn, Any], None]
@@ -65,21 +65,21 @@ _HANDLERS: dict[type, Handler] = {
 }
 
 
-def begin(stamped: Stamped, boot: bytes) -> tuple[State, list[Effect]]:
+def begin(stamped: Stamped, session: Session) -> tuple[State, list[Effect]]:
     """The first step of a membership: founding a federation, or redeeming an invite."""
     match stamped.event:
         case events.Found():
-            return joining.found(stamped, stamped.event, boot)
+            return joining.found(stamped, stamped.event, session)
         case events.Join():
             return joining.join(stamped, stamped.event)
         case other:
             raise StateError(f"there is no membership yet that could {type(other).__name__}")
 
 
-def step(state: State, stamped: Stamped, boot: bytes) -> tuple[State, list[Effect]]:
+def step(state: State, stamped: Stamped, session: Session) -> tuple[State, list[Effect]]:
     """Every further step."""
     if isinstance(state, Joining):
-        return _joining(state, stamped, boot)
+        return _joining(state, stamped, session)
     turn = Turn(state, stamped.now, stamped.entropy)
     try:
         _HANDLERS[type(stamped.event)](turn, stamped.event)
@@ -88,12 +88,12 @@ def step(state: State, stamped: Stamped, boot: bytes) -> tuple[State, list[Effec
     return turn.state, turn.effects
 
 
-def _joining(state: Joining, stamped: Stamped, boot: bytes) -> tuple[State, list[Effect]]:
+def _joining(state: Joining, stamped: Stamped, session: Session) -> tuple[State, list[Effect]]:
     event = stamped.event
     match event:
         case events.Received() if state.phase == "joining":
             try:
-                return joining.welcomed(state, stamped, event.body, boot)
+                return joining.welcomed(state, stamped, event.body, session)
             except RemoteError as error:
                 return state, [Note("receive", "error", f"an answer to our request to join was refused: {error}")]
         case events.Connected():

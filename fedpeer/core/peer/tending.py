@@ -13,7 +13,6 @@ from fedpeer.core.peer.heeding import answers, ask
 from fedpeer.core.peer.turn import Turn
 
 EPOCH_LASTS_S = 86_400
-STATUS_EVERY_S = 10.0
 # Statuses closer together than this are said as one.
 STATUS_GAP_S = 0.1
 LEAST_RETIRED_S = 120
@@ -36,7 +35,7 @@ def tick(turn: Turn) -> None:
         return
     _forget_old_secrets(turn)
     _look_for_secret(turn)
-    if turn.now - turn.state.session.status_at >= STATUS_EVERY_S:
+    if turn.now - turn.state.session.status_at >= turn.state.session.habits.status_every_s:
         turn.session(dirty=True)
     if turn.state.is_admin:
         _expire_invites(turn)

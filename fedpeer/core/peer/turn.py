@@ -25,8 +25,7 @@ from fedpeer.core.peer.effects import Effect, Level, Note, Reply, Send
 from fedpeer.core.peer.state import Peer, Secret
 from fedpeer.core.pulse.inbound import judge
 
-# Content that the broker keeps must be readable by a member who was away for a month; what matters only now is not.
-KEPT_FOR_S = 30 * 86_400
+# What the broker does not keep matters only now.
 SAID_FOR_S = 3_600
 
 
@@ -137,9 +136,11 @@ class Turn:
         if secret is None:
             return
         kept = isinstance(message, Share)
-        outline = self._outline(message, "", KEPT_FOR_S if kept else SAID_FOR_S)
+        outline = self._outline(message, "", self.state.session.habits.kept_for_s if kept else SAID_FOR_S)
         content = canonical.encode(message)
-        pieces = seal_group(outline, self.state.session.sequence, content, secret.secret, self.state.me)
+        pieces = seal_group(
+            outline, content, sequence=self.state.session.sequence, secret=secret.secret, identity=self.state.me
+        )
         self._advance(len(pieces))
         fed, me = self.state.federation, self.state.me.peer
         for i, piece in enumerate(pieces):
@@ -149,9 +150,11 @@ class Turn:
     def tell(self, peer: PeerId, message: Message) -> None:
         """Seal a message to one member, past or present, and send it."""
         card = self.state.roster.members[peer].card
-        outline = self._outline(message, peer, KEPT_FOR_S)
+        outline = self._outline(message, peer, self.state.session.habits.kept_for_s)
         content = canonical.encode(message)
-        pieces = seal_direct(outline, self.state.session.sequence, content, card.seal, self.state.me)
+        pieces = seal_direct(
+            outline, content, sequence=self.state.session.sequence, seal_key=card.seal, identity=self.state.me
+        )
         self._advance(len(pieces))
         for i, piece in enumerate(pieces):
             subject = subjects.direct(self.state.federation, peer, self.state.me.peer, i)

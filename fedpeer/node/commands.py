@@ -1,0 +1,417 @@
+"""What people may have done: each command becomes one event, and its answer comes when the effect is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fedpeer.core.contract.admit import SENDING, admit
+from fedpeer.core.contract.grammar import Contract
+from fedpeer.core.envelope import invite as invites
+from fedpeer.core.envelope.access import Access
+from fedpeer.core.envelope.keys import check_name
+from fedpeer.core.errors import (
+    ContractError,
+    MalformedError,
+    PermissionRefusedError,
+    RequestError,
+    SchemaError,
+    UnknownError,
+)
+from fedpeer.core.federation.roster import Action
+from fedpeer.core.federation.schedule import Schedule
+from fedpeer.core.identity import PeerId
+from fedpeer.core.models.fit import fit
+from fedpeer.core.models.model import Model
+from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.joining import Issued
+from fedpeer.core.peer.state import Batch, Bus, Joining, Local, Peer, Settings
+from fedpeer.core.privacy.floor import Policy, Profile
+from fedpeer.core.statistics.collect import Collected, tally
+from fedpeer.core.statistics.explore import explore
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
+from fedpeer.node import shapes
+from fedpeer.node.engine import Engine, World
+from fedpeer.node.jobs import Jobs, Progress
+from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, Views, batch_shape, invite_shape
+from fedpeer.ports import Commit, Source
+
+Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+LONGEST_INVITE_S = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What commands need besides the engine: sources by location, rows as a source, and an external bus if any."""
+
+    open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
+    open_rows: Callable[[str, Rows, Schema], Source]
+    external: Access | None
+
+
+class Node(Views):
+    """A running node: its views, and the commands here."""
+
+    def __init__(self, engine: Engine, jobs: Jobs, world: World, means: Means, about: shapes.NodeInfo) -> None:
+        """`world` and `engine` are the same that the daemon started."""
+        super().__init__(engine, jobs, world.clock, about)
+        self._world = world
+        self._means = means
+
+    # Beginning
+
+    async def create(
+        self,
+        name: str,
+        schema: Schema,
+        contract: str,
+        schedule: str,
+        *,
+        display: str,
+        profile: Profile = "standard",
+        send_action: Action = "block",
+        receive_action: Action = "block",
+    ) -> shapes.Federation:
+        """Found a federation with this node as its admin."""
+        Contract.parse(contract).validate(schema)
+        Schedule.parse(schedule)
+        event = ev.Found(
+            name=_checked_name(name),
+            display=_checked_name(display),
+            schema=schema,
+            contract=contract,
+            schedule=schedule,
+            policy=Policy(profile=profile).check(),
+            settings=Settings(send_action=send_action, receive_action=receive_action),
+            bus=self._bus(),
+        )
+        return self.federation(await self._engine.begin(event))
+
+    async def invite(
+        self, fed: str, *, role: str = "member", expires_in_s: int, passphrase: str | None = None
+    ) -> shapes.Invite:
+        """Issue an invite; its text and passphrase are in the answer and nowhere else."""
+        if not 0 < expires_in_s <= LONGEST_INVITE_S:
+            raise RequestError(f"an invite lasts between a second and {LONGEST_INVITE_S // 86_400} days")
+        if role != "member":
+            raise RequestError(f"there is no role {role[:40]!r}: an invite is for a member")
+        issued = await self._ask(fed, ev.IssueInvite(role, expires_in_s, passphrase))
+        if not isinstance(issued, Issued):
+            raise TypeError("an invite was not answered with one")
+        return invite_shape(issued.record, issued.text, issued.passphrase)
+
+    async def revoke_invite(self, fed: str, invite_id: str) -> shapes.Invite:
+        """Make an open invite worthless."""
+        return invite_shape(await self._ask(fed, ev.RevokeInvite(invite_id)))
+
+    async def join(
+        self,
+        text: str,
+        passphrase: str,
+        *,
+        display: str,
+        schema: Schema | None = None,
+        send_action: Action = "block",
+        receive_action: Action = "block",
+        wait_s: float = 30,
+    ) -> shapes.Federation:
+        """Redeem an invite, with `schema` only if the federation has the same; goes on by itself after the wait."""
+        now = int(self._world.clock.now())
+        invitation = await asyncio.to_thread(invites.read, text, passphrase, now=now)
+        if schema is not None:
+            _check_same(schema, Schema.from_json(invitation.schema), invitation.federation_name)
+        settings = Settings(send_action=send_action, receive_action=receive_action)
+        fed = await self._engine.begin(ev.Join(invitation, _checked_name(display), settings))
+        await self._engine.until(lambda: self._is_settled(fed), wait_s)
+        return self.federation(fed)
+
+    # Deciding
+
+    async def remove(self, fed: str, member: str, reason: str = "") -> shapes.Federation:
+        """Shut a member out, at once."""
+        scope = self.resolve(fed)
+        await self._ask(scope, ev.RemoveMember(_known(self._engine.peer(scope), member), reason[:200]))
+        return self.federation(scope)
+
+    async def leave(self, fed: str) -> shapes.Federation:
+        """Leave a federation for good, or stop asking to join it."""
+        return await self._change(fed, ev.Leave())
+
+    async def set_schedule(self, fed: str, schedule: str) -> shapes.Federation:
+        """Change when pulses are due, for everyone."""
+        return await self._change(fed, ev.SetSchedule(schedule))
+
+    async def set_contract(self, fed: str, text: str) -> shapes.Federation:
+        """Change what contributions must meet, for everyone."""
+        return await self._change(fed, ev.SetContract(text))
+
+    async def set_pulsing(self, fed: str, pulsing: bool) -> shapes.Federation:
+        """Start or stop this node's pulse."""
+        return await self._change(fed, ev.SetPulsing(pulsing))
+
+    async def set_explorable(self, fed: str, explorable: bool) -> shapes.Federation:
+        """Let others explore this node's contribution by itself, or not."""
+        return await self._change(fed, ev.SetExplorable(explorable))
+
+    async def check_contract(self, fed: str, text: str) -> shapes.ContractCheck:
+        """Try a contract against the schema and this node's own rows."""
+        peer = self._peer(fed)
+        check = await self.check_contract_text(text, peer.roster.schema)
+        if not check.valid or not peer.batches:
+            return check
+        verdict = admit(peer.local, Contract.parse(text), SENDING, peers=len(peer.roster.active), action="allow")
+        verdicts = [
+            shapes.Verdict(line=v.line, rule=v.rule, passed=v.passed, measured=dict(v.measured))
+            for v in verdict.verdicts
+        ]
+        passed = all(v.passed for v in verdicts)
+        return msgspec.structs.replace(check, rows=peer.local.rows, verdicts=verdicts, passed=passed)
+
+    async def check_contract_text(self, text: str, schema: Schema) -> shapes.ContractCheck:
+        """Try a contract against a schema."""
+        try:
+            Contract.parse(text).validate(schema)
+        except ContractError as error:
+            return shapes.ContractCheck(valid=False, error=str(error), passed=False, rows=0, verdicts=[])
+        return shapes.ContractCheck(valid=True, error="", passed=False, rows=0, verdicts=[])
+
+    # Pulsing
+
+    async def sync(self, fed: str, *, wait_s: float = 0) -> shapes.Synced:
+        """Pulse now if there is something new, ask the others for theirs, and wait until all agree."""
+        scope = self.resolve(fed)
+        outcome, detail = await self._ask(scope, ev.SyncNow())
+        if wait_s > 0:
+            await self._engine.until(lambda: not self._engine.peer(scope).disagreeing, wait_s)
+        now = self.federation(scope)
+        return shapes.Synced(
+            converged=not now.waiting_for,
+            waiting_for=now.waiting_for,
+            outcome=outcome,
+            detail=detail,
+            rows=now.rows,
+            total_digest=now.total_digest,
+        )
+
+    async def clear_errors(self, fed: str) -> int:
+        """Empty the error log; the counters stay."""
+        return await self._engine.clear(self.resolve(fed), ERROR_KINDS, ERROR_LEVELS)
+
+    # Data
+
+    async def add_source(
+        self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
+    ) -> shapes.Job:
+        """Count the rows of a file that this node can read."""
+        scope = self.resolve(fed)
+        schema = self._engine.peer(scope).roster.schema
+        source = await asyncio.to_thread(self._means.open_source, location, schema, options)
+        return self._count(scope, source, force=force)
+
+    async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> shapes.Job:
+        """Count rows that were posted."""
+        scope = self.resolve(fed)
+        schema = self._engine.peer(scope).roster.schema
+        return self._count(scope, self._means.open_rows(source, rows, schema), force=force)
+
+    async def withdraw(self, fed: str, batch_id: str) -> shapes.Batch:
+        """Take a batch's rows out again."""
+        scope = self.resolve(fed)
+        local = self._engine.peer(scope).batches.get(batch_id)
+        if local is None:
+            raise UnknownError(f"there is no batch {batch_id[:40]}")
+        await self._ask(scope, ev.WithdrawBatch(batch_id))
+        return batch_shape(local)
+
+    async def cancel_job(self, job_id: str) -> shapes.Job:
+        """Have a job stop; nothing of it remains."""
+        return self._jobs.cancel(job_id)
+
+    # Learning
+
+    async def explore(self, fed: str, features: Sequence[str], of: str = "total") -> shapes.Explored:
+        """Statistics of one feature, of two together, or, for none, of each."""
+        summary = self._of(fed, of)
+        values = await asyncio.to_thread(_explored, summary, features)
+        return shapes.Explored(of=of, rows=summary.rows, digest=summary.digest, values=values)
+
+    async def fit(
+        self,
+        fed: str,
+        kind: str,
+        target: str,
+        features: Sequence[str] | None,
+        options: Mapping[str, Any],
+        of: str = "total",
+    ) -> shapes.Fitted:
+        """Fit a model and keep it."""
+        scope, summary = self.resolve(fed), self._of(fed, of)
+        chosen = None if features is None else list(features)
+        model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
+        fitted = shapes.Fitted(
+            id=self._world.entropy.draw(8).hex(),
+            federation=scope,
+            kind=kind,
+            created_at=self._world.clock.now(),
+            of=of,
+            rows=summary.rows,
+            digest=summary.digest,
+            model=model.to_dict(),
+        )
+        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
+        self._fitted.setdefault(scope, {})[fitted.id] = fitted
+        return fitted
+
+    async def forget_model(self, fed: str, model_id: str) -> None:
+        """Delete a model."""
+        fitted = self.model(fed, model_id)
+        await self._engine.store(Commit({(fitted.federation, f"model/{fitted.id}"): None}))
+        del self._fitted[fitted.federation][fitted.id]
+
+    async def predict(self, fed: str, model_id: str, rows: Rows) -> shapes.Predicted:
+        """Predict with a kept model, a number a row; None where an input is missing."""
+        model = Model.from_dict(self.model(fed, model_id).model)
+        table = _columns(rows)
+        values = await asyncio.to_thread(lambda: model.predict(table).tolist())
+        return shapes.Predicted(values=[None if math.isnan(value) else value for value in values])
+
+    async def load_models(self) -> None:
+        """Read the kept models; once, at the start."""
+        for scope in self._engine.states:
+            records = await self._engine.records(scope)
+            kept = [msgspec.json.decode(r, type=shapes.Fitted) for n, r in records.items() if n.startswith("model/")]
+            self._fitted[scope] = {f.id: f for f in kept}
+
+    # Inside
+
+    async def _ask(self, fed: str, event: ev.Event) -> Any:
+        return await self._engine.ask(self.resolve(fed), event)
+
+    async def _change(self, fed: str, event: ev.Event) -> shapes.Federation:
+        scope = self.resolve(fed)
+        await self._ask(scope, event)
+        return self.federation(scope)
+
+    def _count(self, scope: str, source: Source, *, force: bool) -> shapes.Job:
+        name = source.name
+        job = shapes.Job(
+            id="",
+            kind="data",
+            federation=scope,
+            state="running",
+            started_at=0.0,
+            ended_at=0.0,
+            current=0,
+            maximum=source.size,
+            unit="bytes" if source.size else "rows",
+        )
+
+        async def work(progress: Progress) -> shapes.Batch:
+            peer = self._engine.peer(scope)
+            collected = await asyncio.to_thread(_counted, source, peer.roster.schema, progress)
+            batch = self._batch(name, collected)
+            await self._engine.ask(scope, ev.AddBatch(batch, collected.summary, force))
+            return batch_shape(Local(batch, collected.summary))
+
+        return self._jobs.start(job, work)
+
+    def _batch(self, source: str, collected: Collected) -> Batch:
+        return Batch(
+            id=self._world.entropy.draw(8).hex(),
+            source=source,
+            added_at=int(self._world.clock.now()),
+            rows=collected.counted,
+            read=collected.read,
+            rejected=collected.rejected,
+            content=collected.summary.digest,
+        )
+
+    def _bus(self) -> Bus:
+        if self._means.external is not None:
+            return Bus(self._means.external)
+        broker = self._world.broker
+        if broker is None:
+            raise RequestError("this node has no bus", hint="serve with an embedded bus, or with the address of one")
+        label = self._world.entropy.draw(8).hex()
+        access = Access(servers=(broker.url,), ca=broker.ca, kind="pass")
+        return Bus(access, broker.urls, label, broker.account_seed(label))
+
+    def _of(self, fed: str, of: str) -> Summary:
+        """The summary that people mean; a peer's alone only with that peer's consent."""
+        peer = self._peer(fed)
+        if of in {"total", "local"}:
+            return peer.ledger.total if of == "total" else peer.local
+        member = _known(peer, of)
+        held, heard = peer.ledger.held.get(member), peer.session.heard.get(member)
+        if member != peer.me.peer and not (heard and heard.status.explorable):
+            raise PermissionRefusedError(
+                f"{of[:64]} does not let others explore its contribution alone", hint="ask its operator to allow it"
+            )
+        if held is None:
+            raise UnknownError(f"{of[:64]} has not contributed yet")
+        return held.summary
+
+    def _is_settled(self, scope: str) -> bool:
+        state = self._engine.states[scope]
+        if isinstance(state, Joining):
+            return state.phase != "joining"
+        return state.secret is not None and state.roster.member(state.me.peer) is not None
+
+
+def _known(peer: Peer, member: str) -> PeerId:
+    """A member's id from its id or its name; UnknownError if none or several fit."""
+    if member in peer.roster.members:
+        return PeerId(member)
+    fits = [p for p in peer.roster.active if peer.roster.members[p].card.name == member]
+    if len(fits) != 1:
+        raise UnknownError(f"{len(fits) or 'no'} members are called {member[:64]!r}", hint="`fedpeer peers` lists them")
+    return fits[0]
+
+
+def _checked_name(name: str) -> str:
+    try:
+        return check_name(name)
+    except MalformedError as error:
+        raise RequestError(str(error), hint="choose a short printable name") from None
+
+
+def _check_same(mine: Schema, theirs: Schema, name: str) -> None:
+    different = theirs.difference(mine)
+    if different:
+        raise SchemaError(
+            f"your schema is not that of {name}: " + "; ".join(different),
+            hint="take the federation's schema, or ask its admin to change it: nothing was sent",
+        )
+
+
+def _counted(source: Source, schema: Schema, progress: Progress) -> Collected:
+    names = [feature.name for feature in schema.features]
+    if source.size:
+        return tally(schema, source.batches(names, progress))
+    return tally(schema, source.batches(names), progress)
+
+
+def _explored(summary: Summary, features: Sequence[str]) -> dict[str, Any]:
+    explored = explore(summary)
+    match list(features):
+        case []:
+            return {"univariate": {f.name: explored.univariate(f.name) for f in summary.schema.features}}
+        case [one]:
+            return explored.univariate(one)
+        case [one, other]:
+            return explored.bivariate(one, other)
+        case _:
+            raise RequestError("name one feature, two, or none for all")
+
+
+def _columns(rows: Rows) -> Mapping[str, Sequence[Any]]:
+    if isinstance(rows, Mapping):
+        return rows
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return {name: [row.get(name) for row in rows] for name in names}

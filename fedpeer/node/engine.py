@@ -1,0 +1,410 @@
+"""Receive, step, commit, release: what makes the peers of this node happen.
+
+1. Everything that happens is an event in one queue. What has arrived together is stepped together, on one writer
+   thread, so the event loop never waits for cryptography or for the disk.
+2. The new states, the outbox and the timeline are committed in one transaction. Only then do the states count, only
+   then are answers given, and only then does anything leave for the bus. If the commit fails, nothing happened.
+3. What was committed and has not left is published again after a restart, byte for byte; receivers drop repetitions.
+4. `probe` is called at every boundary between these; tests kill the process there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedpeer.core.envelope.chunks import Assembly
+from fedpeer.core.errors import DuplicateError, FedpeerError, StoreError, UnknownError
+from fedpeer.core.peer import effects as fx
+from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.records import changes, restore
+from fedpeer.core.peer.state import Habits, Joining, Peer, Session, State
+from fedpeer.core.peer.step import begin, step
+from fedpeer.core.peer.tending import STATUS_GAP_S
+from fedpeer.node.link import Hooks, Line, Link
+from fedpeer.node.pulses import Pulses
+from fedpeer.node.timeline import Timeline
+from fedpeer.ports import Broker, Bus, Clock, Commit, Delivery, Entropy, Entry, Notice, Outgoing, Store
+
+PROBES = ("received", "stepped", "before-commit", "after-commit", "before-publish", "after-publish", "released")
+
+MOST_TOGETHER = 256
+MOST_WAITING = 20_000
+TICK_S = 1.0
+STOP_S = 5.0
+NODE = ""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports that an engine works with."""
+
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    open_bus: Callable[[Line], Bus]
+    broker: Broker | None
+    probe: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How an engine behaves: the jitter of pulses, how long the timeline is, and what each session begins with."""
+
+    jitter: float = 0.1
+    keep_entries: int = 20_000
+    habits: Habits = field(default_factory=Habits)
+    assembly: Assembly = field(default_factory=Assembly)
+
+
+@dataclass(slots=True)
+class _Task:
+    """An event on its way through; the future is its operator's, if it has one."""
+
+    scope: str
+    event: ev.Event
+    future: asyncio.Future[Any] | None = None
+    reply: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a batch of events led to, once it is committed."""
+
+    states: dict[str, State]
+    touched: set[str] = field(default_factory=set)
+    effects: list[tuple[str, fx.Effect]] = field(default_factory=list)
+    outgoing: list[tuple[int, Outgoing]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    failed: FedpeerError | None = None
+
+
+class Engine:
+    """Owns the states of this node's memberships. `states` is a snapshot that nobody changes in place."""
+
+    def __init__(self, world: World, manners: Manners) -> None:
+        """Nothing is read or opened before `start`."""
+        self.states: Mapping[str, State] = {}
+        self.links: dict[str, Link] = {}
+        self.timeline = Timeline((), keep=manners.keep_entries)
+        self.pulses = Pulses(lambda scope: self.post(scope, ev.PulseDue()), jitter=manners.jitter)
+        self._world = world
+        self._manners = manners
+        self._queue: deque[_Task] = deque()
+        self._more = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._left: list[int] = []
+        self._last_entry = 0
+        self._writer = ThreadPoolExecutor(1, "fedpeer-writer")
+        self._session = Session(b"")
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._settling: set[str] = set()
+
+    # Life
+
+    async def start(self) -> None:
+        """Restore every membership, publish what had not left, and begin."""
+        boot = self._world.entropy.draw(16)
+        self._session = Session(boot, self._manners.habits, assembly=self._manners.assembly)
+        pending = await self._write(self._restore)
+        self.pulses.start()
+        for scope in self.states:
+            await self._reach(scope)
+        for number, outgoing in pending:
+            if outgoing.scope in self.links:
+                self.links[outgoing.scope].send([(number, outgoing)])
+        self._spawn(self._run())
+        self._spawn(self._tick())
+
+    async def stop(self) -> None:
+        """Stop, with everything that was accepted committed."""
+        self.pulses.stop()
+        for link in self.links.values():
+            await link.close()
+        await self.until(lambda: not self._queue, STOP_S)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.timeline.close()
+        await self._write(self._world.store.close)
+        self._writer.shutdown()
+
+    # Events in
+
+    async def begin(self, event: ev.Found | ev.Join) -> str:
+        """Begin a membership; returns its federation's id once that is stored."""
+        return str(await self._await(_Task(NODE, event)))
+
+    async def ask(self, scope: str, event: ev.Event) -> Any:
+        """Have an operator's event dealt with; returns its answer once its effects are stored, or raises."""
+        return await self._await(_Task(scope, event))
+
+    def post(self, scope: str, event: ev.Event) -> None:
+        """Have an event dealt with. What arrives faster than it can be is dropped: the others will say it again."""
+        if len(self._queue) < MOST_WAITING:
+            self._enqueue(_Task(scope, event))
+
+    def note(self, entry: Entry) -> None:
+        """Put a line of the node's own on the timeline."""
+        self._spawn(self._note(entry))
+
+    async def until(self, ready: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until something is so; False when the time ran out."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(ready)
+        except TimeoutError:
+            return ready()
+        return True
+
+    async def store(self, change: Commit) -> None:
+        """Commit a change of records that are not a state's."""
+        await self._write(self._world.store.commit, change)
+
+    async def records(self, scope: str) -> dict[str, bytes]:
+        """Every record of a scope."""
+        found: dict[str, bytes] = await self._write(self._world.store.load, scope)
+        return found
+
+    async def clear(self, scope: str, kinds: Sequence[str], levels: Sequence[str]) -> int:
+        """Forget timeline entries."""
+        await self._write(self._world.store.clear_entries, scope, kinds, levels)
+        return self.timeline.clear(scope, kinds, levels)
+
+    def peer(self, scope: str) -> Peer:
+        """The membership with this id; LocalError if it is not (yet) one."""
+        state = self.states.get(scope)
+        if isinstance(state, Joining):
+            raise UnknownError(
+                f"still {state.phase} {state.invitation.federation_name}: the admin has not answered yet"
+            )
+        if state is None:
+            raise UnknownError(f"there is no federation {scope}")
+        return state
+
+    # The loop
+
+    async def _run(self) -> None:
+        while True:
+            await self._more.wait()
+            tasks = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
+            if not self._queue:
+                self._more.clear()
+            self._world.probe("received")
+            outcome = await self._write(self._advance, tasks)
+            await self._release(outcome, tasks)
+
+    def _advance(self, tasks: Sequence[_Task]) -> _Outcome:
+        """Step every task's event and commit what came of all of them. On the writer thread."""
+        outcome = _Outcome(dict(self.states))
+        for task in tasks:
+            self._step(outcome, task)
+        for scope in list(outcome.touched):
+            self._step(outcome, _Task(scope, ev.Settle()))
+        self._world.probe("stepped")
+        try:
+            self._commit(outcome)
+        except StoreError as error:
+            return _Outcome(dict(self.states), failed=error)
+        return outcome
+
+    def _step(self, outcome: _Outcome, task: _Task) -> None:
+        stamped = ev.Stamped(self._world.clock.now(), self._world.entropy.draw(32), task.event)
+        before = outcome.states.get(task.scope)
+        try:
+            if task.scope == NODE:
+                after, wanted = begin(stamped, self._session)
+                task.scope = task.reply = after.federation
+                _check_new(outcome.states.get(task.scope))
+            elif before is None:
+                raise UnknownError(f"there is no federation {task.scope}")
+            else:
+                after, wanted = step(before, stamped, self._session)
+        except FedpeerError as error:
+            task.error = error
+            return
+        except Exception as bug:  # noqa: BLE001 the one place where a bug is kept from taking the other peers down
+            # A bug must not stop the node: the event has no effect, and whoever asked, and the log, hear of it.
+            _log.exception("a bug while dealing with %s", type(task.event).__name__)
+            task.error = bug
+            return
+        outcome.states[task.scope] = after
+        if after is not before:
+            outcome.touched.add(task.scope)
+        for effect in wanted:
+            if isinstance(effect, fx.Reply):
+                task.reply = effect.value
+            else:
+                outcome.effects.append((task.scope, effect))
+
+    def _commit(self, outcome: _Outcome) -> None:
+        now = self._world.clock.now()
+        records = {
+            (scope, name): value
+            for scope in outcome.touched
+            for name, value in changes(self.states.get(scope), outcome.states[scope]).items()
+        }
+        outbox = [Outgoing(s, e.slot, e.subject, e.body) for s, e in outcome.effects if isinstance(e, fx.Send)]
+        entries = [_entry(now, s, e) for s, e in outcome.effects if isinstance(e, fx.Note)]
+        left = self._left[:]
+        if not (records or outbox or entries or left):
+            return
+        self._world.probe("before-commit")
+        ids = self._world.store.commit(Commit(records, outbox, left, entries))
+        self._world.probe("after-commit")
+        del self._left[: len(left)]
+        outcome.outgoing = list(zip(ids, outbox, strict=True))
+        outcome.entries = self._stored(entries)
+
+    def _stored(self, entries: Sequence[Entry]) -> list[Entry]:
+        if not entries:
+            return []
+        stored = self._world.store.entries(after=self._last_entry, limit=len(entries), newest_first=False)
+        self._last_entry = max((e.id for e in stored), default=self._last_entry)
+        return stored
+
+    async def _release(self, outcome: _Outcome, tasks: Sequence[_Task]) -> None:
+        self.states = outcome.states
+        self.timeline.extend(outcome.entries)
+        for number, outgoing in outcome.outgoing:
+            link = self.links.get(outgoing.scope)
+            if link is not None:
+                link.send([(number, outgoing)])
+        for scope in outcome.touched:
+            self._tend(scope)
+        for task in tasks:
+            _answer(task, outcome.failed)
+        self._world.probe("released")
+        await self._carry_out(outcome.effects)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _carry_out(self, effects: Sequence[tuple[str, fx.Effect]]) -> None:
+        for scope, effect in effects:
+            match effect:
+                case fx.Reconnect():
+                    self._spawn(self._reach(scope))
+                case fx.Enforce():
+                    self._spawn(self._enforce(scope))
+                case fx.Fetch():
+                    self.links[scope].fetch(effect.subjects)
+
+    # What follows from a state
+
+    def _tend(self, scope: str) -> None:
+        state = self.states[scope]
+        pulsing = isinstance(state, Peer) and state.phase == "active" and state.settings.pulsing
+        self.pulses.set(scope, state.roster.schedule if isinstance(state, Peer) and pulsing else None)
+        if isinstance(state, Peer) and state.session.dirty and scope not in self._settling:
+            self._settling.add(scope)
+            asyncio.get_running_loop().call_later(STATUS_GAP_S, self._settle, scope)
+
+    def _settle(self, scope: str) -> None:
+        self._settling.discard(scope)
+        self.post(scope, ev.Settle())
+
+    async def _reach(self, scope: str) -> None:
+        if scope not in self.links:
+            self.links[scope] = Link(self._world.open_bus, self._hooks(scope))
+        await self._enforce(scope)
+        self._tend(scope)
+        await self.links[scope].set(Line.of(self.states[scope]))
+
+    async def _enforce(self, scope: str) -> None:
+        state = self.states[scope]
+        if self._world.broker is None or not isinstance(state, Peer) or not state.bus.account_seed:
+            return
+        try:
+            await self._world.broker.set_account(state.bus.label, state.void_passes)
+        except FedpeerError as error:
+            self.note(Entry(self._world.clock.now(), scope, "bus", "error", f"the broker did not cut off: {error}"))
+
+    def _hooks(self, scope: str) -> Hooks:
+        def received(delivery: Delivery) -> None:
+            self.post(scope, ev.Received(delivery.subject, delivery.body))
+
+        def notice(notice: Notice) -> None:
+            self.note(Entry(self._world.clock.now(), scope, "bus", notice.level, notice.text))
+
+        return Hooks(
+            received=received,
+            connected=lambda: self.post(scope, ev.Connected()),
+            notice=notice,
+            left=self._left.extend,
+            probe=self._world.probe,
+        )
+
+    async def _note(self, entry: Entry) -> None:
+        with contextlib.suppress(StoreError):
+            entries = await self._write(self._noted, entry)
+            self.timeline.extend(entries)
+
+    def _noted(self, entry: Entry) -> list[Entry]:
+        self._world.store.commit(Commit(entries=[entry]))
+        return self._stored([entry])
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            for scope in self.states:
+                self.post(scope, ev.Tick())
+
+    def _restore(self) -> list[tuple[int, Outgoing]]:
+        store = self._world.store
+        entries = store.entries(limit=self._manners.keep_entries)
+        self._last_entry = max((e.id for e in entries), default=0)
+        self.timeline = Timeline(entries[::-1], keep=self._manners.keep_entries)
+        self.states = {s: restore(s, store.load(s), self._session) for s in store.scopes() if s != NODE}
+        return store.pending()
+
+    # Threads
+
+    async def _await(self, task: _Task) -> Any:
+        task.future = asyncio.get_running_loop().create_future()
+        self._enqueue(task)
+        return await task.future
+
+    def _enqueue(self, task: _Task) -> None:
+        self._queue.append(task)
+        self._more.set()
+
+    async def _write(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work, *args)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a task of the engine failed", exc_info=task.exception())
+
+
+def _check_new(before: State | None) -> None:
+    if before is not None and before.phase in {"joining", "active", "alarmed"}:
+        raise DuplicateError("this node is in that federation already")
+
+
+def _entry(now: float, scope: str, note: fx.Note) -> Entry:
+    return Entry(now, scope, note.kind, note.level, note.text, note.peer, note.pulse, note.data)
+
+
+def _answer(task: _Task, failed: FedpeerError | None) -> None:
+    error = failed or task.error
+    if task.future is None or task.future.done():
+        return
+    if error is not None:
+        task.future.set_exception(error)
+    else:
+        task.future.set_result(task.reply)

@@ -1,0 +1,56 @@
+"""When pulses fire: one APScheduler job a federation, aligned to the schedule, jittered, coalesced, in UTC.
+
+The jobs live in memory: what to schedule follows from the federations' states, which are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from fedpeer.core.federation.schedule import Schedule
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Pulses:
+    """Fires `due(scope)` for every federation whose pulse is on."""
+
+    def __init__(self, due: Callable[[str], None], *, jitter: float) -> None:
+        """`jitter` is the fraction of the period by which a pulse may be late, lest all peers speak at once."""
+        self._due = due
+        self._jitter = jitter
+        self._set: dict[str, Schedule] = {}
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+
+    def start(self) -> None:
+        """Begin to fire."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Fire no more. Idempotent."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def set(self, scope: str, schedule: Schedule | None) -> None:
+        """Follow this schedule for a federation; None stops its pulse. Setting the same again changes nothing."""
+        if self._set.get(scope) == schedule:
+            return
+        if scope in self._set:
+            self._scheduler.remove_job(scope)
+            del self._set[scope]
+        if schedule is not None:
+            self._set[scope] = schedule
+            late = max(int(schedule.period_s * self._jitter), 0) or None
+            trigger = IntervalTrigger(seconds=schedule.period_s, start_date=_EPOCH, timezone=UTC, jitter=late)
+            self._scheduler.add_job(
+                self._due, trigger, args=[scope], id=scope, coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+
+    def next_at(self, scope: str) -> float:
+        """When the next pulse fires, UTC seconds; 0 if none is set."""
+        job = self._scheduler.get_job(scope) if scope in self._set else None
+        return job.next_run_time.timestamp() if job and job.next_run_time else 0.0

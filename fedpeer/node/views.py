@@ -1,0 +1,333 @@
+"""What people may see, made from the engine's snapshot: cheap, never waiting, never changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from fedpeer.core.errors import UnknownError
+from fedpeer.core.federation.roster import Founded, Member, described
+from fedpeer.core.identity import PeerId, fingerprint
+from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node import shapes
+from fedpeer.node.engine import Engine
+from fedpeer.node.jobs import Jobs
+from fedpeer.ports import Clock, Entry
+
+ERROR_KINDS = ("sync", "contract", "receive", "member", "bus", "data", "charter")
+ERROR_LEVELS = ("warning", "error")
+MOST_ENTRIES = 1_000
+
+
+class Views:
+    """The read-only half of a node."""
+
+    def __init__(self, engine: Engine, jobs: Jobs, clock: Clock, about: shapes.NodeInfo) -> None:
+        """`about` is what there is to say of the node itself."""
+        self._engine = engine
+        self._jobs = jobs
+        self._clock = clock
+        self._about = about
+        self._fitted: dict[str, dict[str, shapes.Fitted]] = {}
+
+    def resolve(self, fed: str) -> str:
+        """The federation's id, from its id, a beginning of it, or its name; UnknownError if none or several fit."""
+        states = self._engine.states
+        if fed in states:
+            return fed
+        fits = [s for s, state in states.items() if _name(state) == fed] or [s for s in states if s.startswith(fed)]
+        if len(fits) != 1 or not fed:
+            raise UnknownError(f"{len(fits) or 'no'} federations here are called {fed[:64]!r}")
+        return fits[0]
+
+    def node(self) -> shapes.NodeInfo:
+        """The node itself."""
+        return msgspec.structs.replace(self._about, federations=list(self._engine.states))
+
+    def federations(self) -> list[shapes.Federation]:
+        """Every federation that this node is or was in."""
+        return [self._federation(scope) for scope in self._engine.states]
+
+    def federation(self, fed: str) -> shapes.Federation:
+        """One federation as this node sees it."""
+        return self._federation(self.resolve(fed))
+
+    def members(self, fed: str) -> list[shapes.Member]:
+        """The roster, the admin first, past members last."""
+        peer = self._peer(fed)
+        members = sorted(
+            peer.roster.members.values(), key=lambda m: (m.removed_at, m.role != "admin", m.admitted_at, m.peer)
+        )
+        return [self._member(peer, m) for m in members]
+
+    def invites(self, fed: str) -> list[shapes.Invite]:
+        """The invites that this node issued."""
+        peer = self._peer(fed)
+        return [invite_shape(r) for r in sorted(peer.invites.values(), key=lambda r: r.created_at)]
+
+    def batches(self, fed: str) -> list[shapes.Batch]:
+        """What this node has counted."""
+        return [batch_shape(b) for b in sorted(self._peer(fed).batches.values(), key=lambda b: b.batch.added_at)]
+
+    def jobs(self) -> list[shapes.Job]:
+        """Every job of this process."""
+        return self._jobs.all()
+
+    def job(self, job_id: str) -> shapes.Job:
+        """One job."""
+        return self._jobs.get(job_id)
+
+    def log(
+        self,
+        fed: str,
+        kinds: Sequence[str] = (),
+        levels: Sequence[str] = (),
+        after: int = 0,
+        before: int = 0,
+        limit: int = 100,
+    ) -> shapes.LogPage:
+        """A page of the timeline, newest first; `fed` "" is the whole node."""
+        scope, limit = (self.resolve(fed) if fed else ""), min(max(limit, 1), MOST_ENTRIES)
+        found = self._engine.timeline.page(
+            scope, kinds=kinds, levels=levels, after=after, before=before, limit=limit + 1
+        )
+        page = found[:limit]
+        return shapes.LogPage(entries=[entry_shape(e) for e in page], next=page[-1].id if len(found) > limit else 0)
+
+    def sync_log(self, fed: str, after: int = 0, before: int = 0, limit: int = 100) -> shapes.LogPage:
+        """What was sent and received."""
+        return self.log(fed, ("sync",), (), after, before, limit)
+
+    def error_log(self, fed: str, after: int = 0, before: int = 0, limit: int = 100) -> shapes.LogPage:
+        """What went wrong."""
+        return self.log(fed, ERROR_KINDS, ERROR_LEVELS, after, before, limit)
+
+    def stats(self, fed: str) -> shapes.SyncStats:
+        """The counters since this node joined."""
+        counters = self._peer(fed).counters
+        return shapes.SyncStats(**msgspec.structs.asdict(counters))
+
+    def charter(self, fed: str) -> list[shapes.CharterEntry]:
+        """Every decision of the admin, oldest first."""
+        charter = self._peer(fed).charter
+        return [
+            shapes.CharterEntry(
+                version=entry.version,
+                at=entry.at,
+                kind=str(type(entry.decision).__struct_config__.tag),
+                text=described(entry.decision, lambda p: _called(charter.roster.members.get(PeerId(p)), p)),
+                hash=found.hex(),
+                data=_told(entry.decision),
+            )
+            for entry, found in zip(charter.history(), charter.hashes, strict=True)
+        ]
+
+    def schema(self, fed: str) -> Schema:
+        """The federation's schema."""
+        state = self._engine.states[self.resolve(fed)]
+        return Schema.from_json(state.invitation.schema) if isinstance(state, Joining) else state.roster.schema
+
+    def models(self, fed: str) -> list[shapes.Fitted]:
+        """The models that are kept here, oldest first."""
+        return sorted(self._fitted.get(self.resolve(fed), {}).values(), key=lambda m: m.created_at)
+
+    def model(self, fed: str, model_id: str) -> shapes.Fitted:
+        """One model; UnknownError if there is none."""
+        found = self._fitted.get(self.resolve(fed), {}).get(model_id)
+        if found is None:
+            raise UnknownError(f"there is no model {model_id[:40]}")
+        return found
+
+    def health(self) -> Mapping[str, Any]:
+        """`status` is ok, or degraded with what is wrong."""
+        trouble = [
+            f for f in self.federations() if f.state in {"active", "alarmed"} and (f.alarm or not f.bus_connected)
+        ]
+        return {
+            "status": "degraded" if trouble else "ok",
+            "trouble": {f.name: f.alarm or "the bus is not connected" for f in trouble},
+        }
+
+    def metrics(self) -> Mapping[str, float | Sequence[tuple[Mapping[str, str], float]]]:
+        """Numbers for monitoring, by name and labels."""
+        feds = self.federations()
+        rows: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+        for fed in feds:
+            for name, value in _measured(fed).items():
+                rows.setdefault(name, []).append(({"federation": fed.id, "name": fed.name}, value))
+            if fed.state not in {"joining", "declined"}:
+                for name, value in msgspec.structs.asdict(self.stats(fed.id)).items():
+                    total = sum(value.values()) if isinstance(value, dict) else value
+                    rows.setdefault(f"fedpeer_{name}_total", []).append(
+                        ({"federation": fed.id, "name": fed.name}, total)
+                    )
+        return {"fedpeer_federations": float(len(feds)), **rows}
+
+    def watch(self) -> AsyncIterator[shapes.LogEntry]:
+        """Timeline entries from now on; ends when the node stops or the reader is too slow."""
+        return self._watch()
+
+    async def _watch(self) -> AsyncIterator[shapes.LogEntry]:
+        async for entry in self._engine.timeline.watch():
+            yield entry_shape(entry)
+
+    def _peer(self, fed: str) -> Peer:
+        return self._engine.peer(self.resolve(fed))
+
+    def _federation(self, scope: str) -> shapes.Federation:
+        state = self._engine.states[scope]
+        if isinstance(state, Joining):
+            return _joining_shape(state)
+        link, session, released = self._engine.links.get(scope), state.session, state.released
+        waiting = [state.roster.members[p].card.name for p in state.disagreeing]
+        return shapes.Federation(
+            id=scope,
+            name=state.roster.name,
+            me=state.me.peer,
+            admin=state.roster.admin,
+            role=getattr(state.roster.members.get(state.me.peer), "role", "member"),
+            state=state.phase,
+            alarm=state.alarm,
+            mode=state.roster.mode,
+            profile=state.roster.policy.profile,
+            schedule=state.roster.schedule.text,
+            pulsing=state.settings.pulsing,
+            next_pulse_at=self._engine.pulses.next_at(scope),
+            charter_version=state.charter.version,
+            charter_head=state.charter.head.hex(),
+            epoch=state.roster.epoch,
+            schema_digest=state.roster.schema.digest,
+            contract=state.roster.contract.text,
+            explorable=state.settings.explorable,
+            send_action=state.settings.send_action,
+            receive_action=state.settings.receive_action,
+            bus_connected=link is not None and link.connected,
+            converged=not waiting and state.secret is not None and not session.dirty,
+            waiting_for=waiting,
+            members=len(state.roster.active),
+            contributors=len(state.ledger.contributors),
+            rows=state.ledger.total.rows,
+            total_digest=state.ledger.total.digest,
+            local_rows=state.local.rows,
+            released_rows=released.summary.rows if released else 0,
+            released_serial=released.contribution.serial if released else 0,
+            released_at=float(released.contribution.made_at) if released else 0.0,
+            fingerprint=fingerprint(state.me.peer),
+        )
+
+    def _member(self, peer: Peer, member: Member) -> shapes.Member:
+        held, heard = peer.ledger.held.get(member.peer), peer.session.heard.get(member.peer)
+        me = member.peer == peer.me.peer
+        return shapes.Member(
+            id=member.peer,
+            name=member.card.name,
+            role=member.role,
+            me=me,
+            admitted_at=float(member.admitted_at),
+            removed_at=float(member.removed_at),
+            online=me or (heard is not None and self._clock.now() - heard.at < peer.session.habits.offline_after_s),
+            last_seen_at=self._clock.now() if me else heard.at if heard else 0.0,
+            rows=held.summary.rows if held else 0,
+            serial=held.contribution.serial if held else 0,
+            digest=held.summary.digest if held else "",
+            admitted=held is not None and held.admitted,
+            agrees=me or member.peer not in peer.disagreeing,
+            explorable=peer.settings.explorable if me else bool(heard and heard.status.explorable),
+            fingerprint=fingerprint(member.peer),
+        )
+
+
+def invite_shape(record: InviteRecord, text: str = "", passphrase: str = "") -> shapes.Invite:
+    """An invite for people; its secrets only where they are given."""
+    return shapes.Invite(
+        id=record.id,
+        role=record.role,
+        state=record.state,
+        created_at=float(record.created_at),
+        expires_at=float(record.expires_at),
+        redeemed_by=record.redeemed_by,
+        text=text,
+        passphrase=passphrase,
+    )
+
+
+def batch_shape(local: Local) -> shapes.Batch:
+    """A batch for people."""
+    batch = local.batch
+    return shapes.Batch(
+        id=batch.id,
+        source=batch.source,
+        added_at=float(batch.added_at),
+        rows=batch.rows,
+        read=batch.read,
+        rejected=batch.rejected,
+        digest=local.summary.digest,
+    )
+
+
+def entry_shape(entry: Entry) -> shapes.LogEntry:
+    """A timeline entry for people."""
+    return shapes.LogEntry(
+        id=entry.id,
+        at=entry.at,
+        federation=entry.scope,
+        kind=entry.kind,
+        level=entry.level,
+        text=entry.text,
+        peer=entry.peer,
+        pulse=entry.pulse,
+        data=dict(entry.data),
+    )
+
+
+def _name(state: State) -> str:
+    return state.invitation.federation_name if isinstance(state, Joining) else state.roster.name
+
+
+def _called(member: Member | None, peer: str) -> str:
+    return member.card.name if member else peer
+
+
+def _told(decision: object) -> dict[str, Any]:
+    """A decision's fields as JSON values; the founding entry's schema and keys are served elsewhere."""
+    told: dict[str, Any] = msgspec.to_builtins(decision)
+    for key in ("schema", "nonce") if isinstance(decision, Founded) else ():
+        told.pop(key)
+    return told
+
+
+def _measured(fed: shapes.Federation) -> dict[str, float]:
+    return {
+        "fedpeer_members": fed.members,
+        "fedpeer_contributors": fed.contributors,
+        "fedpeer_rows": fed.rows,
+        "fedpeer_local_rows": fed.local_rows,
+        "fedpeer_bus_connected": float(fed.bus_connected),
+        "fedpeer_converged": float(fed.converged),
+        "fedpeer_charter_version": fed.charter_version,
+        "fedpeer_epoch": fed.epoch,
+    }
+
+
+def _joining_shape(state: Joining) -> shapes.Federation:
+    empty: dict[str, Any] = {
+        name: {"str": "", "bool": False, "int": 0, "float": 0.0, "list[str]": []}[str(kind)]
+        for name, kind in shapes.Federation.__annotations__.items()
+    }
+    known = {
+        "id": state.federation,
+        "name": state.invitation.federation_name,
+        "me": state.me.peer,
+        "admin": state.invitation.admin.peer,
+        "role": state.invitation.role,
+        "state": state.phase,
+        "alarm": state.reason,
+        "send_action": state.settings.send_action,
+        "receive_action": state.settings.receive_action,
+        "fingerprint": fingerprint(state.me.peer),
+        "waiting_for": [state.invitation.admin.name],
+    }
+    return shapes.Federation(**(empty | known))
