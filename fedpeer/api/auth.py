@@ -1,0 +1,116 @@
+"""Who may ask, and from where: tokens and roles, host names, browsers, and patience with wrong credentials.
+
+1. The Host must be a name that this node goes by, so that no page elsewhere can point its own name at us.
+2. A browser's own words (Origin, Sec-Fetch-Site) must say that the page is ours or that there is no page.
+3. A token is compared by digest in constant time, with both tokens each time, so that time tells nothing.
+4. There is no CORS: no answer ever allows another origin to read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from fedpeer.api.faults import HostError, OriginError, RoleError, ThrottledError
+from fedpeer.core.errors import AccessError, ConfigError
+
+Role = Literal["anyone", "viewer", "admin"]
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Server": "fedpeer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+_LEAST = 32  # characters of a token
+_WINDOW_S = 60.0
+_PLACES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The two bearer tokens, each of at least 32 characters."""
+
+    admin: str = field(repr=False)
+    viewer: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if min(len(self.admin), len(self.viewer)) < _LEAST or self.admin == self.viewer:
+            raise ConfigError(f"the API needs two different tokens of at least {_LEAST} characters")
+
+    def role(self, credential: str) -> Role | None:
+        """Return the role of this token, or None."""
+        given = _digest(credential)
+        is_admin = hmac.compare_digest(given, _digest(self.admin))
+        is_viewer = hmac.compare_digest(given, _digest(self.viewer))
+        return "admin" if is_admin else "viewer" if is_viewer else None
+
+
+class Throttle:
+    """Counts wrong credentials by place, and says when it is enough.
+
+    A right credential is served whatever the count, or any page or program on this machine could lock the operator
+    out; with 256-bit tokens the count protects the log and the processor, not the secret.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failed: dict[str, deque[float]] = {}
+
+    def record(self, place: str, now: float) -> None:
+        """Note a failure; ThrottledError when there were too many in the last minute."""
+        times = self._failed.setdefault(place, deque(maxlen=self._most))
+        if len(self._failed) > _PLACES:
+            self._failed.pop(next(iter(self._failed)))
+        if len(times) == self._most and now - times[0] < _WINDOW_S:
+            raise ThrottledError(f"more than {self._most} wrong credentials in a minute")
+        times.append(now)
+
+
+def check_place(headers: CIMultiDictProxy[str], hosts: frozenset[str]) -> None:
+    """Refuse a request for another host name or from another site's page."""
+    given = headers.getall("Host", [])
+    match = _HOST.fullmatch(given[0].lower()) if len(given) == 1 else None
+    if match is None or not {match[1], match[0]} & hosts:
+        raise HostError(f"{given[0][:100]!r} is not a name of this node" if given else "the request names no host")
+    origins = headers.getall("Origin", [])
+    if any(o.lower() not in {f"http://{match[0]}", f"https://{match[0]}"} for o in origins):
+        raise OriginError("a page from another place made this request")
+    if any(site.lower() not in {"same-origin", "none"} for site in headers.getall("Sec-Fetch-Site", [])):
+        raise OriginError("a page from another site made this request")
+
+
+def check_token(request: web.BaseRequest, role: Role, tokens: Tokens) -> None:
+    """Refuse a request whose bearer token does not have the role; AccessError when there is no valid one."""
+    if role == "anyone":
+        return
+    given = request.headers.getall("Authorization", [])
+    scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    found = tokens.role(credential.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
+        raise AccessError("the token is not known" if given else "no token was sent")
+    if role == "admin" and found != "admin":
+        raise RoleError("this changes something, and a viewer's token may only look")
+
+
+def known_hosts(names: Iterable[str]) -> frozenset[str]:
+    """Return the host names to answer to: these, and loopback's."""
+    return _LOOPBACK | {name.strip().lower() for name in names}
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,185 @@
+"""What a request may say: the body and the query of every route, with defaults, bounds and units."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+
+Cell = str | int | float | bool | None
+Action = Literal["block", "allow"]
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Text = Annotated[str, msgspec.Meta(max_length=65_536)]
+_Display = Annotated[str, msgspec.Meta(max_length=64)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Hours = 3600
+_Cells = list[dict[str, Cell]] | dict[str, list[Cell]]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every body and query derives from; `large` bodies may be as long as uploads may be."""
+
+    large: ClassVar[bool] = False
+
+
+class Nothing(Body, frozen=True):
+    """Nothing may be said."""
+
+
+class Create(Body, frozen=True):
+    """A federation to found; an empty `display` is the node's own name."""
+
+    name: _Name
+    schema: dict[str, Any]
+    contract: _Text
+    schedule: _Name = "h1"
+    display: _Display = ""
+    profile: _Name = "standard"
+    send_action: Action = "block"
+    receive_action: Action = "block"
+
+
+class Issue(Body, frozen=True):
+    """An invite to issue; without `passphrase` one is drawn, which is better."""
+
+    role: Literal["member"] = "member"
+    expires_in_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 24 * _Hours)] = 72 * _Hours
+    passphrase: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+
+    def __repr__(self) -> str:
+        return f"Issue(role={self.role!r})"
+
+
+class Join(Body, frozen=True):
+    """An invite to redeem."""
+
+    text: _Text
+    passphrase: Annotated[str, msgspec.Meta(max_length=1024)]
+    display: _Display = ""
+    send_action: Action = "block"
+    receive_action: Action = "block"
+
+    def __repr__(self) -> str:
+        return f"Join(display={self.display!r})"
+
+
+class SetSchedule(Body, frozen=True):
+    """When the federation pulses: s10, m30, h3, d7."""
+
+    schedule: _Name
+
+
+class SetPulse(Body, frozen=True):
+    """Whether this node pulses."""
+
+    pulsing: bool
+
+
+class SetExplorable(Body, frozen=True):
+    """Whether others may explore this node's own summary."""
+
+    explorable: bool
+
+
+class Contract(Body, frozen=True):
+    """The text of a contract."""
+
+    text: _Text
+
+
+class TryContract(Body, frozen=True):
+    """The text of a contract, and a schema to try it on."""
+
+    text: _Text
+    schema: dict[str, Any]
+
+
+class AddSource(Body, frozen=True):
+    """Rows at a location that the node can read; `force` counts them even if they were counted before."""
+
+    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    options: dict[str, Any] = {}
+    force: bool = False
+
+
+class AddRows(Body, frozen=True):
+    """Rows as a list of objects, or as an object of columns."""
+
+    large: ClassVar[bool] = True
+
+    rows: _Cells
+    source: _Name = "api"
+    force: bool = False
+
+
+class Explore(Body, frozen=True):
+    """No feature: all of them; one: its distribution; two: the pair. `of`: total, local, or a member's id."""
+
+    features: Annotated[list[str], msgspec.Meta(max_length=2)] = []
+    of: _Name = "total"
+
+
+class Fit(Body, frozen=True):
+    """A model to fit and keep; no `features`: all but the target."""
+
+    kind: _Name
+    target: _Name
+    features: list[str] = []
+    options: dict[str, Any] = {}
+    of: _Name = "total"
+
+
+class Predict(Body, frozen=True):
+    """Rows to predict."""
+
+    large: ClassVar[bool] = True
+
+    rows: _Cells
+
+
+class AddUser(Body, frozen=True):
+    """A user of the second dialect."""
+
+    cid: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class Wait(Body, frozen=True):
+    """Seconds to wait for the outcome."""
+
+    wait: _Seconds = 0.0
+
+
+class JoinWait(Body, frozen=True):
+    """Seconds to wait for the admin's answer; joining goes on by itself after that."""
+
+    wait: _Seconds = 30.0
+
+
+class Reason(Body, frozen=True):
+    """Why, for the charter."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class Page(Body, frozen=True):
+    """A page of entries, newest first: those with an id above `after` and below `before` (0: no bound)."""
+
+    after: _Id = 0
+    before: _Id = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class LogQuery(Page, frozen=True):
+    """A page, of some kinds and levels only (each a list with commas)."""
+
+    kinds: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    levels: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class EventQuery(Body, frozen=True):
+    """One federation only; and first what came after entry `after` (the header Last-Event-ID goes before it)."""
+
+    federation: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    after: _Id = 0

@@ -1,0 +1,96 @@
+"""One request as a handler sees it, and what a handler may answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from aiohttp import web
+
+from fedpeer.api.auth import Throttle, Tokens
+from fedpeer.api.node import Node
+from fedpeer.api.symetry.users import Users
+from fedpeer.core.errors import StateError, UnknownError
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+_LONGEST = 256  # characters of an id or name in a path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may use up. Sizes in bytes, times in seconds."""
+
+    body: int = 1 << 20
+    upload: int = 64 << 20
+    read_s: float = 30.0
+    ping_s: float = 15.0
+    streams: int = 64
+    failures: int = 30  # wrong credentials a minute and place
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What all requests of one application share."""
+
+    node: Node
+    users: Users | None
+    tokens: Tokens
+    hosts: frozenset[str]
+    limits: Limits
+    throttle: Throttle
+    description: bytes  # the OpenAPI document
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: set[asyncio.Future[None]] = field(default_factory=set)
+
+
+SERVED: web.AppKey[Served] = web.AppKey("served", Served)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B, Q]):
+    """A request that was let in, with its body and query read."""
+
+    served: Served
+    request: web.Request
+    body: B
+    query: Q
+
+    @property
+    def node(self) -> Node:
+        """The node that is asked."""
+        return self.served.node
+
+    @property
+    def users(self) -> Users:
+        """The users of the second dialect; StateError when it is switched off."""
+        if self.served.users is None:
+            raise StateError("the second dialect is switched off at this node", hint="see docs/symetry.md")
+        return self.served.users
+
+    @property
+    def fed(self) -> str:
+        """The federation in the path."""
+        return self.named("fed")
+
+    def named(self, part: str) -> str:
+        """Return a part of the path; UnknownError for what cannot be an id or a name."""
+        text = self.request.match_info[part]
+        if len(text) > _LONGEST or not text.isprintable():
+            raise UnknownError(f"{text[:40]!r} is not an id or a name")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with a status or headers of its own."""
+
+    value: Any
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

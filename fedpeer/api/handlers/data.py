@@ -1,0 +1,52 @@
+"""Rows in, and out again; and the long work that this is."""
+
+from __future__ import annotations
+
+from fedpeer.api import jobs as waiting
+from fedpeer.api.bodies import AddRows, AddSource, Nothing, Wait
+from fedpeer.api.call import Call, Reply
+from fedpeer.node.shapes import Batch, Job
+
+
+async def batches(call: Call[Nothing, Nothing]) -> list[Batch]:
+    """The rows of this node, by when they were counted."""
+    return call.node.batches(call.fed)
+
+
+async def add_source(call: Call[AddSource, Wait]) -> Reply:
+    """Count the rows at a location that the node can read; 202 while that goes on."""
+    body = call.body
+    job = await call.node.add_source(call.fed, body.location, options=body.options, force=body.force)
+    return await _begun(call, job)
+
+
+async def add_rows(call: Call[AddRows, Wait]) -> Reply:
+    """Count rows sent along; 202 while that goes on."""
+    body = call.body
+    job = await call.node.add_rows(call.fed, body.rows, source=body.source, force=body.force)
+    return await _begun(call, job)
+
+
+async def withdraw(call: Call[Nothing, Nothing]) -> Batch:
+    """Take a batch of rows back out, exactly."""
+    return await call.node.withdraw(call.fed, call.named("batch"))
+
+
+async def jobs(call: Call[Nothing, Nothing]) -> list[Job]:
+    """Long work, running and ended."""
+    return call.node.jobs()
+
+
+async def job(call: Call[Nothing, Wait]) -> Job:
+    """One piece of long work; `wait` for its end."""
+    return await waiting.ended(call.node, call.node.job(call.named("job")), call.query.wait)
+
+
+async def cancel(call: Call[Nothing, Nothing]) -> Job:
+    """Stop long work; what it did is undone."""
+    return await call.node.cancel_job(call.named("job"))
+
+
+async def _begun(call: Call[AddSource, Wait] | Call[AddRows, Wait], job: Job) -> Reply:
+    job = await waiting.ended(call.node, job, call.query.wait)
+    return Reply(job, 202 if job.state == "running" else 200, {"Location": f"/v1/jobs/{job.id}"})

@@ -1,0 +1,89 @@
+"""Federations: founding, joining, leaving, and how each is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetSchedule, Wait
+from fedpeer.api.call import Call, Reply
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.shapes import CharterEntry, Federation, Synced
+
+
+async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
+    """Every federation that this node is, or was, in."""
+    return call.node.federations()
+
+
+async def create(call: Call[Create, Nothing]) -> Reply:
+    """Found a federation, with this node as its admin."""
+    body = call.body
+    made = await call.node.create(
+        body.name,
+        Schema.from_dict(body.schema),
+        body.contract,
+        body.schedule,
+        display=body.display or call.node.node().name,
+        profile=body.profile,
+        send_action=body.send_action,
+        receive_action=body.receive_action,
+    )
+    return _at(made, 201)
+
+
+async def join(call: Call[Join, JoinWait]) -> Reply:
+    """Redeem an invite; 202 while the admin has not answered yet."""
+    body = call.body
+    joined = await call.node.join(
+        body.text,
+        body.passphrase,
+        display=body.display or call.node.node().name,
+        send_action=body.send_action,
+        receive_action=body.receive_action,
+        wait_s=call.query.wait,
+    )
+    return _at(joined, 202 if joined.state == "joining" else 201)
+
+
+async def one(call: Call[Nothing, Nothing]) -> Federation:
+    """One federation as this node sees it now."""
+    return call.node.federation(call.fed)
+
+
+async def leave(call: Call[Nothing, Nothing]) -> Federation:
+    """Leave the federation for good."""
+    return await call.node.leave(call.fed)
+
+
+async def set_schedule(call: Call[SetSchedule, Nothing]) -> Federation:
+    """Change when the federation pulses (its admin only)."""
+    return await call.node.set_schedule(call.fed, call.body.schedule)
+
+
+async def set_pulse(call: Call[SetPulse, Nothing]) -> Federation:
+    """Start or stop this node's pulse."""
+    return await call.node.set_pulsing(call.fed, call.body.pulsing)
+
+
+async def set_explorable(call: Call[SetExplorable, Nothing]) -> Federation:
+    """Consent, or no longer, to others exploring this node's own summary."""
+    return await call.node.set_explorable(call.fed, call.body.explorable)
+
+
+async def sync(call: Call[Nothing, Wait]) -> Synced:
+    """Pulse now and ask the others for their state; `wait` until all hold the same."""
+    return await call.node.sync(call.fed, wait_s=call.query.wait)
+
+
+async def schema(call: Call[Nothing, Nothing]) -> dict[str, Any]:
+    """What the federation has agreed to measure."""
+    return call.node.schema(call.fed).to_dict()
+
+
+async def charter(call: Call[Nothing, Nothing]) -> list[CharterEntry]:
+    """Every decision of the admin, in order."""
+    return call.node.charter(call.fed)
+
+
+def _at(federation: Federation, status: int) -> Reply:
+    return Reply(federation, status, {"Location": f"/v1/federations/{federation.id}"})

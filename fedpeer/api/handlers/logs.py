@@ -1,0 +1,49 @@
+"""The timeline and what is counted from it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedpeer.api.bodies import LogQuery, Nothing, Page
+from fedpeer.api.call import Call
+from fedpeer.node.shapes import LogPage, SyncStats
+
+
+class Cleared(msgspec.Struct, frozen=True):
+    """How many entries there were."""
+
+    cleared: int
+
+
+async def timeline(call: Call[Nothing, LogQuery]) -> LogPage:
+    """A page of everything that happened."""
+    query = call.query
+    return call.node.log(
+        call.fed, _listed(query.kinds), _listed(query.levels), after=query.after, before=query.before, limit=query.limit
+    )
+
+
+async def sync(call: Call[Nothing, Page]) -> LogPage:
+    """A page of what was sent and received."""
+    query = call.query
+    return call.node.sync_log(call.fed, after=query.after, before=query.before, limit=query.limit)
+
+
+async def errors(call: Call[Nothing, Page]) -> LogPage:
+    """A page of what went wrong."""
+    query = call.query
+    return call.node.error_log(call.fed, after=query.after, before=query.before, limit=query.limit)
+
+
+async def clear(call: Call[Nothing, Nothing]) -> Cleared:
+    """Forget the error log; the statistics keep their numbers."""
+    return Cleared(await call.node.clear_errors(call.fed))
+
+
+async def stats(call: Call[Nothing, Nothing]) -> SyncStats:
+    """Counters of the federation's traffic."""
+    return call.node.stats(call.fed)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,130 @@
+"""What the API needs of a node: commands that change something, views that are cheap, and what happens as it happens.
+
+`fed` is a federation's id, an unambiguous beginning of it, or its name. Every method raises FedpeerError subclasses:
+UnknownError for an id that is not known, PermissionRefusedError for what only the admin may do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.shapes import (
+    Batch,
+    CharterEntry,
+    ContractCheck,
+    Explored,
+    Federation,
+    Fitted,
+    Invite,
+    Job,
+    LogEntry,
+    LogPage,
+    Member,
+    NodeInfo,
+    Predicted,
+    Synced,
+    SyncStats,
+)
+
+Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+Metric = float | Sequence[tuple[Mapping[str, str], float]]
+
+
+class _Commands(Protocol):
+    async def create(
+        self,
+        name: str,
+        schema: Schema,
+        contract: str,
+        schedule: str,
+        *,
+        display: str,
+        profile: str = "standard",
+        send_action: str = "block",
+        receive_action: str = "block",
+    ) -> Federation: ...
+    async def invite(
+        self, fed: str, *, role: str = "member", expires_in_s: int, passphrase: str | None = None
+    ) -> Invite:
+        """Issue an invite; `passphrase` None draws one, a given one of under 16 characters is refused."""
+
+    async def revoke_invite(self, fed: str, invite_id: str) -> Invite: ...
+    async def join(
+        self,
+        text: str,
+        passphrase: str,
+        *,
+        display: str,
+        send_action: str = "block",
+        receive_action: str = "block",
+        wait_s: float = 30,
+    ) -> Federation: ...
+    async def remove(self, fed: str, member: str, reason: str = "") -> Federation: ...
+    async def leave(self, fed: str) -> Federation: ...
+    async def set_schedule(self, fed: str, schedule: str) -> Federation: ...
+    async def set_contract(self, fed: str, text: str) -> Federation: ...
+    async def check_contract(self, fed: str, text: str) -> ContractCheck: ...
+    async def check_contract_text(self, text: str, schema: Schema) -> ContractCheck: ...
+    async def set_pulsing(self, fed: str, pulsing: bool) -> Federation: ...
+    async def set_explorable(self, fed: str, explorable: bool) -> Federation: ...
+    async def sync(self, fed: str, *, wait_s: float = 0) -> Synced: ...
+    async def add_source(self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False) -> Job: ...
+    async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> Job: ...
+    async def withdraw(self, fed: str, batch_id: str) -> Batch: ...
+    async def cancel_job(self, job_id: str) -> Job: ...
+    async def clear_errors(self, fed: str) -> int: ...
+    async def fit(
+        self,
+        fed: str,
+        kind: str,
+        target: str,
+        features: Sequence[str] | None,
+        options: Mapping[str, Any],
+        of: str = "total",
+    ) -> Fitted: ...
+    async def forget_model(self, fed: str, model_id: str) -> None: ...
+    async def predict(self, fed: str, model_id: str, rows: Rows) -> Predicted: ...
+    async def explore(self, fed: str, features: Sequence[str], of: str = "total") -> Explored: ...
+
+
+class _Views(Protocol):
+    def node(self) -> NodeInfo: ...
+    def federations(self) -> list[Federation]: ...
+    def federation(self, fed: str) -> Federation: ...
+    def members(self, fed: str) -> list[Member]: ...
+    def invites(self, fed: str) -> list[Invite]: ...
+    def batches(self, fed: str) -> list[Batch]: ...
+    def jobs(self) -> list[Job]: ...
+    def job(self, job_id: str) -> Job: ...
+    def log(
+        self,
+        fed: str,
+        kinds: Sequence[str] = (),
+        levels: Sequence[str] = (),
+        after: int = 0,
+        before: int = 0,
+        limit: int = 100,
+    ) -> LogPage:
+        """A page, newest first; `fed` "" is the whole node with all its federations."""
+
+    def sync_log(self, fed: str, after: int = 0, before: int = 0, limit: int = 100) -> LogPage: ...
+    def error_log(self, fed: str, after: int = 0, before: int = 0, limit: int = 100) -> LogPage: ...
+    def stats(self, fed: str) -> SyncStats: ...
+    def charter(self, fed: str) -> list[CharterEntry]: ...
+    def schema(self, fed: str) -> Schema: ...
+    def models(self, fed: str) -> list[Fitted]: ...
+    def model(self, fed: str, model_id: str) -> Fitted: ...
+    def health(self) -> Mapping[str, Any]:
+        """`status` is "ok" or "degraded"; the rest is for people with a token."""
+
+    def metrics(self) -> Mapping[str, Metric]:
+        """A number by name, or a list of (labels, number); a name that ends in _total is a counter."""
+
+
+class Node(_Commands, _Views, Protocol):
+    """A node as the API sees it."""
+
+    def watch(self) -> AsyncIterator[LogEntry]:
+        """Timeline entries from the moment of the call; ends when the node stops or the reader is too slow."""

@@ -1,0 +1,99 @@
+"""The OpenAPI 3.1 description of the native surface, made of the table of routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from fedpeer.api.bodies import Nothing
+from fedpeer.api.problems import MEDIA, Problem
+from fedpeer.api.routes import ROUTES, Route
+
+_REF = "#/components/schemas/{name}"
+_PART = re.compile(r"\{(\w+)\}")
+_PARTS = {
+    "fed": "a federation's id, an unambiguous beginning of it, or its name",
+    "member": "a member's id",
+    "invite": "an invite's id",
+    "batch": "a batch's id",
+    "model": "a model's id",
+    "job": "a job's id",
+    "cid": "a user of the second dialect",
+}
+
+_SUMMARY = "A federation daemon: organisations learn from data they may not share."
+
+
+def describe(version: str, routes: Iterable[Route] = ROUTES) -> dict[str, Any]:
+    """Return the description as plain values."""
+    routes = list(routes)
+    schemas, components = msgspec.json.schema_components(_shapes(routes), ref_template=_REF)
+    of = dict(zip(map(str, _shapes(routes)), schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "fedpeer", "version": version, "summary": _SUMMARY},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {"Problem": _content("what is wrong, and what to try", MEDIA, of[str(Problem)])},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _shapes(routes: list[Route]) -> list[Any]:
+    """Every shape that occurs, once, in order."""
+    shapes = [shape for r in routes for shape in (r.body, r.query, r.answer) if shape is not None]
+    return list(dict.fromkeys([*shapes, Problem]))
+
+
+def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [route.handler.__module__.rsplit(".", 1)[-1]],
+        "x-role": route.role,
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "responses": _responses(route, of),
+    }
+    if route.body is not None:
+        required = bool(msgspec.json.schema(route.body)["$defs"][route.body.__name__].get("required"))
+        content = {"application/json": {"schema": of[str(route.body)]}}
+        operation["requestBody"] = {"required": required, "content": content}
+    if route.role == "anyone":
+        operation["security"] = []
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": part, "in": "path", "required": True, "description": _PARTS[part], "schema": {"type": "string"}}
+        for part in _PART.findall(route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is Nothing:
+        return []
+    fields = msgspec.json.schema(route.query)["$defs"][route.query.__name__]["properties"]
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
+
+
+def _responses(route: Route, of: dict[str, Any]) -> dict[str, Any]:
+    if route.answer is None:
+        good: dict[str, Any] = {"description": "done"}
+    else:
+        good = _content(route.summary, route.media, of[str(route.answer)])
+    others = {"200": good} if route.status == 202 else {"202": good} if route.name == "federations_join" else {}
+    return {str(route.status): good, **others, "default": {"$ref": "#/components/responses/Problem"}}
+
+
+def _content(description: str, media: str, schema: Any) -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": schema}}}

@@ -1,0 +1,150 @@
+"""The whole native surface, a line each. The router, the OpenAPI description and the documentation test read it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+from fedpeer.api.auth import Role
+from fedpeer.api.bodies import (
+    AddRows,
+    AddSource,
+    AddUser,
+    Body,
+    Contract,
+    Create,
+    Explore,
+    Fit,
+    Issue,
+    Join,
+    Predict,
+    SetExplorable,
+    SetPulse,
+    SetSchedule,
+    TryContract,
+)
+from fedpeer.api.call import Handler
+from fedpeer.api.handlers import contracts, data, federations, logs, models, people, service
+from fedpeer.api.handlers.logs import Cleared
+from fedpeer.api.handlers.people import User
+from fedpeer.node.shapes import (
+    Batch,
+    CharterEntry,
+    ContractCheck,
+    Explored,
+    Federation,
+    Fitted,
+    Invite,
+    Job,
+    LogEntry,
+    LogPage,
+    Member,
+    NodeInfo,
+    Predicted,
+    Synced,
+    SyncStats,
+)
+
+JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
+
+_ANY, _SEE, _ACT = "anyone", "viewer", "admin"
+_V1, _FED = "/v1", "/v1/federations/{fed}"
+_OBJECT = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the surface.
+
+    `body` None takes no body; `status` is that of success; `answer` is the shape of the reply, None for an empty one.
+    """
+
+    method: str
+    base: str
+    rest: str
+    role: Role
+    status: int
+    handler: Handler
+    body: type[Body] | None
+    answer: Any
+
+    @property
+    def path(self) -> str:
+        """The path with its parts in braces."""
+        return self.base + self.rest
+
+    @property
+    def query(self) -> type[Body]:
+        """What the query may say: the handler declares it."""
+        kinds: tuple[type[Body], type[Body]] = get_args(get_type_hints(self.handler)["call"])
+        return kinds[1]
+
+    @property
+    def media(self) -> str:
+        """The media type of a successful answer."""
+        return EVENTS if self.answer is LogEntry else TEXT if self.answer is str else JSON
+
+    @property
+    def summary(self) -> str:
+        """What the route does, in the words of its handler."""
+        return (inspect.getdoc(self.handler) or "").splitlines()[0]
+
+    @property
+    def name(self) -> str:
+        """A name for programs: the noun and the verb."""
+        return f"{self.handler.__module__.rsplit('.', 1)[-1]}_{self.handler.__name__}"
+
+
+_feds = federations
+# fmt: off
+ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
+    # method   path                                role  status handler              body           answer
+    ("GET",    _V1,  "/health",                    _ANY, 200, service.health,        None,          _OBJECT),
+    ("GET",    _V1,  "/openapi.json",              _ANY, 200, service.openapi,       None,          _OBJECT),
+    ("GET",    _V1,  "/node",                      _SEE, 200, service.node,          None,          NodeInfo),
+    ("GET",    _V1,  "/metrics",                   _SEE, 200, service.metrics,       None,          str),
+    ("GET",    _V1,  "/events",                    _SEE, 200, service.events,        None,          LogEntry),
+    ("GET",    _V1,  "/jobs",                      _SEE, 200, data.jobs,             None,          list[Job]),
+    ("GET",    _V1,  "/jobs/{job}",                _SEE, 200, data.job,              None,          Job),
+    ("DELETE", _V1,  "/jobs/{job}",                _ACT, 200, data.cancel,           None,          Job),
+    ("POST",   _V1,  "/contract/check",            _SEE, 200, contracts.check_text,  TryContract,   ContractCheck),
+    ("GET",    _V1,  "/symetry/users",             _ACT, 200, people.users,          None,          list[User]),
+    ("POST",   _V1,  "/symetry/users",             _ACT, 201, people.add_user,       AddUser,       User),
+    ("DELETE", _V1,  "/symetry/users/{cid}",       _ACT, 204, people.remove_user,    None,          None),
+    ("POST",   _V1,  "/joins",                     _ACT, 201, _feds.join,            Join,          Federation),
+    ("GET",    _V1,  "/federations",               _SEE, 200, _feds.every,           None,          list[Federation]),
+    ("POST",   _V1,  "/federations",               _ACT, 201, _feds.create,          Create,        Federation),
+    ("GET",    _FED, "",                           _SEE, 200, _feds.one,             None,          Federation),
+    ("POST",   _FED, "/leave",                     _ACT, 200, _feds.leave,           None,          Federation),
+    ("PUT",    _FED, "/schedule",                  _ACT, 200, _feds.set_schedule,    SetSchedule,   Federation),
+    ("PUT",    _FED, "/pulse",                     _ACT, 200, _feds.set_pulse,       SetPulse,      Federation),
+    ("PUT",    _FED, "/explorable",                _ACT, 200, _feds.set_explorable,  SetExplorable, Federation),
+    ("POST",   _FED, "/sync",                      _ACT, 200, _feds.sync,            None,          Synced),
+    ("GET",    _FED, "/schema",                    _SEE, 200, _feds.schema,          None,          _OBJECT),
+    ("GET",    _FED, "/charter",                   _SEE, 200, _feds.charter,         None,          list[CharterEntry]),
+    ("GET",    _FED, "/members",                   _SEE, 200, people.members,        None,          list[Member]),
+    ("DELETE", _FED, "/members/{member}",          _ACT, 200, people.remove,         None,          Federation),
+    ("GET",    _FED, "/invites",                   _SEE, 200, people.invites,        None,          list[Invite]),
+    ("POST",   _FED, "/invites",                   _ACT, 201, people.invite,         Issue,         Invite),
+    ("DELETE", _FED, "/invites/{invite}",          _ACT, 200, people.revoke,         None,          Invite),
+    ("GET",    _FED, "/contract",                  _SEE, 200, contracts.text,        None,          Contract),
+    ("PUT",    _FED, "/contract",                  _ACT, 200, contracts.put,         Contract,      Federation),
+    ("POST",   _FED, "/contract/check",            _SEE, 200, contracts.check,       Contract,      ContractCheck),
+    ("GET",    _FED, "/log",                       _SEE, 200, logs.timeline,         None,          LogPage),
+    ("GET",    _FED, "/log/sync",                  _SEE, 200, logs.sync,             None,          LogPage),
+    ("GET",    _FED, "/log/errors",                _SEE, 200, logs.errors,           None,          LogPage),
+    ("DELETE", _FED, "/log/errors",                _ACT, 200, logs.clear,            None,          Cleared),
+    ("GET",    _FED, "/stats",                     _SEE, 200, logs.stats,            None,          SyncStats),
+    ("GET",    _FED, "/data",                      _SEE, 200, data.batches,          None,          list[Batch]),
+    ("POST",   _FED, "/data",                      _ACT, 202, data.add_source,       AddSource,     Job),
+    ("POST",   _FED, "/data/rows",                 _ACT, 202, data.add_rows,         AddRows,       Job),
+    ("DELETE", _FED, "/data/{batch}",              _ACT, 200, data.withdraw,         None,          Batch),
+    ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),
+    ("GET",    _FED, "/models",                    _SEE, 200, models.every,          None,          list[Fitted]),
+    ("POST",   _FED, "/models",                    _ACT, 201, models.fit,            Fit,           Fitted),
+    ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),
+    ("DELETE", _FED, "/models/{model}",            _ACT, 204, models.forget,         None,          None),
+    ("POST",   _FED, "/models/{model}/predict",    _SEE, 200, models.predict,        Predict,       Predicted),
+))
+# fmt: on

@@ -1,0 +1,212 @@
+"""The door of the dialect: a signature is checked, a body opened and read, a handler asked, and all in one envelope.
+
+What changes something needs a signature that was not used before, and one made since this process began: what an
+earlier process was shown, this one cannot remember. What only reads may come twice if its date has no fraction, since
+clients that count in seconds cannot sign two like requests differently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from fedpeer.api import endpoint, problems
+from fedpeer.api.call import SERVED, Served
+from fedpeer.api.faults import ThrottledError
+from fedpeer.api.node import Node
+from fedpeer.api.symetry import cipher, signing
+from fedpeer.api.symetry.envelope import DialectError, from_fault, reply
+from fedpeer.api.symetry.users import Users
+from fedpeer.core.errors import FedpeerError, RequestError, UnknownError
+from fedpeer.ports import Clock
+
+_log = logging.getLogger("fedpeer.api.symetry")
+
+_LOOPBACK = ("127.", "::1", "::ffff:127.")
+_LONG = 256
+
+
+@dataclass(slots=True)
+class Dialect:
+    """What the dialect needs. `encryption` takes bodies in the vendor's form; `plain` takes others beyond TLS too."""
+
+    users: Users
+    clock: Clock
+    encryption: bool = True
+    plain: bool = False
+    replays: signing.Replays = field(default_factory=signing.Replays)
+    begun: float = field(init=False)
+    naming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    hidden: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.begun = float(int(self.clock.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A signed request, with its body read; `body` is None where the endpoint takes none."""
+
+    served: Served
+    dialect: Dialect
+    request: web.Request
+    cid: str
+    key: bytes
+    body: Any
+
+    @property
+    def node(self) -> Node:
+        """The node that is asked."""
+        return self.served.node
+
+    @property
+    def pid(self) -> str:
+        """The project in the path, as the user calls it."""
+        return self.request.match_info["pid"]
+
+    def query(self, name: str, default: str = "") -> str:
+        """Return a parameter of the query; DialectError if it is given twice."""
+        found = self.request.query.getall(name, [default])
+        if len(found) > 1:
+            raise DialectError(HTTPStatus.BAD_REQUEST, f"the parameter {name} is given {len(found)} times")
+        return found[0]
+
+    def flag(self, name: str, default: bool | None) -> bool:
+        """Return a true or false parameter of the query; DialectError if it is missing and there is no default."""
+        text = self.query(name, "" if default is None else str(default)).lower()
+        if text not in ("true", "false"):
+            raise DialectError(HTTPStatus.BAD_REQUEST, f"the parameter {name} is {text[:20]!r}; it is true or false")
+        return text == "true"
+
+    def federation(self) -> str:
+        """Return the id of the federation that the path names: the user's own name for it, else the node's."""
+        pid = self.pid
+        known = self.dialect.users.project(self.cid, pid)
+        try:
+            if known is None and (len(pid) > _LONG or not pid.isprintable()):
+                raise UnknownError(f"{pid[:40]!r} is not a name")
+            return self.node.federation(known or pid).id
+        except UnknownError:
+            text = f"Cannot Find SYMETRYML id[{pid[:80]}] for Customer id [{self.cid}]"
+            raise DialectError(HTTPStatus.BAD_REQUEST, text) from None
+
+    def sealed(self, entity: Any) -> Any:
+        """Return an entity as this client wants it: in the vendor's form if it sends its own bodies so."""
+        if not self.flag("encrypted", self.dialect.hidden.get(self.cid, False)):
+            return entity
+        return cipher.encrypt(msgspec.json.encode(entity), self.key)
+
+
+Answerer = Callable[[Ask], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One line of the dialect's surface; `changes` marks what a signature may do only once."""
+
+    method: str
+    path: str
+    changes: bool
+    answer: Answerer
+    kind: Any
+    large: bool = False
+
+
+def doorway(dialect: Dialect, point: Endpoint) -> endpoint.Handle:
+    """Return the handler of an endpoint for the HTTP library."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await point.answer(await _let_in(request, dialect, point))
+        except DialectError as no:
+            return _refused(request, no)
+        except FedpeerError as fault:
+            return _refused(request, from_fault(fault))
+        except Exception as bug:  # noqa: BLE001  the dialect's one place where a bug becomes an answer
+            problem = problems.unforeseen(bug, request)
+            return reply(problem.status, problem.detail)
+
+    return handle
+
+
+async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> Ask:
+    served, cid, now = request.app[SERVED], request.match_info["cid"], dialect.clock.now()
+    most = served.limits.upload if point.large else served.limits.body
+    signed = _signed(request, cid, await endpoint.read_body(request, most, served.limits.read_s))
+    key, signature = signing.check(signed, dialect.users.get(cid), now)
+    _once(dialect, point, signed, signature, now)
+    body = await _opened(request, dialect, cid, key, signed.body)
+    return Ask(served, dialect, request, cid, key, await _read(body, point.kind))
+
+
+def _signed(request: web.Request, cid: str, body: bytes) -> signing.Signed:
+    url = request.rel_url
+    path, query = url.raw_path, url.raw_query_string
+    return signing.Signed(
+        method=request.method,
+        path=path,
+        query=query,
+        body=body,
+        cid=cid,
+        date=request.headers.get("Sym-Date"),
+        authorization=request.headers.get("Authorization"),
+        content_md5=request.headers.get("Content-MD5"),
+        url=f"{request.scheme}://{request.host}{path}",
+    )
+
+
+def _once(dialect: Dialect, point: Endpoint, signed: signing.Signed, signature: bytes, now: float) -> None:
+    """Refuse a signature that may have been used before."""
+    text = signed.date or ""
+    if not point.changes and signing.coarse(text):
+        return
+    date = signing.dated(text)
+    if point.changes and date < dialect.begun:
+        raise DialectError(HTTPStatus.UNAUTHORIZED, "Signature older than this server: sign the request again")
+    dialect.replays.use(signature, date, now)
+
+
+async def _opened(request: web.Request, dialect: Dialect, cid: str, key: bytes, body: bytes) -> bytes:
+    """Return the plain body, and remember in which form this user writes."""
+    if not body:
+        return body
+    hidden = cipher.encrypted(body)
+    if hidden and not dialect.encryption:
+        raise DialectError(HTTPStatus.BAD_REQUEST, "encrypted bodies are switched off here: send plain JSON over TLS")
+    local = request.secure or (request.remote or "").startswith(_LOOPBACK)
+    if not hidden and not local and not dialect.plain:
+        raise DialectError(HTTPStatus.BAD_REQUEST, "a plain body is taken over TLS or on this machine only")
+    if hidden and not dialect.hidden.get(cid):
+        _log.warning("user %s encrypts bodies with the dialect's fixed IV and no MAC: this is no protection", cid)
+    dialect.hidden[cid] = hidden
+    return cipher.decrypt(body, key) if hidden else body
+
+
+async def _read(body: bytes, kind: Any) -> Any:
+    if kind is None:
+        if body.strip() not in (b"", b"{}"):
+            raise RequestError("this endpoint takes no body")
+        return None
+    if not body:
+        raise RequestError("this endpoint needs a body")
+    return await endpoint.decoded(body, kind)
+
+
+def _refused(request: web.Request, no: DialectError) -> web.Response:
+    headers = {}
+    if no.status == HTTPStatus.UNAUTHORIZED:
+        try:
+            request.app[SERVED].throttle.record(request.remote or "", asyncio.get_running_loop().time())
+        except ThrottledError as enough:
+            no, headers = from_fault(enough), {"Retry-After": "60"}
+    response = reply(no.status, no.text, no.values, headers=headers)
+    if no.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        response.force_close()
+    return response

@@ -1,0 +1,179 @@
+"""The federation endpoints: each reads its map, gives one command to the node, and answers in the dialect."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from fedpeer.api.symetry import entities, maps
+from fedpeer.api.symetry.door import Ask
+from fedpeer.api.symetry.envelope import DialectError, reply
+from fedpeer.core.errors import ContractError, UnknownError
+from fedpeer.node.shapes import Federation
+
+# What a federation requires before its admin has added a contract: rows.
+NO_CONTRACT = "ROWS() >= 1"
+
+_EXPIRY_S = 2 * 3600
+_JOIN_WAIT_S = 30.0
+_GONE = ("left", "removed")
+
+
+async def create(ask: Ask) -> web.Response:
+    """Found a federation under the user's name for it."""
+    told = maps.to_create(ask.body, ask.node.node().bus)
+    async with ask.dialect.naming:
+        pid = _free(ask)
+        made = await ask.node.create(
+            told["fed_name"],
+            maps.schema(ask.body),
+            told.get("fed_contract", NO_CONTRACT),
+            told["sync_sched"],
+            display=told.get("fed_local_name") or ask.node.node().name,
+            profile=told.get("fed_profile", "standard"),
+            send_action=maps.action(told, "snd"),
+            receive_action=maps.action(told, "rcv"),
+        )
+        await ask.dialect.users.bind(ask.cid, pid, made.id)
+    return reply(HTTPStatus.CREATED, f"Project Created with id:{pid}")
+
+
+async def join(ask: Ask) -> web.Response:
+    """Redeem an invite under the user's name for its federation."""
+    told = maps.to_join(ask.body)
+    async with ask.dialect.naming:
+        pid = _free(ask)
+        joined = await ask.node.join(
+            told["invite"],
+            told["passwd"],
+            display=told.get("fed_local_name") or ask.node.node().name,
+            send_action=maps.action(told, "snd"),
+            receive_action=maps.action(told, "rcv"),
+            wait_s=_JOIN_WAIT_S,
+        )
+        await ask.dialect.users.bind(ask.cid, pid, joined.id)
+    if joined.state == "joining":
+        return reply(HTTPStatus.ACCEPTED, "Fed Project created; the admin has not answered yet")
+    return reply(HTTPStatus.CREATED, "Fed Project created with join")
+
+
+async def info(ask: Ask) -> web.Response:
+    """What the federation is."""
+    fed = _federation(ask)
+    members = ask.node.members(fed.id)
+    return reply(200, values={"fedInfoEncrypted": ask.sealed(entities.federation_info(ask.pid, fed, members))})
+
+
+async def invitation(ask: Ask) -> web.Response:
+    """Issue an invite that the given password opens; the string is our invite, under both of its names."""
+    told = {key: value for key, value in ask.body.items() if isinstance(value, str)}
+    if not told.get("passwd") or set(ask.body) - {"passwd", "fed_rest_host"}:
+        raise DialectError(HTTPStatus.BAD_REQUEST, "the body is a map with passwd, and fed_rest_host if you like")
+    fed = _federation(ask)
+    made = await ask.node.invite(fed.id, role="member", expires_in_s=_EXPIRY_S, passphrase=told["passwd"])
+    content = entities.invitation(fed, made.text, ask.node.node().bus, told.get("fed_rest_host", ""))
+    values = {"encryptedGroupInfo": made.text, "fedInfoEncrypted": made.text, "fedInvitation": content}
+    return reply(200, values=values)
+
+
+async def start(ask: Ask) -> web.Response:
+    """Start this node's pulse."""
+    await ask.node.set_pulsing(ask.federation(), True)
+    return reply(200)
+
+
+async def stop(ask: Ask) -> web.Response:
+    """Stop this node's pulse."""
+    await ask.node.set_pulsing(ask.federation(), False)
+    return reply(200)
+
+
+async def schedule(ask: Ask) -> web.Response:
+    """Change when the federation pulses (its admin only)."""
+    await ask.node.set_schedule(ask.federation(), ask.query("newSchedule"))
+    return reply(200)
+
+
+async def sync(ask: Ask) -> web.Response:
+    """Pulse now and ask the others for their state."""
+    synced = await ask.node.sync(ask.federation())
+    return reply(200, synced.detail or "OK")
+
+
+async def explorable(ask: Ask) -> web.Response:
+    """Consent, or no longer, to others exploring this node's own summary."""
+    await ask.node.set_explorable(ask.federation(), ask.flag("allowExplore", None))
+    return reply(200)
+
+
+async def validate(ask: Ask) -> web.Response:
+    """Try a contract: ok, or what is wrong with it."""
+    text = maps.rules(ask.body)
+    try:
+        check = await ask.node.check_contract(ask.federation(), text)
+    except ContractError as wrong:
+        return reply(200, values={"string": str(wrong)})
+    return reply(200, values={"string": "ok" if check.valid else check.error})
+
+
+async def contract(ask: Ask) -> web.Response:
+    """Set the contract, once it is valid (the admin only)."""
+    text = maps.rules(ask.body)
+    await ask.node.set_contract(ask.federation(), text)
+    return reply(200, values={"string": "ok"})
+
+
+async def error_log(ask: Ask) -> web.Response:
+    """What went wrong, a line each."""
+    return reply(200, values=entities.string_list(entities.error_lines(ask.node, ask.federation())))
+
+
+async def clear_errors(ask: Ask) -> web.Response:
+    """Forget the error log."""
+    await ask.node.clear_errors(ask.federation())
+    return reply(200)
+
+
+async def sync_log(ask: Ask) -> web.Response:
+    """What was sent and received, a line each."""
+    return reply(200, values=entities.string_list(entities.sync_lines(ask.node, ask.federation())))
+
+
+async def stats(ask: Ask) -> web.Response:
+    """Counters of the federation's traffic, with both logs."""
+    fed = ask.federation()
+    errors, syncs = entities.error_lines(ask.node, fed), entities.sync_lines(ask.node, fed)
+    return reply(200, values={"fedSyncStats": entities.sync_stats(ask.node.stats(fed), errors, syncs)})
+
+
+async def aws(ask: Ask) -> web.Response:
+    """Refuse: there is nothing of AWS here."""
+    ask.federation()
+    raise DialectError(HTTPStatus.BAD_REQUEST, "this federation is not backed by AWS")
+
+
+def _federation(ask: Ask) -> Federation:
+    return ask.node.federation(ask.federation())
+
+
+def _free(ask: Ask) -> str:
+    """Return the new project's name; DialectError if the user has a federation of that name."""
+    if not ask.flag("persist", True):
+        raise DialectError(
+            HTTPStatus.BAD_REQUEST, "persist=false is not supported: what a federation agreed on is kept"
+        )
+    pid = maps.new_pid(ask.query("pid"))
+    known = ask.dialect.users.project(ask.cid, pid)
+    if known is not None and _alive(ask, known):
+        raise DialectError(HTTPStatus.CONFLICT, f"Customer [{ask.cid}] already have SYMETRYML with id[{pid}]")
+    return pid
+
+
+def _alive(ask: Ask, fed: str) -> bool:
+    try:
+        state: Any = ask.node.federation(fed).state
+    except UnknownError:
+        return False
+    return state not in _GONE

@@ -1,0 +1,170 @@
+"""The dialect's request bodies: string maps for federations, lists of rules, data frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from fedpeer.api import strict
+from fedpeer.api.symetry.envelope import DialectError
+from fedpeer.core.statistics.schema import Schema
+
+Map = dict[str, str | bool | int | float | dict[str, Any] | None]
+
+_BAD = HTTPStatus.BAD_REQUEST
+_NATS = {"nats_hosts", "nats_sec_user", "nats_sec_passwd", "nats_sec_token", "nats_sec_nkey_seed"}
+_TUNING = {"nats_req_timeout", "nats_stream_max_memory"}
+_ACTIONS = {"fed_psr_contract_snd_fail_action", "fed_psr_contract_rcv_fail_action"}
+_SHARED = {"fed_name", "sync_sched", "fed_local_type", "fed_encrypt", "fed_use_smpc", "fed_enforce_hipaa_compliance"}
+_CREATE = _SHARED | _NATS | _TUNING | _ACTIONS | {"fed_schema", "fed_contract", "fed_profile", "fed_local_name"}
+_INVITE = {"fedInfoEncrypted", "encryptedGroupInfo", "fed_req_token", "fed_secret_key", "passwd", "fed_rest_url"}
+_JOIN = _SHARED | _NATS | _TUNING | _ACTIONS | _INVITE | {"fed_rest_host", "fed_local_name"}
+_KINDS = frozenset("CBSTX-")
+_LEFT_OUT = frozenset("X-")
+_PID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A StringList, by itself or as the entity that answers carry."""
+
+    values: list[str] | None = None
+    stringList: Any = None  # noqa: N815  the dialect's name
+
+    @property
+    def text(self) -> str:
+        """The contract, a rule a line."""
+        inner = self.stringList.get("values") if isinstance(self.stringList, dict) else self.stringList
+        lines = self.values if self.values is not None else inner
+        return _contract(lines)
+
+
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A DataFrame: names, types and rows of texts."""
+
+    attribute_names: list[str]
+    attribute_types: list[str]
+    data: list[list[str | int | float | bool | None]]
+    error_handling: Any = None
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns that count, by name; an empty text is a missing value."""
+        names, kinds = self.attribute_names, [kind.strip().upper() for kind in self.attribute_types]
+        if len(names) != len(kinds) or len(set(names)) != len(names):
+            raise DialectError(_BAD, "attributeNames and attributeTypes must be of one length, and no name given twice")
+        for name, kind in zip(names, kinds, strict=True):
+            if kind not in _KINDS:
+                raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind[:8]!r}, which is not supported")
+        wrong = next((i for i, row in enumerate(self.data, 1) if len(row) != len(names)), None)
+        if wrong is not None:
+            raise DialectError(
+                _BAD, f"row {wrong} has {len(self.data[wrong - 1])} values; there are {len(names)} attributes"
+            )
+        return {
+            name: [None if row[i] == "" else row[i] for row in self.data]
+            for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+            if kind not in _LEFT_OUT
+        }
+
+
+def rules(body: Rules | list[str]) -> str:
+    """Return the text of a contract given as a StringList in any of its forms."""
+    return _contract(body) if isinstance(body, list) else body.text
+
+
+def to_create(body: Map, bus: str) -> dict[str, str]:
+    """Return the texts of a create map that this node can honour; DialectError names what it cannot."""
+    told = _known(body, _CREATE)
+    for name in ("fed_name", "sync_sched"):
+        if not told.get(name):
+            raise DialectError(_BAD, f"{name} is missing")
+    _check_promises(told, bus)
+    return told
+
+
+def to_join(body: Map) -> dict[str, str]:
+    """Return the texts of a join map, the invite under `invite` and its password under `passwd`."""
+    told = _known(body, _JOIN)
+    _check_promises(told, "")
+    text = told.get("fedInfoEncrypted") or told.get("encryptedGroupInfo") or told.get("fed_req_token")
+    word = told.get("passwd") or told.get("fed_secret_key")
+    if not text or not word:
+        raise DialectError(_BAD, "fedInfoEncrypted and passwd, or fed_req_token and fed_secret_key, are needed to join")
+    return {**told, "invite": text, "passwd": word}
+
+
+def schema(body: Map) -> Schema:
+    """Return the schema in a create map: an object, or its JSON text."""
+    given = body.get("fed_schema")
+    if not given:
+        text = "fed_schema is missing: a federation agrees on what it measures before it begins (docs/symetry.md)"
+        raise DialectError(_BAD, text)
+    if isinstance(given, str):
+        return Schema.from_dict(strict.decode(given.encode("utf-8", "surrogatepass"), dict[str, Any]))
+    if not isinstance(given, dict):
+        raise DialectError(_BAD, "fed_schema is neither an object nor its JSON text")
+    return Schema.from_dict(given)
+
+
+def action(told: Mapping[str, str], side: str) -> str:
+    """Return block or allow for a side (snd, rcv), whose values may carry the key's own name in front."""
+    key = f"fed_psr_contract_{side}_fail_action"
+    given = told.get(key, "block").removeprefix(f"{key}_")
+    if given not in ("block", "allow"):
+        raise DialectError(_BAD, f"{key} is {given[:40]!r}; it is {key}_block or {key}_allow")
+    return given
+
+
+def new_pid(text: str) -> str:
+    """Return a name for a project; DialectError if it is none."""
+    if not _PID.fullmatch(text):
+        raise DialectError(_BAD, "pid must be 1 to 64 of the letters, digits and the signs _ . -")
+    return text
+
+
+def _known(body: Map, names: set[str]) -> dict[str, str]:
+    """Return the map as texts; DialectError for a key that means nothing here."""
+    strange = sorted(key for key in body if key not in names)
+    aws = [key for key in strange if key.startswith(("aws_", "s3_"))]
+    if aws:
+        raise DialectError(_BAD, f"{aws[0]}: this federation is not backed by AWS")
+    if strange:
+        raise DialectError(_BAD, f"{strange[0][:60]!r} is not a key of this map")
+    return {key: _text(value) for key, value in body.items() if key != "fed_schema" and value is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        raise DialectError(_BAD, "the map holds an object where a text belongs")
+    return str(value)
+
+
+def _check_promises(told: Mapping[str, str], bus: str) -> None:
+    """Refuse what was asked for and would not be: a promise that is silently not kept is worse than a no."""
+    if told.get("fed_local_type", "cpu") != "cpu":
+        raise DialectError(_BAD, "fed_local_type: only cpu is supported")
+    for name in ("fed_use_smpc", "fed_enforce_hipaa_compliance"):
+        if told.get(name, "false") != "false":
+            raise DialectError(_BAD, f"{name}: not supported by this node")
+    wanted = {_host(part) for part in told.get("nats_hosts", "").split(",") if part.strip()}
+    if bus and wanted and not wanted & {_host(part) for part in bus.split(",")}:
+        raise DialectError(_BAD, f"nats_hosts: this node's bus is {bus}; it is chosen when the node is started")
+
+
+def _host(address: str) -> str:
+    """The host and port of a bus address, however it is written."""
+    place = address.strip().lower().rsplit("//", 1)[-1].rsplit("@", 1)[-1].rstrip("/")
+    name, _, port = place.partition(":")
+    return f"{'127.0.0.1' if name == 'localhost' else name}:{port or '4222'}"
+
+
+def _contract(lines: Any) -> str:
+    if not isinstance(lines, Sequence) or isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
+        raise DialectError(_BAD, "the body is not a StringList")
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""The dialect's request signature: HMAC-SHA-256 over a string that names everything that matters of the request.
+
+1. The string holds the verb, the body's MD5, the key's own text, the date, the user, the body, the path, the query.
+2. The signature is compared in constant time, and before the body is decrypted or parsed.
+3. The body is in the string itself, so the weakness of MD5 does not matter here: it is a line that clients send.
+4. A signature is good for five minutes, once: `Replays` remembers those that were used until their date is too old.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import calendar
+import hashlib
+import hmac
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fedpeer.api.symetry.envelope import DialectError
+
+OLDEST_S = 300.0
+AHEAD_S = 60.0
+
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:;(\d{1,9}))?", re.ASCII)
+_MOST = 200_000
+_BAD, _NO = HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a signature speaks for. `path` and `query` are as they were sent; a missing header is None."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    cid: str
+    date: str | None
+    authorization: str | None
+    content_md5: str | None = None
+    url: str = ""
+
+    def text(self, key: str, *, md5: str | None = None, resource: str | None = None) -> bytes:
+        """Return the string to sign, with `key` in the place of the secret key."""
+        digest = (_md5(self.body) if self.body else "") if md5 is None else md5
+        head = [self.method, digest, key, self.date or "", self.cid]
+        lines = [line.encode("utf-8", "surrogateescape") for line in head]
+        if self.body:
+            lines.append(self.body)
+        lines.append((self.path if resource is None else resource).encode())
+        if self.query:
+            lines.append(self.query.encode())
+        return b"\n".join(lines) + b"\n"
+
+
+def sign(signed: Signed, key: bytes) -> str:
+    """Return the base64 signature of a request."""
+    return base64.b64encode(_mac(key, signed.text(base64.b64encode(key).decode()))).decode()
+
+
+def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
+    """Return the key and the signature's bytes if that is good; DialectError, in the dialect's words, if not."""
+    if signed.authorization is None:
+        raise DialectError(_BAD, "Authentication header is null")
+    if signed.date is None:
+        raise DialectError(_BAD, "sym-date header is null")
+    if not -AHEAD_S <= now - dated(signed.date) <= OLDEST_S:
+        raise DialectError(_BAD, "Please update your server time, it is likely out of sync with UTC")
+    if signed.content_md5 and signed.content_md5 != (_md5(signed.body) if signed.body else ""):
+        raise DialectError(_BAD, "Md5 do not match")
+    told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
+    if key is None:
+        raise DialectError(_NO, "Invalid User", told)
+    given = _decoded(signed.authorization)
+    if not any(hmac.compare_digest(given, _mac(key, text)) for text in _forms(signed, key)):
+        raise DialectError(_NO, "Invalid Signature", told)
+    return key, given
+
+
+def dated(text: str) -> float:
+    """Return the seconds since 1970 of a date header, with or without its fraction; DialectError if it is none."""
+    match = _DATE.fullmatch(text)
+    try:
+        whole = calendar.timegm(time.strptime(match[1], "%Y-%m-%d %H:%M:%S")) if match else None
+    except (ValueError, OverflowError):
+        whole = None
+    if match is None or whole is None:
+        raise DialectError(_BAD, "Invalid Date Format")
+    return whole + int(match[2] or 0) / 1e9
+
+
+def coarse(text: str) -> bool:
+    """Whether a date has no fraction, so that two like requests of one second carry one signature."""
+    match = _DATE.fullmatch(text)
+    return match is not None and not int(match[2] or 0)
+
+
+class Replays:
+    """The signatures that were used and whose date is still good."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def use(self, signature: bytes, date: float, now: float) -> None:
+        """Remember a signature; DialectError if it was used before, or if there are too many to remember."""
+        while self._until and next(iter(self._until.values())) < now:
+            self._until.popitem(last=False)
+        if signature in self._until:
+            raise DialectError(_NO, "Signature already used: sign each request with a date of its own")
+        if len(self._until) >= _MOST:
+            raise DialectError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are remembered: try again in a minute"
+            )
+        # Kept for longer than any date is good, so that the order of insertion is the order of leaving.
+        self._until[signature] = max(now, date) + OLDEST_S + AHEAD_S
+
+
+def _forms(signed: Signed, key: bytes) -> list[bytes]:
+    """The strings that clients sign: with or without the MD5 they did not send, with the path or the whole address."""
+    text = base64.b64encode(key).decode()
+    md5s = [None] if signed.content_md5 is not None or not signed.body else [None, ""]
+    resources = [None, signed.url] if signed.url else [None]
+    return [signed.text(text, md5=md5, resource=resource) for md5 in md5s for resource in resources]
+
+
+def _mac(key: bytes, text: bytes) -> bytes:
+    return hmac.new(key, text, hashlib.sha256).digest()
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _decoded(authorization: str) -> bytes:
+    try:
+        return base64.b64decode(authorization.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
