@@ -1,0 +1,175 @@
+"""What a release gives away: small cells, the change since the last one, and who can be found in it.
+
+A 0/1 column cuts the rows in two, a pair of them in four. A cell of one row is a record: its row of cross-products is
+that person. The difference of two releases is a release too, of the rows added less the rows withdrawn; its cells are
+numbers with a sign, and a cell that counts nothing must hold nothing, or else rows were exchanged in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.summary import Summary
+
+Integers = npt.NDArray[np.object_]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Release:
+    """The entries of a summary over some columns, or of the difference of two: n, Σq, Σqq′, Σq²b."""
+
+    columns: tuple[Column, ...]
+    rows: int
+    sums: Integers
+    products: Integers
+    squares: Integers
+
+    @classmethod
+    def of(cls, summary: Summary) -> Release:
+        """Return all that a summary says."""
+        sums = np.array(summary.sums(), dtype=object)
+        return cls(summary.schema.columns, summary.rows, sums, summary.products(), summary.squares())
+
+    def change(self, last: Release) -> Release:
+        """Return this release less an earlier one, over the columns that both have, encoded alike."""
+        common = tuple(filter(frozenset(last.columns).__contains__, self.columns))
+        new, old = self._only(common), last._only(common)
+        blocks = (a - b for a, b in ((new.sums, old.sums), (new.products, old.products), (new.squares, old.squares)))
+        return Release(common, new.rows - old.rows, *blocks)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether every entry is zero."""
+        return self.rows == 0 and not any(block.any() for block in (self.sums, self.products, self.squares))
+
+    def _only(self, common: tuple[Column, ...]) -> Release:
+        kept = frozenset(common).__contains__
+        at = _places(self.columns, kept)
+        squared = np.ix_(_places(_measured(self.columns), kept), _places(_indicators(self.columns), kept))
+        products, squares = self.products[np.ix_(at, at)], self.squares[squared]
+        return Release(common, self.rows, self.sums[at], products, squares)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Rows that share values of one or two 0/1 columns; `others` more cells are as bad."""
+
+    name: str
+    rows: int
+    others: int = 0
+
+
+def smallest(release: Release, floor: int) -> Cell | None:
+    """Return the smallest cell that is neither empty nor of at least `floor` rows, if there is one."""
+    flags = _flags(release)
+    found, bad = None, 0
+    for words, counts in _cells(release, flags):
+        sizes = np.abs(counts)
+        small = np.flatnonzero((sizes > 0) & (sizes < floor))
+        bad += small.size
+        if small.size and (found is None or sizes[small].min() < abs(found.rows)):
+            place = int(small[sizes[small].argmin()])
+            found = Cell(_named(words, place, flags), int(counts[place]))
+    return found and replace(found, others=bad - 1)
+
+
+def exchanged(release: Release) -> str | None:
+    """Return the name of a cell of a difference that counts no rows and yet is not empty, if there is one."""
+    for flag in _flags(release):
+        for word, rows, blocks in ((1, flag.ones, flag.inside), (0, release.rows - flag.ones, flag.outside)):
+            if rows == 0 and any(block.any() for block in blocks):
+                return flag.named(word)
+    return None
+
+
+def risk(columns: int, rows: int) -> float:
+    """Return the chance (AUC) of telling a row of a release from another by its cross-products: Φ(p / 2√n).
+
+    It is 0.5 where nothing can be told. The attack is ⟨xx′ − Σ, X′X/n − Σ⟩ with Σ known: for uncorrelated normal
+    columns its mean is (p² + p)/n for a row of the release and 0 for another, its variance 2(p² + p)/n for both.
+    """
+    return NormalDist().cdf(columns / (2 * sqrt(rows))) if rows > 0 else 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flag:
+    """A column of two values: Σb, and the entries over the rows inside (b = 1) and outside (b = 0)."""
+
+    column: Column
+    ones: int
+    inside: tuple[Integers, ...]
+    outside: tuple[Integers, ...]
+
+    def named(self, word: int) -> str:
+        return f"{self.column.name} is {self.column.value((self.column.low, self.column.high)[word])}"
+
+
+def _flags(release: Release) -> list[_Flag]:
+    """Return the columns that can take two values only, however they were declared."""
+    narrow = {column.name: place for place, column in enumerate(_indicators(release.columns))}
+    squares = np.diagonal(release.products)[_places(release.columns, _is_measured)]
+    flags = []
+    for i, column in enumerate(release.columns):
+        if column.high - column.low != 1:
+            continue
+        inside = [release.products[i] - column.low * release.sums]
+        outside = [release.sums - inside[0]]
+        if column.name in narrow:
+            inside.append(release.squares[:, narrow[column.name]])
+            outside.append(squares - inside[1])
+        flags.append(_Flag(column, release.sums[i] - column.low * release.rows, tuple(inside), tuple(outside)))
+    return flags
+
+
+def _cells(release: Release, flags: list[_Flag]) -> Iterator[tuple[tuple[int, ...], Counts]]:
+    """Yield which values (0 low, 1 high) and how many rows share them: for every column, then for every pair."""
+    ones = np.array([flag.ones for flag in flags], dtype=np.int64)
+    yield (1,), ones
+    yield (0,), release.rows - ones
+    both = _both(release, flags)
+    first, second = np.triu_indices(ones.size, 1)
+    pair, a, b = both[first, second], ones[first], ones[second]
+    yield (1, 1), pair
+    yield (1, 0), a - pair
+    yield (0, 1), b - pair
+    yield (0, 0), release.rows - a - b + pair
+
+
+def _both(release: Release, flags: list[_Flag]) -> Counts:
+    """Return how many rows are inside each pair of columns."""
+    names = {flag.column.name for flag in flags}
+    places = _places(release.columns, lambda column: column.name in names)
+    lows = np.array([flag.column.low for flag in flags], dtype=object)
+    rows = [flag.inside[0][places] - flag.ones * lows for flag in flags]
+    return np.array(rows, dtype=np.int64).reshape(len(flags), len(flags))
+
+
+def _named(words: tuple[int, ...], place: int, flags: list[_Flag]) -> str:
+    if len(words) == 1:
+        return flags[place].named(words[0])
+    first, second = np.triu_indices(len(flags), 1)
+    return f"{flags[first[place]].named(words[0])} and {flags[second[place]].named(words[1])}"
+
+
+def _places(columns: Iterable[Column], wanted: Callable[[Column], bool]) -> list[int]:
+    return [place for place, column in enumerate(columns) if wanted(column)]
+
+
+def _is_measured(column: Column) -> bool:
+    return not column.indicator
+
+
+def _measured(columns: Iterable[Column]) -> list[Column]:
+    return [column for column in columns if not column.indicator]
+
+
+def _indicators(columns: Iterable[Column]) -> list[Column]:
+    return [column for column in columns if column.indicator]
