@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
+from fedpeer.core.federation.roster import Action
+from fedpeer.core.privacy.floor import Profile
+
 Cell = str | int | float | bool | None
-Action = Literal["block", "allow"]
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 _Text = Annotated[str, msgspec.Meta(max_length=65_536)]
@@ -36,7 +38,7 @@ class Create(Body, frozen=True):
     contract: _Text
     schedule: _Name = "h1"
     display: _Display = ""
-    profile: _Name = "standard"
+    profile: Profile = "standard"
     send_action: Action = "block"
     receive_action: Action = "block"
 
@@ -53,11 +55,12 @@ class Issue(Body, frozen=True):
 
 
 class Join(Body, frozen=True):
-    """An invite to redeem."""
+    """An invite to redeem; with `schema`, only if the federation has the same."""
 
     text: _Text
     passphrase: Annotated[str, msgspec.Meta(max_length=1024)]
     display: _Display = ""
+    schema: dict[str, Any] | None = None
     send_action: Action = "block"
     receive_action: Action = "block"
 

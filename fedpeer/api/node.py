@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from fedpeer.core.federation.roster import Action
+from fedpeer.core.privacy.floor import Profile
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import (
     Batch,
@@ -41,9 +43,9 @@ class _Commands(Protocol):
         schedule: str,
         *,
         display: str,
-        profile: str = "standard",
-        send_action: str = "block",
-        receive_action: str = "block",
+        profile: Profile = "standard",
+        send_action: Action = "block",
+        receive_action: Action = "block",
     ) -> Federation: ...
     async def invite(
         self, fed: str, *, role: str = "member", expires_in_s: int, passphrase: str | None = None
@@ -57,8 +59,9 @@ class _Commands(Protocol):
         passphrase: str,
         *,
         display: str,
-        send_action: str = "block",
-        receive_action: str = "block",
+        schema: Schema | None = None,
+        send_action: Action = "block",
+        receive_action: Action = "block",
         wait_s: float = 30,
     ) -> Federation: ...
     async def remove(self, fed: str, member: str, reason: str = "") -> Federation: ...

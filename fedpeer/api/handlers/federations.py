@@ -38,6 +38,7 @@ async def join(call: Call[Join, JoinWait]) -> Reply:
         body.text,
         body.passphrase,
         display=body.display or call.node.node().name,
+        schema=None if body.schema is None else Schema.from_dict(body.schema),
         send_action=body.send_action,
         receive_action=body.receive_action,
         wait_s=call.query.wait,

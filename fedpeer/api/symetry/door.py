@@ -167,10 +167,9 @@ def _once(dialect: Dialect, point: Endpoint, signed: signing.Signed, signature: 
     text = signed.date or ""
     if not point.changes and signing.coarse(text):
         return
-    date = signing.dated(text)
-    if point.changes and date < dialect.begun:
+    if point.changes and signing.dated(text) < dialect.begun:
         raise DialectError(HTTPStatus.UNAUTHORIZED, "Signature older than this server: sign the request again")
-    dialect.replays.use(signature, date, now)
+    dialect.replays.use(signature, now)
 
 
 async def _opened(request: web.Request, dialect: Dialect, cid: str, key: bytes, body: bytes) -> bytes:

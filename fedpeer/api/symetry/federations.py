@@ -18,7 +18,7 @@ NO_CONTRACT = "ROWS() >= 1"
 
 _EXPIRY_S = 2 * 3600
 _JOIN_WAIT_S = 30.0
-_GONE = ("left", "removed")
+_GONE = ("left", "removed", "declined")
 
 
 async def create(ask: Ask) -> web.Response:
@@ -32,7 +32,7 @@ async def create(ask: Ask) -> web.Response:
             told.get("fed_contract", NO_CONTRACT),
             told["sync_sched"],
             display=told.get("fed_local_name") or ask.node.node().name,
-            profile=told.get("fed_profile", "standard"),
+            profile=maps.profile(told),
             send_action=maps.action(told, "snd"),
             receive_action=maps.action(told, "rcv"),
         )
@@ -161,9 +161,7 @@ def _federation(ask: Ask) -> Federation:
 def _free(ask: Ask) -> str:
     """Return the new project's name; DialectError if the user has a federation of that name."""
     if not ask.flag("persist", True):
-        raise DialectError(
-            HTTPStatus.BAD_REQUEST, "persist=false is not supported: what a federation agreed on is kept"
-        )
+        raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a federation is always kept")
     pid = maps.new_pid(ask.query("pid"))
     known = ask.dialect.users.project(ask.cid, pid)
     if known is not None and _alive(ask, known):

@@ -11,6 +11,8 @@ import msgspec
 
 from fedpeer.api import strict
 from fedpeer.api.symetry.envelope import DialectError
+from fedpeer.core.federation.roster import Action
+from fedpeer.core.privacy.floor import Profile
 from fedpeer.core.statistics.schema import Schema
 
 Map = dict[str, str | bool | int | float | dict[str, Any] | None]
@@ -110,13 +112,24 @@ def schema(body: Map) -> Schema:
     return Schema.from_dict(given)
 
 
-def action(told: Mapping[str, str], side: str) -> str:
+def action(told: Mapping[str, str], side: str) -> Action:
     """Return block or allow for a side (snd, rcv), whose values may carry the key's own name in front."""
     key = f"fed_psr_contract_{side}_fail_action"
-    given = told.get(key, "block").removeprefix(f"{key}_")
-    if given not in ("block", "allow"):
-        raise DialectError(_BAD, f"{key} is {given[:40]!r}; it is {key}_block or {key}_allow")
-    return given
+    match told.get(key, "block").removeprefix(f"{key}_"):
+        case "block":
+            return "block"
+        case "allow":
+            return "allow"
+        case other:
+            raise DialectError(_BAD, f"{key} is {other[:40]!r}; it is {key}_block or {key}_allow")
+
+
+def profile(told: Mapping[str, str]) -> Profile:
+    """Return the profile of the release rules."""
+    try:
+        return msgspec.convert(told.get("fed_profile", "standard"), Profile)  # type: ignore[no-any-return]
+    except msgspec.ValidationError:
+        raise DialectError(_BAD, f"fed_profile is {told['fed_profile'][:40]!r}, which is not one") from None
 
 
 def new_pid(text: str) -> str:

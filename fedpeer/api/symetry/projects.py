@@ -11,7 +11,7 @@ from fedpeer.api import jobs
 from fedpeer.api.symetry import entities
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
-from fedpeer.core.errors import StateError, UnknownError
+from fedpeer.core.errors import DuplicateError, StateError, UnknownError
 from fedpeer.node.shapes import Job
 
 _WAIT_S = 60.0
@@ -68,6 +68,6 @@ def _told(ask: Ask, job: Job) -> web.Response:
     if job.state == "done":
         return reply(200, "Job is finished", values)
     problem = job.error if isinstance(job.error, Mapping) else {}
-    conflict = problem.get("status") == HTTPStatus.CONFLICT
-    text = str(problem.get("detail") or f"the job was {job.state}")
+    conflict = problem.get("code") == DuplicateError.code
+    text = str(problem.get("detail") or problem.get("message") or f"the job was {job.state}")
     raise DialectError(HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST, text, values)

@@ -104,18 +104,16 @@ class Replays:
     def __init__(self) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
-    def use(self, signature: bytes, date: float, now: float) -> None:
+    def use(self, signature: bytes, now: float) -> None:
         """Remember a signature; DialectError if it was used before, or if there are too many to remember."""
         while self._until and next(iter(self._until.values())) < now:
             self._until.popitem(last=False)
         if signature in self._until:
             raise DialectError(_NO, "Signature already used: sign each request with a date of its own")
         if len(self._until) >= _MOST:
-            raise DialectError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are remembered: try again in a minute"
-            )
-        # Kept for longer than any date is good, so that the order of insertion is the order of leaving.
-        self._until[signature] = max(now, date) + OLDEST_S + AHEAD_S
+            raise DialectError(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once: try again in a minute")
+        # At least as long as its date can be good, and the same for all, so that they leave as they came.
+        self._until[signature] = now + OLDEST_S + AHEAD_S
 
 
 def _forms(signed: Signed, key: bytes) -> list[bytes]:
