@@ -37,6 +37,16 @@ async def find_server(configured: Path | None = None) -> Path:
     return binary
 
 
+async def check(binary: Path, config: Path) -> str:
+    """Return the digest by which the server will say that it runs on this configuration; BusError if it is refused."""
+    process = await asyncio.create_subprocess_exec(binary, "-t", "-c", config, stderr=asyncio.subprocess.PIPE)
+    said = (await process.communicate())[1].decode(errors="replace").strip()
+    digest = re.search(r"is valid \((sha256:[0-9a-f]{64})\)$", said)
+    if digest is None:
+        raise BusError(f"the bus refuses its configuration: {said[:300] or 'it does not say why'}")
+    return digest[1]
+
+
 async def launch(binary: Path, *arguments: str) -> asyncio.subprocess.Process:
     """Run the server with its log on a pipe. On Linux it ends when the calling thread does, however that ends."""
     command = [str(binary), *arguments]

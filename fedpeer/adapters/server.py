@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -24,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedpeer.adapters.program import end_stale, find_server, launch
+from fedpeer.adapters.program import check, end_stale, find_server, launch
 from fedpeer.adapters.realm import Facts, Realm
 from fedpeer.adapters.tls import Certificates, certify, is_loopback, write_private
 from fedpeer.core.errors import BusError, HomeError
@@ -74,6 +73,7 @@ class EmbeddedServer:
         self._turn = asyncio.Lock()
         self._reloaded: asyncio.Future[str] | None = None
         self._applied = ""
+        self._binary = Path("nats-server")
         self._lines: deque[str] = deque(maxlen=50)
         self._told: dict[str, float] = {}
 
@@ -102,16 +102,16 @@ class EmbeddedServer:
         """Start, and return when the server answers. BusError (or HomeError) if it cannot; nothing is left behind."""
         self._take_folder()
         try:
-            binary = await find_server(self._setup.binary)
+            self._binary = await find_server(self._setup.binary)
             await end_stale(self._folder / "server.pid", str(self._config))
-            self._choose_port()
+            await self._choose_port()
             self._renew_certificates()
             async with self._turn:
-                await self._launch(binary)
+                await self._launch()
         except BaseException:
             await self.stop()
             raise
-        self._tasks += [asyncio.create_task(self._supervise(binary)), asyncio.create_task(self._tend())]
+        self._tasks += [asyncio.create_task(self._supervise()), asyncio.create_task(self._tend())]
 
     def account_seed(self, name: str) -> str:
         """Return the seed text that signs the passes of an account."""
@@ -169,20 +169,23 @@ class EmbeddedServer:
             raise BusError(f"another daemon runs the bus in {self._folder}") from error
         self._lock = lock
 
-    def _choose_port(self) -> None:
+    async def _choose_port(self) -> None:
         kept = self._folder / "port"
-        if self._port == 0 and kept.exists():
+        earlier = kept.exists()
+        if self._port == 0 and earlier:
             self._port = _number(kept.read_text().strip())
-        with socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A server of ours that is just dying may hold the port a little longer than it can be seen to live.
+        for turns in range(40 if earlier else 0, -1, -1):
             try:
-                probe.bind((self._host, self._port))
+                self._port = _bindable(self._host, self._port)
+                break
             except OSError as error:
-                raise BusError(
-                    f"the bus cannot listen on {self._host}:{self._port}: {error.strerror or error}",
-                    hint="stop the program that listens there, or configure another address for the bus",
-                ) from error
-            self._port = int(probe.getsockname()[1])
+                if not turns:
+                    raise BusError(
+                        f"the bus cannot listen on {self._host}:{self._port}: {error.strerror or error}",
+                        hint="stop the program that listens there, or configure another address for the bus",
+                    ) from error
+            await asyncio.sleep(0.025)
         write_private(kept, f"{self._port}\n".encode())
 
     def _renew_certificates(self) -> None:
@@ -191,7 +194,8 @@ class EmbeddedServer:
             reached = () if self._setup.names else (_reachable(self._host),)
             self._certificates = certify(self._folder, (*names, *reached), entropy=self._entropy, now=self._clock.now())
 
-    def _write_config(self) -> str:
+    async def _write_config(self) -> str:
+        """Write the configuration and return the digest by which the server will say that it runs on it."""
         facts = Facts(
             host=self._host,
             port=self._port,
@@ -201,13 +205,12 @@ class EmbeddedServer:
             max_store_bytes=self._setup.max_store_bytes,
             max_connections=self._setup.max_connections,
         )
-        data = self._opened().configuration(facts).encode()
-        write_private(self._config, data)
-        return hashlib.sha256(data).hexdigest()
+        write_private(self._config, self._opened().configuration(facts).encode())
+        return await check(self._binary, self._config)
 
-    async def _launch(self, binary: Path) -> None:
-        self._applied = self._write_config()
-        self._process = await launch(binary, "-c", str(self._config))
+    async def _launch(self) -> None:
+        self._applied = await self._write_config()
+        self._process = await launch(self._binary, "-c", str(self._config))
         write_private(self._folder / "server.pid", f"{self._process.pid}\n".encode())
         self._lines.clear()
         self._reading = asyncio.create_task(self._read_log(self._process))
@@ -226,7 +229,7 @@ class EmbeddedServer:
     async def _apply(self) -> None:
         """Have the running server take the configuration, if it is new. If it dies meanwhile, its successor will."""
         process = self._process
-        if process is None or process.returncode is not None or (digest := self._write_config()) == self._applied:
+        if process is None or process.returncode is not None or (digest := await self._write_config()) == self._applied:
             return
         self._reloaded = asyncio.get_running_loop().create_future()
         try:
@@ -238,7 +241,7 @@ class EmbeddedServer:
             answer = "it gave no answer"
         finally:
             self._reloaded = None
-        if answer != _DIED and not answer.endswith(f"(sha256:{digest})"):
+        if answer != _DIED and not answer.endswith(f"({digest})"):
             raise BusError(f"the bus did not take its new configuration: {answer}")
         self._applied = digest
 
@@ -272,7 +275,7 @@ class EmbeddedServer:
             self._told[kind] = now
             self._notice(Notice(level, text, connected=self.pid is not None))
 
-    async def _supervise(self, binary: Path) -> None:
+    async def _supervise(self) -> None:
         loop, failures = asyncio.get_running_loop(), 0
         while self._process is not None:
             began = loop.time()
@@ -284,7 +287,7 @@ class EmbeddedServer:
             await asyncio.sleep(min(0.02 * 2.0**failures, _LONGEST_WAIT_S))
             try:
                 async with self._turn:
-                    await self._launch(binary)
+                    await self._launch()
             except (BusError, OSError) as error:
                 self._notice(Notice("error", f"{error}", connected=False))
                 await self._end()
@@ -328,6 +331,14 @@ async def _greeting(host: str, port: int) -> str:
         return ""
     finally:
         writer.transport.abort()
+
+
+def _bindable(host: str, port: int) -> int:
+    """Return the port, or a free one for 0; OSError if it cannot be had."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return int(probe.getsockname()[1])
 
 
 def _private_folder(folder: Path) -> None:

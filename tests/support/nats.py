@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +27,13 @@ QUICK = Timings(connect_s=2.0, answer_s=2.0, ping_s=0.5, first_wait_s=0.02, long
 BINARY = Path(sys.executable).parent / "nats-server"
 
 
-async def until(state: Callable[[], object], *, within_s: float = 5.0) -> None:
-    """Wait until `state()` holds; fail if it does not in time."""
+async def until(state: Callable[[], object | Awaitable[object]], *, within_s: float = 5.0) -> None:
+    """Wait until `state()` (which may be awaitable) holds; fail if it does not in time."""
     async with asyncio.timeout(within_s):
-        while not state():
+        while True:
+            found = state()
+            if await found if inspect.isawaitable(found) else found:
+                return
             await asyncio.sleep(0.002)
 
 
@@ -106,10 +110,8 @@ def free_port() -> int:
 @asynccontextmanager
 async def plain_server(folder: Path, text: str = "", *, port: int = 0) -> AsyncIterator[str]:
     """A nats-server of somebody else, with this configuration; yields host:port."""
-    folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    config = folder / "plain.conf"
-    config.write_text(f'listen: "127.0.0.1:{port}"\nlogtime: false\n{text}\n')
+    config = _written(folder, f'listen: "127.0.0.1:{port}"\nlogtime: false\n{text}\n')
     process = await asyncio.create_subprocess_exec(BINARY, "-c", config, stderr=asyncio.subprocess.DEVNULL)
     try:
         await until(lambda: answers(port))
@@ -125,3 +127,9 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _written(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "plain.conf").write_text(text)
+    return folder / "plain.conf"
