@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from fedpeer.core.statistics.layout import layout, split
-from fedpeer.core.statistics.numerals import MISSING, decimal, spelling
-from fedpeer.core.statistics.residues import Residues
+from fedpeer.core.errors import OverflowRefusedError
+from fedpeer.core.statistics.encode import CLIPPED, REASONS, Codes, Measured, Writer
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.gram import Gram
+from fedpeer.core.statistics.levels import Leveled
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
@@ -21,7 +23,11 @@ Faults = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A summary and how it came about: `read` rows are `counted` rows and those left out."""
+    """A summary and how it came about: of the `read` rows, `counted` are in it; the others had a fault.
+
+    `rejected` has, by feature and reason, every value that kept its row out: a row with two faults is in it twice.
+    `clipped` has, by feature, the values that were moved to the limit of their range; their rows count.
+    """
 
     summary: Summary
     read: int
@@ -31,13 +37,9 @@ class Collected:
 
     def report(self) -> dict[str, Any]:
         """Return the account as JSON-able values."""
-        return {
-            "read": self.read,
-            "counted": self.counted,
-            "left_out": self.read - self.counted,
-            "rejected": self.rejected,
-            "clipped": self.clipped,
-        }
+        left_out = self.read - self.counted
+        counts = {"read": self.read, "counted": self.counted, "left_out": left_out}
+        return counts | {"rejected": self.rejected, "clipped": self.clipped}
 
 
 def collect(schema: Schema, table: Any) -> Summary:
@@ -47,56 +49,69 @@ def collect(schema: Schema, table: Any) -> Summary:
 
 def tally(schema: Schema, table: Any, progress: Callable[[int], None] | None = None) -> Collected:
     """Return the summary of a table and the account of its rows; `progress` hears how many were read so far."""
-    names = [feature.name for feature in schema.features]
-    p, (measured, indicators) = len(schema.columns), split(schema)
-    rejected: Faults = {}
-    read, total = 0, Summary.zero(schema)
-    for batch in batches(table, names):
-        rows = []
-        for values in zip(*(batch.column(i).to_pylist() for i in range(len(names))), strict=True):
-            read += 1
-            row: list[int] | None = []
-            for feature, value in zip(schema.features, values, strict=True):
-                q = _encoded(schema, feature, value)
-                if isinstance(q, str):
-                    counts = rejected.setdefault(feature.name, {})
-                    counts[q] = counts.get(q, 0) + 1
-                    row = None
-                elif row is not None:
-                    row += q
-            if row is not None:
-                rows.append(row)
-        q_ = np.array(rows, dtype=object).reshape(len(rows), p)
-        gram = q_.T @ q_
-        squares = (q_[:, measured] ** 2).T @ q_[:, indicators]
-        total += Summary(
-            schema,
-            Residues.of(layout(schema), [[len(rows)], q_.sum(axis=0), gram[np.triu_indices(p)], squares.reshape(-1)]),
-        )
-        if progress:
-            progress(read)
-    return Collected(total, read, total.rows, rejected, {})
+    counter = _Counter(schema)
+    for batch in batches(table, [feature.name for feature in schema.features]):
+        counter.take(batch, progress)
+    return counter.collected()
 
 
-def _encoded(schema: Schema, feature: Any, value: Any) -> list[int] | str:
-    if value is None or (isinstance(value, str) and value.strip().lower() in MISSING) or value != value:
-        return "missing"
-    if feature.kind != "continuous":
-        levels = [spelling(level) for level in feature.levels] or ["0", "1"]
-        text = (
-            {"true": "1", "false": "0"}.get(spelling(value), spelling(value)) if not feature.levels else spelling(value)
-        )
-        if text not in levels:
-            return "unknown level"
-        at = levels.index(text)
-        return [at] if feature.kind == "binary" else [int(i == at) for i in range(len(levels))]
-    if str(value).strip().lower().lstrip("+-") in {"inf", "infinity"}:
-        return "not finite"
-    try:
-        number = decimal(value)
-    except ValueError:
-        return "unparsable"
-    if not feature.min <= number <= feature.max:
-        return "out of range"
-    column = schema.columns[schema.index(feature.name)]
-    return [round((Fraction(number) - column.origin) / column.step)]
+class _Counter:
+    """Reads batches piece by piece: encode, note the faults, hand the rows to the Gram matrix."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema, self._gram = schema, Gram(schema)
+        self._read = self._counted = 0
+        self._faults = np.zeros((len(schema.features), len(REASONS)), np.int64)
+        self._coders = [self._coder(feature) for feature in schema.features]
+        sizes = [1 if feature.kind != "category" else len(feature.levels) for feature in schema.features]
+        self._places = list(zip(np.cumsum([0, *sizes]).tolist(), sizes, strict=False))
+
+    def take(self, batch: pa.RecordBatch, progress: Callable[[int], None] | None) -> None:
+        """Count the rows of one batch."""
+        writers = [coder.open(column) for coder, column in zip(self._coders, batch.columns, strict=True)]
+        start = 0
+        while start < batch.num_rows:
+            stop = min(batch.num_rows, start + self._gram.room)
+            self._piece(writers, start, stop)
+            start = stop
+            if progress:
+                progress(self._read)
+
+    def collected(self) -> Collected:
+        """Everything so far."""
+        names = [feature.name for feature in self._schema.features]
+        rejected: Faults = {}
+        for name, counts in zip(names, self._faults.tolist(), strict=True):
+            found = {REASONS[i]: n for i, n in enumerate(counts) if n and 0 < i < CLIPPED}
+            rejected |= {name: found} if found else {}
+        clipped = {name: int(n) for name, n in zip(names, self._faults[:, CLIPPED], strict=True) if n}
+        summary = Summary(self._schema, self._gram.residues())
+        return Collected(summary, self._read, summary.rows, rejected, clipped)
+
+    def _piece(self, writers: list[Writer], start: int, stop: int) -> None:
+        rows, lost = stop - start, None
+        for i, (write, (column, count)) in enumerate(zip(writers, self._places, strict=True)):
+            continuous = self._schema.features[i].kind == "continuous"
+            out = self._gram.target(column, rows) if continuous else self._gram.targets(column, count, rows)
+            codes = write(start, stop, out)
+            if codes is not None:
+                lost = self._noted(i, codes, lost)
+        self._read += rows
+        self._counted += rows - (0 if lost is None else int(np.count_nonzero(lost)))
+        if self._counted > self._schema.row_bound:
+            raise OverflowRefusedError(
+                f"the table has more rows than the schema's row bound of {self._schema.row_bound}",
+                hint="agree on a schema with a larger row_bound",
+            )
+        self._gram.commit(rows, lost)
+
+    def _noted(self, feature: int, codes: Codes, lost: Any) -> Any:
+        self._faults[feature] += np.bincount(codes, minlength=len(REASONS))
+        fault = (codes != 0) & (codes != CLIPPED)
+        return fault if lost is None else lost | fault
+
+    def _coder(self, feature: Feature) -> Measured | Leveled:
+        if feature.kind != "continuous":
+            return Leveled(feature)
+        column = self._schema.columns[self._schema.index(feature.name)]
+        return Measured(feature, column, clip=self._schema.invalid == "clip", chunk=self._gram.chunk)

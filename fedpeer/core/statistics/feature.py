@@ -19,6 +19,7 @@ LEVELS = 1000  # at most, for one category
 STEPS = 2**62  # at most, from the origin to either limit: q is a signed 64-bit integer
 
 _NAME, _UNIT = 128, 64  # characters
+_USUAL = (("0", "1"), ("false", "true"))  # what a binary feature means when nothing is said
 _PLACES = 60  # decimal places, and digits before the point
 
 
@@ -131,7 +132,7 @@ def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
         if spelling(level) in seen:
             raise SchemaError(f"feature {label}: levels {seen[spelling(level)]!r} and {level!r} mean the same")
         seen[spelling(level)] = level
-    return levels
+    return () if kind == "binary" and tuple(seen) in _USUAL else levels
 
 
 def _check_text(text: Any, what: str, most: int) -> None:

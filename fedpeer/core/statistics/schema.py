@@ -9,10 +9,9 @@ from typing import Any
 from fedpeer.core import canonical
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics import forms
-from fedpeer.core.statistics.columns import Column as Column
-from fedpeer.core.statistics.columns import columns_of
+from fedpeer.core.statistics.columns import Column, columns_of
 from fedpeer.core.statistics.difference import differences
-from fedpeer.core.statistics.feature import Feature as Feature
+from fedpeer.core.statistics.feature import Feature
 
 INVALID = ("reject", "clip", "missing")
 MISSING = ("listwise",)

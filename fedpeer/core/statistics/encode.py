@@ -1,0 +1,163 @@
+"""From Arrow columns to rows of integers, and a reason for every value that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fedpeer.core.errors import TableError
+from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.numerals import MISSING, NUMBER, decimal
+from fedpeer.core.statistics.scale import Scale, decimals
+
+REASONS = ("", "missing", "out of range", "not finite", "unknown level", "unparsable", "clipped")
+FINE, GONE, OUTSIDE, ENDLESS, UNKNOWN, UNPARSABLE, CLIPPED = range(7)
+
+Row = npt.NDArray[Any]  # of float64 integers, or of int64 where those do not reach
+Codes = npt.NDArray[np.uint8]  # one a row: positions in REASONS
+Writer = Callable[[int, int, Row], Codes | None]  # (start, stop, out): None when every value counts
+
+_INFINITE = frozenset({"inf", "infinity"})
+_TRUTH = {"false": Decimal(0), "true": Decimal(1)}
+
+
+class Measured:
+    """Encodes one continuous feature: numbers, decimals, truth values and texts that hold numbers."""
+
+    def __init__(self, feature: Feature, column: Column, *, clip: bool, chunk: int) -> None:
+        self._name, self._column, self._outside = feature.name, column, CLIPPED if clip else OUTSIDE
+        self._scale = Scale.of(feature, column)
+        self._y = np.empty(chunk)
+
+    def open(self, array: pa.Array) -> Writer:
+        """Return what writes q for a slice of this array."""
+        kind = array.type
+        if pa.types.is_dictionary(kind):
+            return self._sliced(array, kind.value_type)
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return self._native(array)
+        return self._sliced(array, kind)
+
+    def _sliced(self, array: pa.Array, kind: pa.DataType) -> Writer:
+        """A writer that converts slice by slice, so that memory stays bounded by the chunk."""
+        target = _target(self._name, kind)
+
+        def write(start: int, stop: int, out: Row) -> Codes | None:
+            part = array.slice(start, stop - start).cast(kind).cast(target)
+            return self._text(part, out) if target == pa.large_string() else self._native(part)(0, len(part), out)
+
+        return write
+
+    def _native(self, array: pa.Array) -> Writer:
+        values = native(array)
+        reach, y = self._scale.reach(values.dtype), self._y
+        low, high, margin = reach.low, reach.high, reach.margin
+        factor, shift, whole = self._scale.factor, self._scale.shift, array.null_count == 0
+        least, most = np.minimum.reduce, np.maximum.reduce
+
+        def write(start: int, stop: int, out: Row) -> Codes | None:
+            x, d = values[start:stop], y[: stop - start]
+            full = margin > 0 and (whole or array.slice(start, stop - start).null_count == 0)
+            # A NaN makes the minimum NaN, which fails the comparison: one test settles range, NaN and infinity.
+            if full and low <= least(x) and most(x) <= high:
+                np.rint(np.multiply(x, factor, out=d), out=out)
+                np.subtract(d, out, out=d)
+                if most(d) < margin and -margin < least(d):
+                    np.subtract(out, shift, out=out)
+                    return None
+            codes = _codes(x, array.slice(start, stop - start))
+            return self._careful(x, codes, out, lambda at: decimals(x[at]))
+
+        return write
+
+    def _text(self, array: pa.Array, out: Row) -> Codes | None:
+        texts = pc.utf8_trim_whitespace(array)
+        matched = pc.fill_null(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"), fill_value=False)
+        x = pc.if_else(matched, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
+        codes = np.zeros(len(x), np.uint8)
+        for i in np.flatnonzero(~matched.to_numpy(zero_copy_only=False)):
+            codes[i], x[i] = _word(texts[i].as_py())
+
+        def numbers(at: npt.NDArray[np.intp]) -> Iterable[Decimal]:
+            return (_number(texts[i].as_py()) for i in at.tolist())
+
+        return self._careful(x, codes, out, numbers, edges=True)
+
+    def _careful(
+        self, x: Row, codes: Codes, out: Row, numbers: Callable[[Any], Iterable[Decimal]], *, edges: bool = False
+    ) -> Codes | None:
+        """Encode with every doubt settled exactly; with `edges`, a limit's own float is a doubt too."""
+        scale, reach, column = self._scale, self._scale.reach(x.dtype), self._column
+        sure = codes == FINE
+        low, high = _beyond(reach.low, reach.high) if edges else (reach.low, reach.high)
+        below, above = sure & (x < low), sure & (x > high)
+        codes[below | above] = self._outside
+        sure &= ~(below | above)
+        y = np.where(sure, x, 0).astype(np.float64) * scale.factor
+        nearest = np.rint(y)
+        doubt = sure & ~(np.abs(y - nearest) < reach.margin)
+        if edges:
+            doubt |= sure & ((x <= reach.low) | (x >= reach.high))
+        out[:] = np.where(sure & ~doubt, nearest - scale.shift, 0)
+        out[below], out[above] = column.low, column.high
+        at = np.flatnonzero(doubt)
+        for i, number in zip(at.tolist(), numbers(at), strict=True):
+            out[i], inside = scale.exact(number)
+            codes[i] = FINE if inside else self._outside
+        return codes if codes.any() else None
+
+
+def _beyond(low: Any, high: Any) -> tuple[Any, Any]:
+    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+
+
+def native(array: pa.Array) -> npt.NDArray[Any]:
+    """The values of a numeric array as they lie in memory; those under a null are arbitrary."""
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    if array.buffers()[1] is None:
+        return np.zeros(len(array), dtype)
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
+def _codes(x: Row, array: pa.Array) -> Codes:
+    codes = np.zeros(len(x), np.uint8)
+    if x.dtype.kind == "f":
+        codes[np.isinf(x)] = ENDLESS
+        codes[np.isnan(x)] = GONE
+    if array.null_count:
+        codes[array.is_null().to_numpy(zero_copy_only=False)] = GONE
+    return codes
+
+
+def _target(name: str, kind: pa.DataType) -> pa.DataType:
+    types = pa.types
+    if types.is_boolean(kind):
+        return pa.uint8()
+    if types.is_null(kind):
+        return pa.float64()
+    if types.is_integer(kind) or types.is_floating(kind):
+        return kind
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_decimal(kind):
+        return pa.large_string()
+    raise TableError(f"column {name!r} holds {kind}, which is neither number, truth value nor text")
+
+
+def _word(text: str | None) -> tuple[int, float]:
+    """The reason that a text is no number, or the number that a truth value is."""
+    word = "" if text is None else text.strip().lower()
+    if word in _TRUTH:
+        return FINE, float(_TRUTH[word])
+    if word in MISSING:
+        return GONE, np.nan
+    return (ENDLESS if word.lstrip("+-") in _INFINITE else UNPARSABLE), np.nan
+
+
+def _number(text: str) -> Decimal:
+    return _TRUTH.get(text.strip().lower()) or decimal(text)

@@ -1,0 +1,169 @@
+"""The exact Gram matrix of integer columns, at the speed of float64 matrix multiplication.
+
+A column too wide for that is held in limbs, x = Σ lₐ·2**(w·a) with |lₐ| ≤ 2**(w−1), in planes: plane a has the a-th
+limbs of the columns that have so many. Every entry of a plane, and every sum of two limbs, is at most 2**w, so a
+product of two rows of a chunk is a sum of at most 2**13 integers of at most 2**(2w) = 2**40: all partial sums are
+integers up to 2**53, which float64 holds exactly in whatever order BLAS adds them up.
+
+The mixed products of two planes are symmetric in what is wanted, LₐᵀL_b + L_bᵀLₐ = (Lₐ+L_b)ᵀ(Lₐ+L_b) − LₐᵀLₐ − L_bᵀL_b,
+so one symmetric product does the work of two general ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fedpeer.core.statistics.layout import layout, split
+from fedpeer.core.statistics.residues import Residues, add, widen
+from fedpeer.core.statistics.schema import Schema
+
+BITS = 20  # w
+_CHUNK = 2**13  # rows; 2·w + 13 ≤ 53
+_BLOCK = 2**20  # entries of plane 0 that a chunk is meant to have: what a cache holds
+_SPILL = 2**8  # chunks; an int64 accumulator grows by at most 3·2**53 with each
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+class Gram:
+    """Accumulates rows, sums, products and conditional squares of encoded rows, a chunk at a time.
+
+    Rows of plane 0 lie in the order: wide continuous columns (widest first), other continuous ones, 0/1 columns, ones.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        columns = schema.columns
+        p, (measured, indicators) = len(columns), split(schema)
+        limbs = [_limbs(column.bound) for column in columns]
+        order = sorted(range(p), key=lambda i: (-limbs[i], columns[i].indicator))
+        self.chunk = max(2**9, min(_CHUNK, _BLOCK // (p + 1)))
+        self._schema, self._split, self._filled = schema, (measured, indicators), 0
+        self._place = np.empty(p, np.int64)
+        self._place[order] = np.arange(p)
+        self._planes: list[Floats] = [np.zeros((p + 1, self.chunk))]
+        self._planes += [np.zeros((sum(n > a for n in limbs), self.chunk)) for a in range(1, max(limbs))]
+        self._wide = {i: np.zeros(self.chunk, _dtype(columns[i].bound)) for i in range(p) if limbs[i] > 1}
+        self._total = Residues.zero(layout(schema))
+        self._chunks = 0
+        self._start()
+
+    @property
+    def room(self) -> int:
+        """Rows that may be written before the chunk is full."""
+        return self.chunk - self._filled
+
+    def target(self, column: int, rows: int) -> npt.NDArray[Any]:
+        """Where the next rows of a continuous column are to be written, as integers in float64 or int64."""
+        home: npt.NDArray[Any] = self._wide.get(column, self._planes[0][self._place[column]])
+        return home[self._filled : self._filled + rows]
+
+    def targets(self, column: int, count: int, rows: int) -> Floats:
+        """Where the next rows of `count` neighbouring 0/1 columns are to be written."""
+        first = int(self._place[column])
+        return self._planes[0][first : first + count, self._filled : self._filled + rows]
+
+    def commit(self, rows: int, left_out: npt.NDArray[np.bool_] | None) -> None:
+        """Count the rows just written, except those left out."""
+        here = slice(self._filled, self._filled + rows)
+        for column, q in self._wide.items():
+            self._part(self._place[column], q[here], here)
+        self._planes[0][-1, here] = 1
+        if left_out is not None:
+            for plane in self._planes:
+                plane[:, here][:, left_out] = 0
+        self._filled += rows
+        if self._filled == self.chunk:
+            self._multiply()
+
+    def residues(self) -> Residues:
+        """Everything counted so far."""
+        self._multiply()
+        self._spill()
+        return self._total
+
+    def _part(self, place: int, q: npt.NDArray[Any], here: slice) -> None:
+        """Split q into limbs: each is what is left after rounding to a multiple of 2**w."""
+        depth = sum(place < len(plane) for plane in self._planes)
+        for plane in self._planes[: depth - 1]:
+            if q.dtype == np.int64:
+                rest = (q + (1 << (BITS - 1))) >> BITS
+                plane[place, here] = q - (rest << BITS)
+            else:
+                rest = np.rint(q * 2.0**-BITS)
+                plane[place, here] = q - rest * 2.0**BITS
+            q = rest
+        self._planes[depth - 1][place, here] = q
+
+    def _multiply(self) -> None:
+        """Add the products of the chunk's rows to the accumulators, and empty the chunk."""
+        planes = [plane[:, : self._filled] for plane in self._planes]
+        own = [_integers(plane @ plane.T) for plane in planes]
+        for (a, b), products in self._products.items():
+            products += own[a] if a == b else _mixed(planes[a], planes[b], own[a], own[b])
+        measured, indicators = (len(part) for part in self._split)
+        zero_one = planes[0][measured : measured + indicators]
+        for (a, b), squares in self._squares.items():
+            rows = len(squares)
+            squares += _integers((planes[a][:rows] * planes[b][:rows]) @ zero_one.T)
+        self._filled, self._chunks = 0, self._chunks + 1
+        if self._chunks == _SPILL:
+            self._spill()
+
+    def _start(self) -> None:
+        sizes = [len(plane) for plane in self._planes]
+        pairs = [(a, b) for a in range(len(sizes)) for b in range(a, len(sizes))]
+        measured, indicators = (len(part) for part in self._split)
+        self._products: dict[tuple[int, int], Integers] = {
+            ab: np.zeros((sizes[ab[1]], sizes[ab[0]]), np.int64) for ab in pairs
+        }
+        self._squares: dict[tuple[int, int], Integers] = {
+            (a, b): np.zeros((min(sizes[b], measured), indicators), np.int64)
+            for a, b in pairs
+            if measured and indicators
+        }
+        self._chunks = 0
+
+    def _spill(self) -> None:
+        """Move the accumulators into the wide total."""
+        p, sizes = len(self._place), [block.limbs for block in self._total.layout]
+        parts = list(self._total.parts)
+        upper = np.triu_indices(p)
+        for (a, b), products in self._products.items():
+            shift, full = BITS * (a + b), np.zeros((p + 1, p + 1), np.int64)
+            full[: len(products), : products.shape[1]] = products
+            full[: products.shape[1], : len(products)] = products.T
+            parts[0] = add(parts[0], widen(full[p, p], sizes[0], shift))
+            parts[1] = add(parts[1], widen(full[p, self._place], sizes[1], shift))
+            parts[2] = add(parts[2], widen(full[self._place[upper[0]], self._place[upper[1]]], sizes[2], shift))
+        for (a, b), squares in self._squares.items():
+            measured, indicators = self._split
+            full = np.zeros((len(measured), len(indicators)), np.int64)
+            full[: len(squares)] = squares
+            parts[3] = add(parts[3], widen(full[self._place[measured]], sizes[3], BITS * (a + b) + (a != b)))
+        self._total = Residues(self._total.layout, tuple(parts))
+        self._start()
+
+
+def _limbs(bound: int) -> int:
+    """How many limbs hold |q| ≤ bound: one up to 2**w, k up to 2**(w·k − 1)."""
+    return 1 if bound <= 2**BITS else (bound - 1).bit_length() // BITS + 1
+
+
+def _dtype(bound: int) -> type[np.float64 | np.int64]:
+    return np.float64 if bound < 2**52 else np.int64
+
+
+def _mixed(longer: Floats, shorter: Floats, own_longer: Integers, own_shorter: Integers) -> Integers:
+    """L_b Lₐᵀ, plus its mirror for the columns that both planes have: the first ones, all that the shorter has."""
+    n = len(shorter)
+    head = longer[:n] + shorter
+    square = _integers(head @ head.T) - own_longer[:n, :n] - own_shorter
+    return np.hstack([square, _integers(shorter @ longer[n:].T)])
+
+
+def _integers(exact: Floats) -> Integers:
+    return exact.astype(np.int64)

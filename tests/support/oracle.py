@@ -1,0 +1,42 @@
+"""A slow, plain second opinion on statistics: Fractions and Python integers, none of the code under test.
+
+A raw value is what a person would type: text, or None. `encoded` follows the definition in docs/schema.md word by word.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+
+def half_even(number: Fraction) -> int:
+    """The nearest whole number; of two equally near, the even one."""
+    below = number.numerator // number.denominator
+    rest = number - below
+    if rest > Fraction(1, 2) or (rest == Fraction(1, 2) and below % 2 == 1):
+        return below + 1
+    return below
+
+
+def origin(low: str, high: str, step: str) -> Fraction:
+    middle = (Fraction(low) + Fraction(high)) / 2
+    return half_even(middle / Fraction(step)) * Fraction(step)
+
+
+def encoded(text: str, low: str, high: str, step: str) -> int | None:
+    """The integer counted for a value, None if it is out of range."""
+    number = Fraction(Decimal(text))
+    if number < Fraction(low) or number > Fraction(high):
+        return None
+    return half_even((number - origin(low, high, step)) / Fraction(step))
+
+
+def moments(rows: list[list[int]], measured: list[int], indicators: list[int]) -> dict[str, list[int]]:
+    """The four blocks of encoded rows, entry by entry."""
+    p = len(rows[0]) if rows else max([*measured, *indicators]) + 1
+    return {
+        "rows": [len(rows)],
+        "sums": [sum(row[i] for row in rows) for i in range(p)],
+        "products": [sum(row[i] * row[j] for row in rows) for i in range(p) for j in range(i, p)],
+        "squares": [sum(row[i] ** 2 * row[j] for row in rows) for i in measured for j in indicators],
+    }
