@@ -55,7 +55,8 @@ class Outline:
 
     def __post_init__(self) -> None:
         # Packing would cut or fill up what is not of its size, and two boots would become one.
-        if (len(self.federation), len(self.charter), len(self.sender), len(self.boot)) != (26, 32, 26, 16):
+        sizes = (len(self.federation), len(self.charter), len(self.sender), len(self.boot))
+        if sizes != (26, 32, 26, 16) or len(self.recipient) not in {0, 26}:
             raise ValueError("an id has 26 letters, a charter head 32 bytes, a boot id 16")
 
 
