@@ -43,7 +43,7 @@ def hear(turn: Turn, subject: str, body: bytes) -> None:
     if header.kind not in set(Kind):
         turn.note("receive", "warning", f"ignored a message of unknown kind {header.kind}", peer=sender)
         return
-    heed(turn, sender, parse(header.kind, whole))
+    heed(turn, sender, parse(header.kind, whole), boot=header.boot)
 
 
 def _verified(turn: Turn, header: Header, body: bytes) -> Verified:

@@ -20,13 +20,13 @@ SELDOM_S = 3.0
 MOST_RELAYED_BYTES = 16 * 2**20
 
 
-def heed(turn: Turn, sender: PeerId, message: Message) -> None:
-    """Act on a member's message. Each is idempotent."""
+def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
+    """Act on a member's message, said by its process `boot`. Each is idempotent."""
     match message:
         case Share():
             record(turn, message.contribution)
         case Status():
-            _status(turn, sender, message)
+            _status(turn, sender, message, boot)
         case Hello():
             _help(turn, sender, message.standing)
         case CatchUp():
@@ -66,9 +66,13 @@ def online(turn: Turn, peer: PeerId) -> bool:
     return heard is not None and turn.now - heard.at < turn.state.session.habits.offline_after_s
 
 
-def _status(turn: Turn, sender: PeerId, status: Status) -> None:
+def _status(turn: Turn, sender: PeerId, status: Status, boot: bytes) -> None:
     session = turn.state.session
-    turn.session(heard={**session.heard, sender: Heard(status, turn.now)})
+    known = session.heard.get(sender)
+    if known is None or known.boot != boot:
+        # Whoever has just started has not heard from us yet.
+        turn.session(dirty=True)
+    turn.session(heard={**session.heard, sender: Heard(status, turn.now, boot)})
     if status.ask > session.answers.get(sender, 0):
         _answer(turn, sender, status.ask)
     _compare(turn, sender, status.standing)

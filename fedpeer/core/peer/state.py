@@ -105,10 +105,11 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The last status of a member and when it came."""
+    """The last status of a member, when it came, and from which of its processes."""
 
     status: Status
     at: float
+    boot: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,298 @@
+"""The composition root: settings become adapters, adapters a node, the node is served. Nothing else chooses adapters.
+
+Order of starting: the home is locked, the store opened, the broker started, memberships restored and connected, and
+only then is the API there and `ready` said. Stopping goes the other way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from fedpeer import config
+from fedpeer.adapters.bus_nats import NatsBus
+from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.home import Home
+from fedpeer.adapters.server import EmbeddedServer, Setup
+from fedpeer.adapters.store_sqlite import SqliteStore
+from fedpeer.adapters.system import SystemClock, SystemEntropy
+from fedpeer.api.app import make_app, make_runner
+from fedpeer.api.auth import Tokens
+from fedpeer.api.call import Limits
+from fedpeer.api.symetry.door import Dialect
+from fedpeer.core.envelope.access import Access
+from fedpeer.core.envelope.chunks import Assembly, Bounds
+from fedpeer.core.errors import ConfigError, RequestError
+from fedpeer.core.peer.state import Habits
+from fedpeer.node.commands import Means, Node
+from fedpeer.node.engine import NODE, PROBES, Engine, Manners, World
+from fedpeer.node.jobs import Jobs
+from fedpeer.node.link import Line
+from fedpeer.node.shapes import NodeInfo
+from fedpeer.node.users import KeptUsers
+from fedpeer.ports import Bus, Entry, Notice
+
+_MIB = 1 << 20
+_log = logging.getLogger("fedpeer")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a daemon is started: its home, settings that go before the file's, how to ask for the home's passphrase."""
+
+    home: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    passphrase: Callable[[], str] | None = None
+    make_home: bool = False
+
+
+def init(home: Path, passphrase: Callable[[], str] | None = None) -> Path:
+    """Make a home with the default configuration in it; HomeError if there is one already."""
+    made = Home.create(home, passphrase=passphrase)
+    try:
+        made.token("admin")
+        made.token("viewer")
+    finally:
+        made.close()
+    return made.path
+
+
+def problems(home: Path) -> list[tuple[str, str]]:
+    """What would keep a daemon from using this home, each with its remedy."""
+    return Home.problems(home)
+
+
+def settings_of(options: Options) -> config.Settings:
+    """The settings in force: defaults, then the home's fedpeer.yaml, then the options."""
+    path = options.home / "fedpeer.yaml"
+    settings = config.parse(path.read_text("utf-8"), source=str(path)) if path.exists() else config.Settings()
+    return config.override(settings, options.settings)
+
+
+def serve(options: Options) -> int:
+    """Run a daemon until SIGTERM or SIGINT; the exit code."""
+    if options.make_home and not (options.home / "home.key").exists():
+        init(options.home, options.passphrase)
+    settings = settings_of(options)
+    _set_up_logging(settings)
+    home = Home.open(options.home, passphrase=options.passphrase)
+    try:
+        asyncio.run(_serve(home, settings))
+    finally:
+        home.close()
+    return 0
+
+
+async def _serve(home: Home, settings: config.Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        listening = _listen(settings.api.listen)
+        stack.callback(listening.close)
+        node, users = await _node(stack, home, settings, listening)
+        await _api(stack, home, settings, _Front(node, users, listening))
+        facts = {
+            "api": _url(settings, listening),
+            "bus": node.node().bus,
+            "token_file": str(home.token_file("admin")),
+            "pid": os.getpid(),
+        }
+        home.write_ready(facts)
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+async def _node(
+    stack: contextlib.AsyncExitStack, home: Home, settings: config.Settings, listening: socket.socket
+) -> tuple[Node, KeptUsers]:
+    """Everything behind the API, started; undone by the stack."""
+    clock, entropy = SystemClock(), SystemEntropy()
+    store = SqliteStore(
+        home.database, wrapping_key=home.wrapping_key, keep_entries=settings.log.keep_entries, entropy=entropy
+    )
+    engines: list[Engine] = []
+
+    def noticed(notice: Notice) -> None:
+        _log.log(logging.getLevelName(notice.level.upper()), "bus server: %s", notice.text)
+        for engine in engines:
+            engine.note(Entry(clock.now(), NODE, "bus", notice.level, notice.text))
+
+    broker = None
+    if settings.bus.kind == "embedded":
+        binary = Path(settings.bus.server_binary) if settings.bus.server_binary else None
+        setup = Setup(listen=settings.bus.listen, names=settings.bus.advertise, binary=binary)
+        broker = EmbeddedServer(home.path / "bus", setup, entropy=entropy, clock=clock, notice=noticed)
+        await broker.start()
+        stack.push_async_callback(broker.stop)
+    world = World(store, clock, entropy, _bus_opener(settings), broker, _probe())
+    engine = Engine(world, _manners(settings))
+    await engine.start()
+    stack.push_async_callback(engine.stop)
+    engines.append(engine)
+    jobs = Jobs(clock.now, entropy.draw)
+    stack.push_async_callback(jobs.close)
+    about = NodeInfo(
+        name=settings.node.name or socket.gethostname(),
+        version=version("fedpeer"),
+        started_at=clock.now(),
+        api=_url(settings, listening),
+        bus=broker.url if broker else ", ".join(settings.bus.servers),
+        federations=[],
+    )
+    node = Node(engine, jobs, world, _means(settings), about)
+    await node.load_models()
+    users = KeptUsers(engine, entropy)
+    await users.load()
+    return node, users
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """What is served, and where."""
+
+    node: Node
+    users: KeptUsers
+    listening: socket.socket
+
+
+async def _api(stack: contextlib.AsyncExitStack, home: Home, settings: config.Settings, front: _Front) -> None:
+    limits = Limits(
+        body=settings.api.body_mib * _MIB, upload=settings.api.upload_mib * _MIB, read_s=settings.api.read_timeout_s
+    )
+    app = make_app(
+        front.node,
+        tokens=Tokens(home.token("admin"), home.token("viewer")),
+        allowed_hosts=settings.api.allowed_hosts,
+        limits=limits,
+        dialect=Dialect(front.users, SystemClock(), plain=settings.api.allow_plain),
+    )
+    runner = make_runner(app)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, front.listening, ssl_context=_tls(settings)).start()
+
+
+def _listen(text: str) -> socket.socket:
+    host, port = config.address(text)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(
+            f"the API cannot listen on {text}: {error.strerror}",
+            hint="choose another address, or port 0 for a free one",
+        ) from None
+
+
+def _url(settings: config.Settings, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    scheme = "https" if settings.api.tls.cert else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _tls(settings: config.Settings) -> ssl.SSLContext | None:
+    if not settings.api.tls.cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.api.tls.cert, settings.api.tls.key or None)
+    except OSError as error:
+        raise ConfigError(f"the API's certificate {settings.api.tls.cert} cannot be used: {error}") from None
+    return context
+
+
+def _manners(settings: config.Settings) -> Manners:
+    return Manners(
+        jitter=settings.pulse.jitter_fraction,
+        keep_entries=settings.log.keep_entries,
+        habits=Habits(
+            status_every_s=settings.federation.status_every_s,
+            offline_after_s=settings.federation.offline_after_s,
+            kept_for_s=int(settings.federation.envelope_ttl_s),
+        ),
+        assembly=Assembly(Bounds(settings.limits.reassembly_sender_mib * _MIB, settings.limits.reassembly_mib * _MIB)),
+    )
+
+
+def _means(settings: config.Settings) -> Means:
+    catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
+    return Means(catalogue.open, catalogue.rows, _external(settings))
+
+
+def _external(settings: config.Settings) -> Access | None:
+    if settings.bus.kind == "embedded":
+        return None
+    bus = settings.bus
+    if not bus.servers:
+        raise ConfigError("bus.kind is external, and bus.servers is empty", hint="name at least one server")
+    ca = _read(bus.ca_file)
+    if bus.nkey_file:
+        return Access(bus.servers, ca, "nkey", secret=_read(bus.nkey_file).strip())
+    if bus.token_file:
+        return Access(bus.servers, ca, "token", secret=_read(bus.token_file).strip())
+    if bus.user:
+        return Access(bus.servers, ca, "password", bus.user, _read(bus.password_file).strip())
+    return Access(bus.servers, ca)
+
+
+def _read(path: str) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _bus_opener(settings: config.Settings) -> Callable[[Line], Bus]:
+    stream_bytes = settings.bus.stream_max_mib * _MIB
+
+    def opened(line: Line) -> Bus:
+        return NatsBus(line.access, federation=line.federation, peer=line.name, stream_bytes=stream_bytes)
+
+    return opened
+
+
+def _probe() -> Callable[[str], None]:
+    """What tests set to be killed at a boundary: FEDPEER_CRASH_AT=name or name:n for the n-th time."""
+    name, _, nth = os.environ.get("FEDPEER_CRASH_AT", "").partition(":")
+    if not name:
+        return lambda _: None
+    if name not in PROBES:
+        raise RequestError(f"FEDPEER_CRASH_AT names no probe: choose one of {', '.join(PROBES)}")
+    left = [int(nth or 1)]
+
+    def probe(here: str) -> None:
+        if here == name:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return probe
+
+
+def _set_up_logging(settings: config.Settings) -> None:
+    text = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    as_json = '{"at":"%(asctime)s","level":"%(levelname)s","logger":"%(name)s","text":%(message)r}'
+    logging.basicConfig(
+        level=settings.log.level.upper(), stream=sys.stderr, format=as_json if settings.log.format == "json" else text
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("nats").setLevel(logging.ERROR)

@@ -1,0 +1,98 @@
+"""The rules of the house that a linter does not know: what the core may do, who may make what, how large things get."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import typing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fedpeer.core.canonical import Value
+from fedpeer.core.envelope import access, invite, join, keys, messages, window
+from fedpeer.core.federation import charter, roster
+from fedpeer.core.peer import joining, records, state
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "fedpeer"
+CORE = sorted((PACKAGE / "core").rglob("*.py"))
+EVERY = sorted(PACKAGE.rglob("*.py"))
+MAKERS = {
+    "Admitted": "core/contract/admit.py",
+    "Shareable": "core/privacy/protect.py",
+    "Verified": "core/envelope/seal.py",
+}
+BANNED_CALLS = {"open", "print", "input", "eval", "exec", "compile", "__import__"}
+GENERATORS = {"generate", "urandom", "token_bytes", "token_hex", "default_rng", "getrandbits"}
+VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "base", "misc", "tools"}
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def called(node: ast.Call) -> str:
+    function = node.func
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", CORE, ids=name)
+def test_the_core_waits_for_nothing_prints_nothing_and_draws_no_keys(path):
+    for node in ast.walk(tree(path)):
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith), node.lineno
+        if isinstance(node, ast.Call):
+            plain = isinstance(node.func, ast.Name)
+            assert not (plain and called(node) in BANNED_CALLS), f"{called(node)} on line {node.lineno}"
+            assert called(node) not in GENERATORS, f"{called(node)} on line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_what_only_one_station_may_make_is_made_only_there(path):
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            maker = MAKERS.get(called(node))
+            assert maker is None or name(path) == maker, f"{called(node)} is made on line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_no_module_has_a_name_that_says_nothing(path):
+    assert path.stem not in VAGUE
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_files_and_functions_keep_their_budgets(path):
+    lines = path.read_text("utf-8").count("\n")
+    assert lines <= (300 if path in CORE else 450)
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
+def test_functions_are_small_in_the_middle_and_at_the_ninth_decile():
+    sizes = sorted(
+        node.end_lineno - node.lineno + 1
+        for path in CORE
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert statistics.median(sizes) <= 8
+    assert sizes[int(len(sizes) * 0.9)] <= 30
+
+
+def test_no_wire_or_stored_type_holds_a_float():
+    rooms = (access, invite, join, keys, messages, window, charter, roster, joining, records, state)
+    kinds = {v for room in rooms for v in vars(room).values() if isinstance(v, type) and issubclass(v, Value)}
+    assert len(kinds) > 25
+    for kind in kinds - {Value}:
+        for field in msgspec.structs.fields(kind):
+            assert float not in _parts(field.type), f"{kind.__name__}.{field.name}"
+
+
+def _parts(kind: object) -> set[object]:
+    return {kind}.union(*(_parts(a) for a in typing.get_args(kind))) if typing.get_args(kind) else {kind}

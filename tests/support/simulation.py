@@ -1,0 +1,269 @@
+"""A whole federation in one process: peers as values, one clock, one bus that can lose, repeat, reorder and record.
+
+Nothing here sleeps or opens a socket. `Simulation(seed)` is deterministic but for what HPKE draws inside its library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedpeer.core.envelope import invite as invites
+from fedpeer.core.envelope.access import Access
+from fedpeer.core.errors import LocalError
+from fedpeer.core.peer import effects as fx
+from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.records import changes, restore
+from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Session, Settings, State
+from fedpeer.core.peer.step import begin, step
+from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.collect import tally
+from fedpeer.core.statistics.schema import Feature, Schema
+from fedpeer.node.link import Line
+
+SCHEMA = Schema(
+    [
+        Feature("x", "continuous", min=-100, max=100, resolution="0.5"),
+        Feature("y", "continuous", min=0, max=1000, resolution=1),
+    ]
+)
+CONTRACT = "COUNT(x) >= 5"
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """NATS subject matching."""
+    want, have = pattern.split("."), subject.split(".")
+    for i, part in enumerate(want):
+        if part == ">":
+            return len(have) > i
+        if i >= len(have) or part not in {"*", have[i]}:
+            return False
+    return len(want) == len(have)
+
+
+@dataclass
+class Node:
+    """One peer's process: its state, its disk, and what it is told."""
+
+    name: str
+    state: State | None = None
+    disk: dict[str, bytes] = field(default_factory=dict)
+    line: Line | None = None
+    notes: list[fx.Note] = field(default_factory=list)
+    boots: int = 0
+    online: bool = True
+
+    @property
+    def peer(self) -> Peer:
+        assert isinstance(self.state, Peer), self.state
+        return self.state
+
+    def said(self, kind: str) -> list[str]:
+        return [n.text for n in self.notes if n.kind == kind]
+
+
+class Simulation:
+    """Peers, a bus and a clock."""
+
+    def __init__(self, seed: int = 0, *, fate: Callable[[random.Random, str], str] | None = None) -> None:
+        """`fate` decides what becomes of each delivery: "ok", "drop", "twice" or "late"."""
+        self.now = 1_700_000_000.0
+        self.rng = random.Random(seed)
+        self.fate = fate or (lambda rng, subject: "ok")
+        self.nodes: dict[str, Node] = {}
+        self.wire: list[tuple[str, str, bytes]] = []
+        self.kept: dict[str, bytes] = {}
+        self.recorded: list[tuple[str, bytes]] = []
+        self._drawn = 0
+        self._seed = seed
+
+    # People
+
+    def found(self, name: str, *, schema: Schema = SCHEMA, contract: str = CONTRACT, **how: Any) -> Node:
+        node = self.nodes.setdefault(name, Node(name))
+        event = ev.Found(
+            name="trial",
+            display=name,
+            schema=schema,
+            contract=contract,
+            schedule=how.get("schedule", "m1"),
+            policy=Policy(profile=how.get("profile", "relaxed")),
+            settings=how.get("settings", Settings(pulsing=True)),
+            bus=Bus(Access(servers=("nats://127.0.0.1:1",))),
+        )
+        self._begin(node, event)
+        return node
+
+    def join(self, admin: Node, name: str, **how: Any) -> Node:
+        node = self.ask_to_join(admin, name, self.invite(admin), **how)
+        self.run()
+        return node
+
+    def invite(self, admin: Node, expires_in_s: int = 3600) -> invites.Invitation:
+        """An invitation, as if its file had been opened: the slow passphrase is tested elsewhere."""
+        taken: list[invites.Invitation] = []
+        real = invites.write
+
+        def write(invitation: invites.Invitation, passphrase: str, entropy: bytes) -> str:
+            taken.append(invitation)
+            return "text"
+
+        invites.write = write
+        try:
+            self.act(admin, ev.IssueInvite("member", expires_in_s))
+        finally:
+            invites.write = real
+        return taken[0]
+
+    def ask_to_join(self, admin: Node, name: str, invitation: invites.Invitation, **how: Any) -> Node:
+        node = self.nodes.setdefault(name, Node(name))
+        self._begin(node, ev.Join(invitation, name, how.get("settings", Settings(pulsing=True))))
+        self.act(node, ev.Tick())
+        return node
+
+    def add(self, node: Node, rows: dict[str, list[float]], *, force: bool = True) -> None:
+        collected = tally(node.peer.roster.schema, rows)
+        self._drawn += 1
+        batch = Batch(
+            f"b{self._drawn}",
+            "test",
+            int(self.now),
+            collected.counted,
+            collected.read,
+            collected.rejected,
+            collected.summary.digest,
+        )
+        self.act(node, ev.AddBatch(batch, collected.summary, force))
+
+    # Time and the wire
+
+    def act(self, node: Node, event: ev.Event) -> Any:
+        """One event and the settling after it, saved and then carried out, as the engine does it."""
+        assert node.state is not None
+        reply = None
+        for each in (event, ev.Settle()):
+            before = node.state
+            after, effects = step(before, self._stamped(each), self._session(node))
+            reply = self._commit(node, before, after, effects) if each is event else reply
+            if each is not event:
+                self._commit(node, before, after, effects)
+        return reply
+
+    def run(self, most: int = 20_000) -> None:
+        """Deliver until the wire is silent, letting the short waits between statuses pass."""
+        for _ in range(most):
+            if not self.wire:
+                self.now += 0.2
+                for node in self.up():
+                    self.act(node, ev.Settle())
+                if not self.wire:
+                    return
+            self.deliver(self.rng.randrange(len(self.wire)) if self._chaotic() else 0)
+        raise AssertionError("the wire does not fall silent")
+
+    def pass_time(self, seconds: float, *, tick: float = 1.0) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            self.now += tick
+            for node in self.up():
+                self.act(node, ev.Tick())
+            self.run()
+
+    def deliver(self, index: int) -> None:
+        name, subject, body = self.wire.pop(index)
+        node = self.nodes[name]
+        if node.online and node.state is not None:
+            self.act(node, ev.Received(subject, body))
+
+    def up(self) -> list[Node]:
+        return [n for n in self.nodes.values() if n.online and n.state is not None]
+
+    def crash(self, node: Node) -> None:
+        """The process dies; its disk stays."""
+        node.online, node.state, node.line = False, None, None
+
+    def restart(self, node: Node, disk: dict[str, bytes] | None = None) -> None:
+        """Start again from the disk, or from a backup of it."""
+        node.disk = dict(disk if disk is not None else node.disk)
+        node.boots += 1
+        federation = next(n.state.federation for n in self.nodes.values() if n.state is not None)
+        node.state = restore(federation, node.disk, self._session(node))
+        node.online = True
+        self._reconnect(node)
+
+    # Inside
+
+    def _chaotic(self) -> bool:
+        return self.fate(self.rng, "order") != "ok"
+
+    def _session(self, node: Node) -> Session:
+        return Session(hashlib.sha256(f"{self._seed}/{node.name}/{node.boots}".encode()).digest()[:16])
+
+    def _stamped(self, event: ev.Event) -> ev.Stamped:
+        self._drawn += 1
+        return ev.Stamped(self.now, hashlib.sha256(f"{self._seed}/{self._drawn}".encode()).digest(), event)
+
+    def _begin(self, node: Node, event: ev.Found | ev.Join) -> None:
+        state, effects = begin(self._stamped(event), self._session(node))
+        self._commit(node, None, state, effects)
+
+    def _commit(self, node: Node, before: State | None, after: State, effects: list[fx.Effect]) -> Any:
+        for name, value in changes(before, after).items():
+            if value is None:
+                node.disk.pop(name, None)
+            else:
+                node.disk[name] = value
+        node.state = after
+        reply = None
+        for effect in effects:
+            match effect:
+                case fx.Send():
+                    self.publish(effect.subject, effect.body, node.name)
+                case fx.Note():
+                    node.notes.append(effect)
+                case fx.Reply():
+                    reply = effect.value
+                case fx.Reconnect():
+                    self._reconnect(node)
+                case fx.Fetch():
+                    for subject in effect.subjects:
+                        if subject in self.kept:
+                            self.wire.append((node.name, subject, self.kept[subject]))
+        return reply
+
+    def publish(self, subject: str, body: bytes, sender: str = "") -> None:
+        self.recorded.append((subject, body))
+        if ".now." not in subject:
+            self.kept[subject] = body
+        for name, other in self.nodes.items():
+            listening = other.line and any(matches(p, subject) for p in other.line.subjects)
+            if name != sender and other.online and listening:
+                fate = self.fate(self.rng, subject)
+                for _ in range({"drop": 0, "twice": 2}.get(fate, 1)):
+                    self.wire.append((name, subject, body))
+
+    def _reconnect(self, node: Node) -> None:
+        assert node.state is not None
+        line = Line.of(node.state)
+        if line != node.line:
+            node.line = line
+            if line is not None:
+                self.act(node, ev.Connected())
+
+
+def totals(simulation: Simulation) -> set[str]:
+    """The digests of all present members' totals: one, when they agree."""
+    members = [n.peer for n in simulation.up() if not isinstance(n.state, Joining)]
+    return {p.ledger.total.digest for p in members if p.phase == "active"}
+
+
+def refused(simulation: Simulation, node: Node, event: ev.Event) -> LocalError | None:
+    """The LocalError that an event leads to, if it does."""
+    try:
+        simulation.act(node, event)
+    except LocalError as error:
+        return error
+    return None
