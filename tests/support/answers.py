@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from fedpeer.api.routes import ROUTES
+from fedpeer.api.routes import ROUTES, Route
 from fedpeer.node import shapes
 
 NOW = 1_800_000_000.0
@@ -90,7 +90,7 @@ def entry(number: int, text: str, **changes: Any) -> shapes.LogEntry:
     return shapes.LogEntry(**(plain | rest | {"id": number, "text": text} | changes))
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A problem document that the stub answers with."""
 
     def __init__(self, status: int, code: str, detail: str, hint: str) -> None:
@@ -108,26 +108,27 @@ class Daemon:
     def __init__(self, answers: dict[tuple[str, str], Answer]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
+        self.routes: set[Route] = set()
         self.url = ""
 
     def answer(self, method: str, target: str, body: bytes, token: str) -> tuple[int, bytes]:
         """The status and the body of one answer."""
         if token != f"Bearer {TOKEN}":
             return 401, msgspec.json.encode(
-                Refusal(401, "FP117", "the token is not valid here", "send the right one").problem
+                RefusalError(401, "FP117", "the token is not valid here", "send the right one").problem
             )
         split = urlsplit(target)
         path, query = unquote(split.path), dict(parse_qsl(split.query))
         told = msgspec.json.decode(body) if body else None
         key = (method, path.removeprefix(f"/v1/federations/{FED}/"))
         self.asked.append((*key, query, told))
-        _check(method, split.path, query, told)
+        self.routes.add(_checked(method, split.path, query, told))
         try:
             found = self.answers[key]
             made = found(told) if callable(found) else found
         except KeyError:
-            return 404, msgspec.json.encode(Refusal(404, "FP138", f"{path} is not among the routes", "").problem)
-        except Refusal as refused:
+            return 404, msgspec.json.encode(RefusalError(404, "FP138", f"{path} is not among the routes", "").problem)
+        except RefusalError as refused:
             return refused.status, msgspec.json.encode(refused.problem)
         return 200, msgspec.json.encode(made)
 
@@ -135,14 +136,15 @@ class Daemon:
 _ROUTES = [(r, re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(r.path)))) for r in ROUTES]
 
 
-def _check(method: str, path: str, query: dict[str, str], told: Any) -> None:
-    """Fail unless the API has this route, with such a body and such a query."""
+def _checked(method: str, path: str, query: dict[str, str], told: Any) -> Route:
+    """Return the route; fail unless the API has this route, with such a body and such a query."""
     route = next(r for r, pattern in _ROUTES if r.method == method and pattern.fullmatch(path))
     if route.body is None:
         assert told is None, f"{method} {route.path} takes no body"
     else:
         msgspec.convert(told, route.body)
     msgspec.convert(query, route.query, strict=False)
+    return route
 
 
 @contextmanager
@@ -153,10 +155,10 @@ def serving(answers: dict[tuple[str, str], Answer]) -> Iterator[Daemon]:
     class Handler(BaseHTTPRequestHandler):
         def _do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if urlsplit(self.path).path == "/v1/events":
+            status, data = daemon.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
+            if status == 200 and urlsplit(self.path).path == "/v1/events":
                 self._stream()
                 return
-            status, data = daemon.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -168,7 +170,7 @@ def serving(answers: dict[tuple[str, str], Answer]) -> Iterator[Daemon]:
             for told in daemon.answers[("GET", "/v1/events")]:
                 self.wfile.write(b"id: 1\nevent: entry\ndata: " + msgspec.json.encode(told) + b"\n\n: a comment\n\n")
 
-        do_GET = do_POST = do_PUT = do_DELETE = _do
+        do_GET = do_POST = do_PUT = do_DELETE = _do  # noqa: N815 (http.server looks for these names)
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""
