@@ -1,0 +1,300 @@
+"""Rows of a CSV file, plain or compressed, in bounded memory.
+
+1. What a cell means depends on the cell and the schema alone, never on the cells around it, so that a file may be split
+   anywhere. A column of up to 15 significant digits is read as the nearest double; a wider one stays text, exactly.
+2. A double that cannot be read must reach the statistics as a countable text. So the file is read as doubles until the
+   first cell that is none; from that batch on the columns are read as texts and turned into doubles batch by batch.
+   Where that fails, the batch has texts: the good cells as the shortest text of their double, which means the same.
+3. A row with too few or too many values, bytes that are not UTF-8 in a wanted column, an unclosed quote at the end, or
+   a file that changes meanwhile is an error that says where; nothing of a row's content is repeated in it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from fedpeer.adapters.headers import places
+from fedpeer.core.errors import SourceError
+from fedpeer.core.statistics.numerals import MISSING
+from fedpeer.core.statistics.schema import Schema
+
+_BLOCK_BYTES = 2**20
+_EXACT_DIGITS = 15  # a decimal of so many digits survives a double and back
+_CODECS = {".gz": "gzip", ".zst": "zstd"}
+_NULLS = sorted({spelling for text in MISSING for spelling in (text, text.upper(), text.title())} | {"NaN"})
+
+
+class CsvSource:
+    """A Source over the CSV file at `path`; `schema` says which columns are numbers (without one, all are texts)."""
+
+    def __init__(
+        self, path: Path | str, schema: Schema | None = None, *, delimiter: str = ",", chunk_rows: int = 65_536
+    ) -> None:
+        self._path = Path(path)
+        self._delimiter = delimiter
+        self._chunk_rows = chunk_rows
+        self._numbers = _doubles(schema)
+        self._codec = _CODECS.get(self._path.suffix.lower())
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self._path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file as it lies on disk; `progress` counts these."""
+        return _facts(self._path).st_size
+
+    def batches(
+        self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; a number column has doubles, or texts in a batch where a cell is not a number."""
+        before = _facts(self._path)
+        header = self._header()
+        wanted = places(header.names, columns, self.name)
+        if header.rows:
+            for batch, done in self._read(header, wanted):
+                for start in range(0, batch.num_rows, self._chunk_rows):
+                    yield batch.slice(start, self._chunk_rows)
+                if progress:
+                    progress(done)
+        after = _facts(self._path)
+        if (before.st_mtime_ns, before.st_size, before.st_ino) != (after.st_mtime_ns, after.st_size, after.st_ino):
+            raise SourceError(
+                f"{self.name} changed while it was read", hint="wait until it is written, then read it again"
+            )
+
+    def _header(self) -> _Header:
+        with _text(self._path, self._codec) as text:
+            _refuse_binary(text, self.name)
+            reader = csv.reader(_lines(text, self.name), delimiter=self._delimiter)
+            try:
+                names = next((row for row in reader if row), None)
+                more = text.readline(_BLOCK_BYTES)
+            except (csv.Error, OSError, pa.ArrowException) as error:
+                raise SourceError(f"{self.name} cannot be read: {error}") from None
+        if names is None:
+            raise SourceError(f"{self.name} is empty", hint="its first row must name the columns")
+        for name in names:
+            if any("\udc80" <= sign <= "\udcff" for sign in name):  # how bytes that are not UTF-8 were let through
+                raise SourceError(
+                    f"{self.name}: the column name {name!a} in the first row is not UTF-8 text",
+                    hint="save the file as UTF-8 (it may be in Latin-1 or Windows-1252)",
+                )
+        return _Header(names, reader.line_num, more != "")
+
+    def _read(self, header: _Header, wanted: dict[str, int]) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Yield batches of the wanted columns and the bytes read so far."""
+        doubles = {str(place) for name, place in wanted.items() if name in self._numbers}
+        rows, last = 0, None
+        try:
+            for batch, done in self._scan(header, wanted, doubles, rows):
+                rows, last = rows + batch.num_rows, batch
+                yield _renamed(batch, wanted), done
+        except _NotANumberError:
+            for batch, done in self._scan(header, wanted, set(), rows):
+                last = batch
+                yield _renamed(_with_doubles(batch, doubles), wanted), done
+        if last is not None and _ends_within_quotes(last) and self._quotes() % 2:
+            raise SourceError(f'{self.name} ends within quotes: one of its " is never closed', hint="mend the file")
+
+    def _scan(
+        self, header: _Header, wanted: dict[str, int], doubles: set[str], skip: int
+    ) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Yield the file's batches after `skip` rows, columns named by their place; the last one is always there."""
+        width = len(header.names)
+        kinds = {str(width - 1): pa.binary()} | {str(place): pa.string() for place in wanted.values()}
+        kinds |= dict.fromkeys(doubles, pa.float64())
+        faults: list[pyarrow.csv.InvalidRow] = []
+        raw = pa.OSFile(str(self._path))
+        try:
+            reader = pyarrow.csv.open_csv(
+                pa.CompressedInputStream(raw, self._codec) if self._codec else raw,
+                pyarrow.csv.ReadOptions(
+                    # One thread is as fast for a stream, and knows the number of a faulty row.
+                    use_threads=False,
+                    block_size=_BLOCK_BYTES,
+                    column_names=[str(place) for place in range(width)],
+                    skip_rows=header.lines,
+                    skip_rows_after_names=skip,
+                ),
+                pyarrow.csv.ParseOptions(
+                    delimiter=self._delimiter,
+                    newlines_in_values=True,
+                    # An empty line is a row without a value if there is one column, and nothing otherwise.
+                    ignore_empty_lines=width > 1,
+                    invalid_row_handler=_noting(faults),
+                ),
+                pyarrow.csv.ConvertOptions(
+                    include_columns=sorted(kinds, key=int),
+                    column_types=kinds,
+                    null_values=_NULLS,
+                    strings_can_be_null=False,
+                ),
+            )
+            for batch in reader:
+                yield batch, raw.tell()
+        except (pa.ArrowException, OSError) as error:
+            raise self._explained(error, faults) from None
+        finally:
+            raw.close()
+
+    def _explained(self, error: Exception, faults: list[pyarrow.csv.InvalidRow]) -> Exception:
+        """Return what an operator can use of Arrow's complaint; the values it quotes stay out of every log."""
+        text = str(error)
+        if faults:
+            row = faults[0]
+            return SourceError(
+                f"{self.name}: row {row.number} (the header is row 1) has {row.actual_columns} values, "
+                f"the header {row.expected_columns}",
+                hint="mend the row; a value that contains the delimiter or a line break must be in quotes",
+            )
+        if "conversion error to double" in text:
+            return _NotANumberError()
+        if "invalid UTF8" in text:
+            return self._undecodable()
+        if "straddling" in text or "block size" in text:
+            return SourceError(
+                f"{self.name} has a row of more than {_BLOCK_BYTES // 2**20} MiB",
+                hint='a quote (") that is opened and never closed is the usual reason',
+            )
+        return SourceError(f"{self.name} cannot be read: {text.splitlines()[0]}")
+
+    def _undecodable(self) -> SourceError:
+        line, offset = 1, 0
+        with _bytes(self._path, self._codec) as file:
+            while data := file.readline(_BLOCK_BYTES):
+                try:
+                    data.decode()
+                except UnicodeDecodeError as error:
+                    return SourceError(
+                        f"{self.name}: byte {offset + error.start}, on line {line}, is not UTF-8 text",
+                        hint="save the file as UTF-8 (it may be in Latin-1 or Windows-1252)",
+                    )
+                line, offset = line + data.endswith(b"\n"), offset + len(data)
+        return SourceError(f"{self.name} is not UTF-8 text", hint="save the file as UTF-8")
+
+    def _quotes(self) -> int:
+        with _bytes(self._path, self._codec) as file:
+            return sum(data.count(b'"') for data in iter(lambda: file.read(_BLOCK_BYTES), b""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The first row: its names, the lines of text it ends after, and whether anything follows."""
+
+    names: list[str]
+    lines: int
+    rows: bool
+
+
+def _noting(faults: list[pyarrow.csv.InvalidRow]) -> Callable[[pyarrow.csv.InvalidRow], str]:
+    def note(row: pyarrow.csv.InvalidRow) -> str:
+        faults.append(row)
+        return "error"
+
+    return note
+
+
+class _NotANumberError(Exception):
+    """A cell of a number column is not a number: not a fault, but it must be read another way."""
+
+
+def _doubles(schema: Schema | None) -> frozenset[str]:
+    """The continuous features whose values need no more digits than a double keeps."""
+    names = []
+    for feature in schema.features if schema else ():
+        if feature.min is not None and feature.max is not None and feature.resolution is not None:
+            most = max(abs(feature.min), abs(feature.max))
+            if most.adjusted() - int(feature.resolution.as_tuple().exponent) + 1 <= _EXACT_DIGITS:
+                names.append(feature.name)
+    return frozenset(names)
+
+
+def _facts(path: Path) -> os.stat_result:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise SourceError(f"cannot open {path}: {(error.strerror or str(error)).lower()}") from None
+    if not stat.S_ISREG(facts.st_mode):
+        raise SourceError(f"{path} is not a file")
+    return facts
+
+
+def _bytes(path: Path, codec: str | None) -> io.BufferedReader:
+    try:
+        return io.BufferedReader(pa.input_stream(str(path), compression=codec))
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _text(path: Path, codec: str | None) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_bytes(path, codec), "utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _refuse_binary(text: io.TextIOWrapper, name: str) -> None:
+    try:
+        head = text.buffer.peek(4096)[:4096]  # type: ignore[attr-defined]
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{name} cannot be read: {error}") from None
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SourceError(f"{name} is UTF-16 text", hint="save the file as UTF-8")
+    if b"\0" in head:
+        raise SourceError(f"{name} is not text", hint="a compressed file must be named .csv.gz or .csv.zst")
+
+
+def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
+    while line := text.readline(_BLOCK_BYTES):
+        if len(line) >= _BLOCK_BYTES:
+            raise SourceError(f"the first row of {name} is longer than {_BLOCK_BYTES // 2**20} MiB")
+        yield line
+
+
+def _renamed(batch: pa.RecordBatch, wanted: dict[str, int]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([batch.column(str(place)) for place in wanted.values()], list(wanted))
+
+
+def _ends_within_quotes(batch: pa.RecordBatch) -> bool:
+    """Whether the last value of the last row has a line break, as it has when it swallowed the rest of the file."""
+    value: Any = batch.column(batch.num_columns - 1)[-1].as_py() if batch.num_rows else None
+    text = value.encode() if isinstance(value, str) else value
+    return isinstance(text, bytes) and (b"\n" in text or b"\r" in text)
+
+
+def _with_doubles(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
+    pairs = zip(batch.schema.names, batch.columns, strict=True)
+    columns = [_as_doubles(array) if name in names else array for name, array in pairs]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _as_doubles(texts: pa.Array) -> pa.Array:
+    """Return doubles, or, if a text is not one, texts of which each says what its double would have said."""
+    trimmed = pc.utf8_trim_whitespace(texts)
+    missing = pc.is_in(pc.utf8_lower(trimmed), pa.array(sorted(MISSING)))
+    known = pc.if_else(missing, None, trimmed)
+    try:
+        return pc.cast(known, pa.float64())
+    except pa.ArrowInvalid:
+        coded = known.dictionary_encode()
+        spelled = pa.array([_respelled(text) for text in coded.dictionary], pa.string())
+        return spelled.take(coded.indices)
+
+
+def _respelled(text: pa.StringScalar) -> str:
+    """Return the shortest text of the double that a text is read as, or the text itself if it is no double."""
+    try:
+        return str(text.cast(pa.float64()).as_py())
+    except pa.ArrowInvalid:
+        return str(text)

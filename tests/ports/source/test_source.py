@@ -1,0 +1,167 @@
+"""What every Source must do, whatever the rows lie in."""
+
+import csv
+import gzip
+import io
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fedpeer.adapters.source_csv import CsvSource
+from fedpeer.adapters.source_parquet import ParquetSource
+from fedpeer.adapters.source_rows import RowsSource
+from fedpeer.core.errors import SourceError
+from fedpeer.core.statistics.collect import tally
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.schema import Schema
+
+SCHEMA = Schema(
+    [
+        Feature("age", min=0, max=120, resolution="0.1"),
+        Feature("ill", "binary"),
+        Feature("ward", "category", levels=["north", "south, old", 'the "new"']),
+    ]
+)
+NAMES = ["age", "ill", "ward"]
+ROW = st.tuples(
+    st.none() | st.integers(-10, 1300).map(lambda n: n / 10),
+    st.none() | st.sampled_from([0, 1]),
+    st.none() | st.sampled_from(["north", "south, old", 'the "new"', "nowhere"]),
+)
+TABLE = {
+    "other": ["é", "two\nlines", "c", "d", "e"],
+    "age": [61.5, 0.1, None, 300.0, 7.0],
+    "ward": ["north", "south, old", "north", 'the "new"', "north"],
+    "ill": [1, 0, 1, 0, None],
+}
+
+
+def text_of(table):
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    return file.getvalue().encode()
+
+
+def as_csv(folder, table, **options):
+    (folder / "t.csv").write_bytes(text_of(table))
+    return CsvSource(folder / "t.csv", SCHEMA, **options)
+
+
+def as_gzip(folder, table, **options):
+    (folder / "t.csv.gz").write_bytes(gzip.compress(text_of(table)))
+    return CsvSource(folder / "t.csv.gz", SCHEMA, **options)
+
+
+def as_zstd(folder, table, **options):
+    with pa.CompressedOutputStream(str(folder / "t.csv.zst"), "zstd") as file:
+        file.write(text_of(table))
+    return CsvSource(folder / "t.csv.zst", SCHEMA, **options)
+
+
+def as_parquet(folder, table, **options):
+    pyarrow.parquet.write_table(pa.table(table), folder / "t.parquet", row_group_size=2)
+    return ParquetSource(folder / "t.parquet", **options)
+
+
+def as_rows(folder, table, **options):
+    rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    return RowsSource(rows or table, **options)  # a list without rows has no names: refused in a test of its own
+
+
+def as_columns(folder, table, **options):
+    return RowsSource(table, **options)
+
+
+EVERY = {
+    "csv": as_csv, "gzip": as_gzip, "zstd": as_zstd, "parquet": as_parquet, "rows": as_rows, "columns": as_columns,
+}  # fmt: skip
+
+
+@pytest.fixture(params=EVERY)
+def make(request, tmp_path):
+    return lambda table, **options: EVERY[request.param](tmp_path, table, **options)
+
+
+def account(source):
+    return tally(SCHEMA, source.batches(NAMES))
+
+
+def test_rows_come_in_order_with_the_wanted_columns_in_the_wanted_order(make):
+    source = make(TABLE)
+    batches = list(source.batches(["ward", "age"]))
+    assert all(batch.schema.names == ["ward", "age"] for batch in batches)
+    assert [value for batch in batches for value in batch.column(0).to_pylist()] == TABLE["ward"]
+    assert [value for batch in batches for value in batch.column(1).to_pylist()] == TABLE["age"]
+
+
+def test_all_columns_come_when_none_are_named(make):
+    batches = list(make(TABLE).batches())
+    assert all(batch.schema.names == list(TABLE) for batch in batches)
+    assert [value for batch in batches for value in batch.column(0).to_pylist()] == TABLE["other"]
+
+
+def test_the_rows_can_be_read_again_from_the_beginning(make):
+    source = make(TABLE)
+    first = account(source)
+    half = source.batches(NAMES)
+    next(half)
+    half.close()
+    assert account(source) == first
+
+
+def test_batches_are_bounded(make):
+    table = {name: values * 50 for name, values in TABLE.items()}
+    for most in (1, 7, 100):
+        sizes = [batch.num_rows for batch in make(table, chunk_rows=most).batches(NAMES)]
+        assert sum(sizes) == 250
+        assert max(sizes) <= most
+
+
+def test_every_row_and_every_fault_is_counted(make):
+    collected = account(make(TABLE))
+    assert (collected.read, collected.counted) == (5, 2)
+    assert collected.rejected == {"age": {"missing": 1, "out of range": 1}, "ill": {"missing": 1}}
+
+
+def test_progress_grows_up_to_the_size(make):
+    source = make({name: values * 50 for name, values in TABLE.items()}, chunk_rows=100)
+    told = []
+    for _ in source.batches(NAMES, told.append):
+        pass
+    assert told == sorted(told)
+    assert told[-1] == source.size > 0
+
+
+def test_no_rows_are_no_fault(make):
+    source = make({"age": [], "ill": [], "ward": []})
+    assert account(source).read == 0
+
+
+def test_a_missing_column_is_named_with_the_nearest(make):
+    with pytest.raises(SourceError, match="has no column 'Age', 'sex'") as caught:
+        list(make(TABLE).batches(["Age", "ward", "sex"]))
+    assert "'age'" in caught.value.hint
+
+
+def test_names_match_however_their_accents_are_composed(make):
+    first = next(make({" caf\u0065\u0301 ": [1.5, 2.5]}).batches(["caf\u00e9"]))
+    assert (first.schema.names, first.num_rows) == (["caf\u00e9"], 2)
+
+
+def test_the_name_is_for_people(make):
+    source = make(TABLE)
+    assert source.name in ("posted rows", getattr(source, "_path", None) and str(source._path))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ROW, min_size=1, max_size=30), st.integers(1, 8))
+def test_all_kinds_mean_the_same(tmp_path, rows, most):
+    table = dict(zip(NAMES, map(list, zip(*rows, strict=True)), strict=True))
+    accounts = {kind: account(make(tmp_path, table, chunk_rows=most)) for kind, make in EVERY.items()}
+    assert len({(a.summary.digest, a.read, str(a.report())) for a in accounts.values()}) == 1, accounts
+    assert accounts["csv"].read == len(rows)
