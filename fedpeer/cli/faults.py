@@ -20,7 +20,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return frame.INTERRUPTED
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError | SystemExit):  # click and rich make the one into the other
         return _unread()
     code, problem = _told(error)
     if as_json:
@@ -60,10 +60,11 @@ def _problem(error: FedpeerError) -> Problem:
 
 
 def _tell(problem: Problem) -> None:
-    plain = "NO_COLOR" in os.environ or None
     code = f" {problem.code}" if problem.code.startswith("FP") else ""
     mark = click.style(f"error{code}:", fg="red", bold=True)
-    click.echo(f"{mark} {problem.detail or problem.title}", err=True, color=None if plain is None else False)
+    click.echo(
+        f"{mark} {problem.detail or problem.title}", err=True, color=False if os.environ.get("NO_COLOR") else None
+    )
     if problem.hint:
         click.echo(f"hint: {problem.hint}", err=True)
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 DONE, FAILED, MISUSED, NO, UNREACHABLE, DENIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 _KEY = "fedpeer.settings"
-_OVER = ("left", "removed")
+OVER = ("left", "removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def federation(daemon: Client) -> str:
     if named is not None:
         return named
     every = daemon.federations()
-    live = [f for f in every if f.state not in _OVER] or every
+    live = [f for f in every if f.state not in OVER] or every
     if len(live) == 1:
         return live[0].id
     if not live:

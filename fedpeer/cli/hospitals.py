@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LinearRegression
 
+from fedpeer.cli.demo import SITES
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 
@@ -31,7 +32,6 @@ COUNT_TRUE(malignant) >= 10
 MEAN("mean radius") > 5 AND MEAN("mean radius") < 30
 """
 TARGET, FEATURES = "malignant", ("mean radius", "mean texture", "mean smoothness")
-SITES = ("screening", "general", "referral", "practice")
 
 
 def patients() -> dict[str, Columns]:

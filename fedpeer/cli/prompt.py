@@ -13,7 +13,7 @@ VARIABLE = "FEDPEER_PASSPHRASE"
 _MODE = 0o600
 
 
-def passphrase(file: Path | None, *, prompt: str = "Passphrase of the invite") -> str:
+def passphrase(file: Path | None, *, prompt: str = "Passphrase of the invite", twice: bool = False) -> str:
     """The passphrase from `file` (`-`: stdin), else from FEDPEER_PASSPHRASE, else typed at the terminal."""
     if file is not None:
         text = sys.stdin.readline() if str(file) == "-" else file.read_text("utf-8")
@@ -23,7 +23,7 @@ def passphrase(file: Path | None, *, prompt: str = "Passphrase of the invite") -
     if not sys.stdin.isatty():
         missing = f"a passphrase is needed, and no terminal to ask at: give --passphrase-file or {VARIABLE}"
         raise click.UsageError(missing, click.get_current_context(silent=True))
-    typed: str = click.prompt(prompt, hide_input=True, err=True)
+    typed: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=twice)
     return _checked(typed.strip(), "no passphrase was typed")
 
 

@@ -13,8 +13,17 @@ from fedpeer.node.shapes import Fitted
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 _LEGEND = "signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
-_FOOT = ("r2", "adjusted_r2", "residual_std", "f", "f_p", "aic", "bic", "aicc")
 _TINY = 2e-16
+_NAMES = {
+    "r2": "R²",
+    "adjusted_r2": "adjusted R²",
+    "residual_std": "residual std. error",
+    "f": "F",
+    "f_p": "p of F",
+    "log_likelihood": "log likelihood",
+    "aic": "AIC",
+    "bic": "BIC",
+}
 
 
 def draw_model(fitted: Fitted) -> None:
@@ -26,7 +35,7 @@ def draw_model(fitted: Fitted) -> None:
         draw_values(model)
         return
     render.say()
-    _draw_coefficients(rows)
+    _draw_coefficients(rows, model.get("confidence", 0.95))
     render.say()
     _draw_foot(model)
 
@@ -46,21 +55,22 @@ def small(p: float | None) -> str:
 
 
 def _draw_head(fitted: Fitted) -> None:
-    features = fitted.model.get("features") or []
-    formula = f"{fitted.model.get('target', '?')} ~ {' + '.join(features)}" if features else ""
+    names = [name for name in fitted.model.get("coefficients", {}) if name != "intercept"]
+    formula = f"{fitted.model.get('target', '?')} ~ {' + '.join(names) or '1'}"
     whose = {"total": "the federation", "local": "this node"}.get(fitted.of, fitted.of)
     render.pairs(
         [
             ("model", f"{fitted.kind} (id {fitted.id})"),
             ("formula", formula),
+            ("left out", ", ".join(fitted.model.get("dropped", ()))),
             ("fitted to", f"{render.count(fitted.rows, 'row')} of {whose}"),
             ("digest", render.short(fitted.digest)),
         ]
     )
 
 
-def _draw_coefficients(rows: list[Mapping[str, Any]]) -> None:
-    heads = ("", ">ESTIMATE", ">STD. ERROR", ">T", ">P", "", ">95 % FROM", ">TO")
+def _draw_coefficients(rows: list[Mapping[str, Any]], confidence: float) -> None:
+    heads = ("", ">ESTIMATE", ">STD. ERROR", ">T", ">P", "", f">{confidence:.0%} FROM", ">TO")
     render.table(heads, (_coefficient(row) for row in rows))
     render.say(_LEGEND, "dim")
 
@@ -74,4 +84,11 @@ def _coefficient(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _draw_foot(model: Mapping[str, Any]) -> None:
     told = [("rows", render.real(model.get("n"))), ("degrees of freedom", render.real(model.get("df")))]
-    render.pairs(told + [(name.replace("_", " "), render.real(model[name], 6)) for name in _FOOT if name in model])
+    render.pairs(
+        told
+        + [
+            (_NAMES[name], small(model[name]) if name == "f_p" else render.real(model[name], 6))
+            for name in _NAMES
+            if name in model
+        ]
+    )

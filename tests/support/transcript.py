@@ -7,6 +7,7 @@ FEDPEER_WRITE_TRANSCRIPTS=1 writes what appears instead of comparing it; read th
 
 from __future__ import annotations
 
+import difflib
 import os
 import shlex
 from collections.abc import Callable, Mapping
@@ -29,7 +30,8 @@ def check(path: Path, run: Callable[[list[str]], Shown], names: Mapping[str, str
     happened = _happened(told, run, names)
     if os.environ.get("FEDPEER_WRITE_TRANSCRIPTS"):
         path.write_text(happened, "utf-8")
-    assert happened == told
+    different = difflib.unified_diff(told.splitlines(), happened.splitlines(), path.name, "what happened", lineterm="")
+    assert happened == told, "\n".join(different)
 
 
 def _happened(told: str, run: Callable[[list[str]], Shown], names: Mapping[str, str]) -> str:

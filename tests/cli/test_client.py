@@ -1,0 +1,169 @@
+"""The client has a method for every route of the API, and speaks to each as the API declares it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fedpeer.api.routes import ROUTES
+from fedpeer.client import ApiError, Client, read_token
+from fedpeer.core.errors import AccessError, HomeError, RequestError, UnreachableError
+from tests.support import answers
+from tests.support.answers import FED, NOW
+from tests.support.world import SCHEMA, WORLD
+
+NOT_FOR_CLIENTS = {"/v1/metrics", "/v1/openapi.json"}
+
+
+@pytest.fixture
+def daemon() -> Iterator[answers.Daemon]:
+    more: dict[tuple[str, str], answers.Answer] = {
+        ("GET", "/v1/health"): {"status": "ok"},
+        ("POST", "/v1/contract/check"): {"valid": True, "error": "", "passed": True, "rows": 0, "verdicts": []},
+        ("POST", "models/m1/predict"): {"values": [1.5, None]},
+    }
+    with answers.serving(WORLD | more) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def client(daemon: answers.Daemon) -> Client:
+    return Client(daemon.url, answers.TOKEN)
+
+
+CALLS: list[Callable[[Client], Any]] = [
+    lambda c: c.node(),
+    lambda c: c.health(),
+    lambda c: c.jobs(),
+    lambda c: c.job("j1"),
+    lambda c: c.cancel("j1"),
+    lambda c: c.federations(),
+    lambda c: c.federation(FED),
+    lambda c: c.create("hearts", SCHEMA, "ROWS() >= 50", schedule="h1", display="north"),
+    lambda c: c.join("text", "right horse battery staple", wait_s=0, display="north"),
+    lambda c: c.invite(FED, expires_in_s=3600),
+    lambda c: c.invites(FED),
+    lambda c: c.revoke(FED, "inv7"),
+    lambda c: c.members(FED),
+    lambda c: c.remove(FED, "west", reason="why not"),
+    lambda c: c.leave(FED),
+    lambda c: c.charter(FED),
+    lambda c: c.schema(FED),
+    lambda c: c.set_schedule(FED, "m30"),
+    lambda c: c.set_pulsing(FED, True),
+    lambda c: c.set_explorable(FED, False),
+    lambda c: c.sync(FED, wait_s=2),
+    lambda c: c.contract(FED),
+    lambda c: c.check_contract(FED, "ROWS() >= 50"),
+    lambda c: c.check_contract_text("ROWS() >= 50", SCHEMA),
+    lambda c: c.set_contract(FED, "ROWS() >= 50"),
+    lambda c: c.log(FED, kinds=["sync", "contract"], levels=["error"], after=3, before=9, limit=5),
+    lambda c: c.sync_log(FED, limit=5),
+    lambda c: c.error_log(FED),
+    lambda c: c.clear_errors(FED),
+    lambda c: c.stats(FED),
+    lambda c: list(c.events(federation=FED, after=7)),
+    lambda c: c.batches(FED),
+    lambda c: c.add_source(FED, "/data/patients.csv", force=True, delimiter=";"),
+    lambda c: c.add_rows(FED, [{"age": 50.5}], source="notebook"),
+    lambda c: c.withdraw(FED, "b1"),
+    lambda c: c.explore(FED, ["age"], of="local"),
+    lambda c: c.fit(FED, "ols", target="age", features=["sick"], of="local", alpha=1.0),
+    lambda c: c.models(FED),
+    lambda c: c.model(FED, "m1"),
+    lambda c: c.forget(FED, "m1"),
+    lambda c: c.predict(FED, "m1", {"age": [1, None]}),
+]
+
+
+def test_every_route_has_a_method_and_every_method_a_route(daemon: answers.Daemon, client: Client) -> None:
+    for call in CALLS:
+        call(client)
+    spoken = {(r.method, r.path) for r in daemon.routes}
+    native = {(r.method, r.path) for r in ROUTES if "/symetry/" not in r.path and r.path not in NOT_FOR_CLIENTS}
+    assert spoken == native
+    public = {name for name in vars(Client) if not name.startswith("_")} - {"of_home", "call"}
+    assert len(CALLS) == len(public)
+
+
+def test_answers_are_shapes(client: Client) -> None:
+    assert client.federation(FED).name == "hearts"
+    assert client.contract(FED).startswith("ROWS()")
+    assert client.clear_errors(FED) == 3
+    assert [entry.at for entry in client.events()] == [NOW]
+    assert client.predict(FED, "m1", [{}, {}]).values == [1.5, None]
+
+
+def test_a_no_keeps_code_hint_and_status(client: Client) -> None:
+    with pytest.raises(ApiError, match="is not a schedule") as caught:
+        client.set_schedule(FED, "often")
+    assert (caught.value.code, caught.value.status) == ("FP106", 422)
+    assert "h3" in caught.value.hint
+
+
+def test_an_answer_that_is_no_problem_document_is_still_a_no() -> None:
+    with answers.serving({}) as daemon:
+        daemon.answer = lambda *_: (502, b"<html>bad gateway</html>")  # type: ignore[method-assign]
+        with pytest.raises(ApiError, match="502") as caught:
+            Client(daemon.url, "x").node()
+    assert "address" in caught.value.hint
+
+
+def test_an_answer_of_another_shape_is_not_taken() -> None:
+    with (
+        answers.serving({("GET", "/v1/node"): {"name": 7}}) as daemon,
+        pytest.raises(RequestError, match="not understood"),
+    ):
+        Client(daemon.url, answers.TOKEN).node()
+
+
+def test_nobody_at_the_door() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers, and nobody else gets the port
+        client = Client(f"127.0.0.1:{taken.getsockname()[1]}", "x")
+        with pytest.raises(UnreachableError, match="refused") as caught:
+            client.node()
+    assert "fedpeer serve" in caught.value.hint
+
+
+def test_the_daemon_of_a_home(tmp_path: Path, daemon: answers.Daemon) -> None:
+    with pytest.raises(UnreachableError, match="no daemon is running"):
+        Client.of_home(tmp_path)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "ready.json").write_text("{}")
+    with pytest.raises(HomeError, match=r"ready\.json"):
+        Client.of_home(tmp_path)
+    (run / "ready.json").write_bytes(msgspec.json.encode({"api": daemon.url, "token_file": "run/admin.token"}))
+    with pytest.raises(AccessError, match="cannot read the token file"):
+        Client.of_home(tmp_path)
+    (run / "admin.token").write_text(answers.TOKEN + "\n")
+    assert Client.of_home(tmp_path).node().name == "north"
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org", "http://", "nonsense://x"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(RequestError, match="is not the address"):
+        Client(url, "x")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "two\nlines", "töken"])
+def test_a_token_file_that_holds_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token").write_text(text, "utf-8")
+    with pytest.raises(AccessError):
+        read_token(tmp_path / "token")
+
+
+def test_a_token_is_not_shown() -> None:
+    assert "s3cret" not in repr(Client("http://127.0.0.1:1", "s3cret"))
+
+
+def test_names_with_odd_letters_reach_the_daemon_whole(daemon: answers.Daemon, client: Client) -> None:
+    with pytest.raises(ApiError):
+        client.federation("a/b ?c#ü")
+    assert daemon.asked[-1][1] == "/v1/federations/a/b ?c#ü"

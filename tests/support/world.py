@@ -1,0 +1,224 @@
+"""What a federation of three looks like to the command line: every answer of a daemon, by what was asked."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedpeer.node import shapes
+from tests.support import answers
+from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
+
+SCHEMA = {
+    "invalid": "reject",
+    "missing": "listwise",
+    "row_bound": 2**40,
+    "features": [
+        {"name": "age", "kind": "continuous", "min": "0", "max": "120", "resolution": "0.1", "unit": "years"},
+        {"name": "sick", "kind": "binary"},
+    ],
+}
+INVITE = shapes.Invite(
+    id="inv7",
+    role="member",
+    state="open",
+    created_at=NOW - 60,
+    expires_at=NOW + 72 * 3600,
+    redeemed_by="",
+)
+BATCH = shapes.Batch(
+    id="b1",
+    source="/data/patients.csv",
+    added_at=NOW - 3600,
+    rows=800,
+    read=812,
+    rejected={"age": {"missing": 9, "out of range": 3}},
+    digest=DIGEST,
+)
+JOB = shapes.Job(
+    id="j1",
+    kind="count",
+    federation=FED,
+    state="done",
+    started_at=NOW - 2,
+    ended_at=NOW - 1,
+    current=812,
+    maximum=812,
+    unit="rows",
+    result=msgspec.to_builtins(BATCH),
+)
+VERDICTS = [
+    shapes.Verdict(line=1, rule="ROWS() >= 50", passed=True, measured={"ROWS()": "800"}),
+    shapes.Verdict(line=2, rule="MEAN(age) > 18", passed=False, measured={"MEAN(age)": "17.25"}),
+]
+MODEL = {
+    "kind": "ols",
+    "target": "pressure",
+    "coefficients": {"intercept": 92.125, "age": 0.51, "sick": -0.033},
+    "table": [
+        {
+            "name": "intercept",
+            "coefficient": 92.125,
+            "std_error": 1.5,
+            "t": 61.4166,
+            "p": 1e-300,
+            "ci_low": 89.18,
+            "ci_high": 95.07,
+        },
+        {
+            "name": "age",
+            "coefficient": 0.51,
+            "std_error": 0.2,
+            "t": 2.55,
+            "p": 0.0109,
+            "ci_low": 0.118,
+            "ci_high": 0.902,
+        },
+        {
+            "name": "sick",
+            "coefficient": -0.033,
+            "std_error": 0.9,
+            "t": -0.0367,
+            "p": 0.9707,
+            "ci_low": -1.8,
+            "ci_high": 1.73,
+        },
+    ],
+    "n": 1300,
+    "df": 1297,
+    "r2": 0.8123456789,
+    "adjusted_r2": 0.81,
+    "residual_std": 9.875,
+    "f": 2805.5,
+    "f_p": 0.0,
+    "confidence": 0.95,
+    "dropped": [],
+}
+FITTED = shapes.Fitted(
+    id="m1", federation=FED, kind="ols", created_at=NOW - 30, of="total", rows=1300, digest=DIGEST, model=MODEL
+)
+MEMBERS = [
+    member(NORTH, "north", role="admin", me=True, rows=800, serial=2),
+    member(SOUTH, "south", online=False, last_seen_at=NOW - 400, agrees=False),
+    member(EAST, "east", rows=12, admitted=False, explorable=True),
+    member("gone" + "a" * 22, "west", removed_at=NOW - 50),
+]
+LOG = shapes.LogPage(
+    entries=[
+        entry(99, "not sent: ROWS() >= 50: measured ROWS() = 12", level="error", kind="contract"),
+        entry(98, "nothing came for a while", level="warning", kind="bus"),
+        entry(97, "received 500 rows", peer=SOUTH),
+    ],
+    next=0,
+)
+
+
+def _refuse(status: int, code: str, detail: str, hint: str) -> answers.Answer:
+    def refuse(_body: object) -> None:
+        raise RefusalError(status, code, detail, hint)
+
+    return refuse
+
+
+def _synced(body: object) -> shapes.Synced:
+    return shapes.Synced(
+        converged=False, waiting_for=["south"], outcome="sent", detail="", rows=1300, total_digest=DIGEST
+    )
+
+
+WORLD: dict[tuple[str, str], answers.Answer] = {
+    ("GET", "/v1/node"): NODE,
+    ("GET", "/v1/federations"): [FEDERATION],
+    ("GET", f"/v1/federations/{FED}"): FEDERATION,
+    ("POST", "/v1/federations"): FEDERATION,
+    ("GET", "/v1/federations/lungs"): _refuse(
+        404, "FP110", "no federation is called 'lungs'", "list what there is first: `fedpeer status`"
+    ),
+    ("POST", "/v1/joins"): lambda body: (
+        msgspec.structs.replace(FEDERATION, role="member", state="active")
+        if body["passphrase"] == "right horse battery staple"
+        else _refuse(422, "FP108", "the passphrase does not open the invite", "check it word by word")(body)
+    ),
+    ("POST", "invites"): msgspec.structs.replace(INVITE, text="FEDPEER-INVITE-1 x7Yz", passphrase="seven good words"),
+    ("GET", "invites"): [INVITE, msgspec.structs.replace(INVITE, id="inv6", state="redeemed", redeemed_by="south")],
+    ("DELETE", "invites/inv7"): msgspec.structs.replace(INVITE, state="revoked"),
+    ("GET", "members"): MEMBERS,
+    ("DELETE", "members/west"): msgspec.structs.replace(FEDERATION, epoch=4, members=2),
+    ("POST", "leave"): msgspec.structs.replace(FEDERATION, state="left"),
+    ("GET", "charter"): [
+        shapes.CharterEntry(version=1, at=NOW - 9000, kind="create", text="founded hearts", hash="aa" * 32, data={}),
+        shapes.CharterEntry(version=2, at=NOW - 80, kind="admit", text="admitted south", hash="bb" * 32, data={}),
+    ],
+    ("PUT", "schedule"): lambda body: (
+        msgspec.structs.replace(FEDERATION, schedule=body["schedule"])
+        if body["schedule"] == "m30"
+        else _refuse(422, "FP106", f"{body['schedule']!r} is not a schedule", "write s10, m30, h3 or d7")(body)
+    ),
+    ("PUT", "pulse"): lambda body: msgspec.structs.replace(FEDERATION, pulsing=body["pulsing"]),
+    ("PUT", "explorable"): lambda body: msgspec.structs.replace(FEDERATION, explorable=body["explorable"]),
+    ("POST", "sync"): _synced,
+    ("GET", "contract"): {"text": FEDERATION.contract},
+    ("PUT", "contract"): FEDERATION,
+    ("POST", "contract/check"): lambda body: shapes.ContractCheck(
+        valid="ROWS" in body["text"],
+        error="" if "ROWS" in body["text"] else "line 1: expected a comparison\n  NONSENSE\n          ^",
+        passed=False,
+        rows=800 if "ROWS" in body["text"] else 0,
+        verdicts=VERDICTS if "ROWS" in body["text"] else [],
+    ),
+    ("GET", "log"): LOG,
+    ("GET", "log/errors"): msgspec.structs.replace(LOG, entries=LOG.entries[:1]),
+    ("GET", "log/sync"): msgspec.structs.replace(LOG, entries=LOG.entries[2:]),
+    ("DELETE", "log/errors"): {"cleared": 3},
+    ("GET", "stats"): shapes.SyncStats(
+        sent=4,
+        send_contract_failures=1,
+        withheld=0,
+        received=9,
+        receive_errors=2,
+        receive_contract_failures={EAST: 1},
+    ),
+    ("GET", "/v1/events"): [entry(100, "received 40 rows", peer=SOUTH)],
+    ("GET", "data"): [BATCH],
+    ("POST", "data"): lambda body: (
+        JOB
+        if body["location"].endswith("patients.csv")
+        else msgspec.structs.replace(
+            JOB,
+            state="failed",
+            result=None,
+            error={"status": 422, "code": "FP104", "detail": f"no file {body['location']}", "hint": "check the path"},
+        )
+    ),
+    ("POST", "data/rows"): msgspec.structs.replace(JOB, state="running", current=0, maximum=1, result=None),
+    ("GET", "/v1/jobs/j1"): JOB,
+    ("GET", "/v1/jobs"): [JOB],
+    ("DELETE", "/v1/jobs/j1"): msgspec.structs.replace(JOB, state="cancelled"),
+    ("DELETE", "data/b1"): BATCH,
+    ("GET", "schema"): SCHEMA,
+    ("POST", "explore"): lambda body: shapes.Explored(
+        of=body["of"],
+        rows=1300,
+        digest=DIGEST,
+        values={
+            0: {
+                "univariate": {
+                    "age": {"count": 1300, "mean": 52.5, "stddev": 11.25},
+                    "sick": {"count": 1300, "mean": 0.25, "stddev": 0.43301},
+                }
+            },
+            1: {"count": 1300, "mean": 52.5, "stddev": 11.25, "quantiles": None},
+            2: {
+                "correlation": 0.52,
+                "covariance": 2.5,
+                "given": [{"sick": 0, "count": 975, "mean": 50.1}, {"sick": 1, "count": 325, "mean": 59.7}],
+            },
+        }[len(body["features"])],
+    ),
+    ("POST", "models"): FITTED,
+    ("GET", "models"): [FITTED],
+    ("GET", "models/m1"): FITTED,
+    ("DELETE", "models/m1"): None,
+    ("POST", "models/m1/predict"): lambda body: shapes.Predicted(
+        values=[None if row["age"] is None else row["age"] * 2 for row in body["rows"]]
+    ),
+}
