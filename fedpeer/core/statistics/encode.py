@@ -38,19 +38,17 @@ class Measured:
 
     def open(self, array: pa.Array) -> Writer:
         """Return what writes q for a slice of this array."""
-        kind = array.type
-        if pa.types.is_dictionary(kind):
-            return self._sliced(array, kind.value_type)
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            return self._native(array)
-        return self._sliced(array, kind)
+        target = readable(self._name, array.type)
+        whole = target == array.type and target != pa.large_string()
+        return self._native(array) if whole else self._sliced(array, target)
 
-    def _sliced(self, array: pa.Array, kind: pa.DataType) -> Writer:
+    def _sliced(self, array: pa.Array, target: pa.DataType) -> Writer:
         """A writer that converts slice by slice, so that memory stays bounded by the chunk."""
-        target = _target(self._name, kind)
+        coded = pa.types.is_dictionary(array.type)
 
         def write(start: int, stop: int, out: Row) -> Codes | None:
-            part = array.slice(start, stop - start).cast(kind).cast(target)
+            part = array.slice(start, stop - start)
+            part = (part.dictionary_decode() if coded else part).cast(target)
             return self._text(part, out) if target == pa.large_string() else self._native(part)(0, len(part), out)
 
         return write
@@ -136,8 +134,11 @@ def _codes(x: Row, array: pa.Array) -> Codes:
     return codes
 
 
-def _target(name: str, kind: pa.DataType) -> pa.DataType:
+def readable(name: str, kind: pa.DataType) -> pa.DataType:
+    """The type that a column is read as, a number type or text; TableError when it holds neither."""
     types = pa.types
+    if types.is_dictionary(kind):
+        return readable(name, kind.value_type)
     if types.is_boolean(kind):
         return pa.uint8()
     if types.is_null(kind):

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fedpeer.core.errors import TableError
-from fedpeer.core.statistics.encode import GONE, UNKNOWN, Codes, Row, Writer, native
+from fedpeer.core.statistics.encode import GONE, UNKNOWN, Codes, Row, Writer, native, readable
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, spelling
 
@@ -30,6 +29,7 @@ class Leveled:
 
     def open(self, array: pa.Array) -> Writer:
         """Return what writes the 0/1 rows for a slice of this array."""
+        readable(self._name, array.type)
         if pa.types.is_dictionary(array.type):
             return self._coded(array)
         if self._plain and (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
@@ -73,7 +73,7 @@ class Leveled:
         """The level of each value, or minus its reason; the last entry is for null."""
         if len(self._known) > _CACHE:
             self._known.clear()
-        return np.array([*map(self._level, _texts(self._name, values)), -GONE])
+        return np.array([*map(self._level, _texts(values)), -GONE])
 
     def _level(self, value: Any) -> int:
         if value not in self._known:
@@ -87,12 +87,7 @@ def _both(pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     return [*pairs, *((b, a) for a, b in pairs)]
 
 
-def _texts(name: str, values: pa.Array) -> list[str]:
-    types, kind = pa.types, values.type
-    if types.is_floating(kind):
+def _texts(values: pa.Array) -> list[str]:
+    if pa.types.is_floating(values.type):  # by numpy, which prints a short float as short as it is
         return [str(value) for value in values.to_numpy(zero_copy_only=False)]
-    if types.is_boolean(kind) or types.is_integer(kind) or types.is_decimal(kind) or types.is_null(kind):
-        return [str(value) for value in values.to_pylist()]
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return ["" if value is None else value for value in values.to_pylist()]
-    raise TableError(f"column {name!r} holds {kind}, which is neither number, truth value nor text")
+    return [str(value) for value in values.to_pylist()]

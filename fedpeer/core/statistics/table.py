@@ -94,9 +94,10 @@ def _selected(batch: pa.RecordBatch, names: Sequence[str] | None) -> pa.RecordBa
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:
     arrays = {str(name): _array(name, values) for name, values in columns.items()}
-    lengths = {len(array): name for name, array in arrays.items()}
-    if len(lengths) > 1:
-        (a, x), (b, y) = list(lengths.items())[:2]
+    lengths = [(len(array), name) for name, array in arrays.items()]
+    other = next((pair for pair in lengths if pair[0] != lengths[0][0]), None)
+    if other is not None:
+        (a, x), (b, y) = lengths[0], other
         raise TableError(f"column {x!r} has {a} rows and column {y!r} has {b}")
     return pa.table(arrays)
 
