@@ -86,7 +86,7 @@ def write(invitation: Invitation, passphrase: str, entropy: bytes) -> str:
     commitment, key = _stretch(passphrase, salt, _COSTS)
     head = _HEAD.pack(_MAGIC, *_COSTS, salt, commitment)
     # The key is that of this salt alone and seals one text, so the nonce may be constant.
-    locked = head + ChaCha20Poly1305(key).encrypt(bytes(12), pad(canonical.encode(invitation)), head)
+    locked = head + ChaCha20Poly1305(key).encrypt(bytes(12), pad(canonical.encode(invitation.check())), head)
     text = base64.b64encode(locked + _checksum(locked)).decode()
     lines = (text[i : i + 64] for i in range(0, len(text), 64))
     return "\n".join((_BEGIN, *lines, _END, ""))
