@@ -10,7 +10,7 @@ import click
 from fedpeer.cli import frame, progress, render
 from fedpeer.node.shapes import Explored, Federation
 
-_OVERVIEW = ("count", "mean", "stddev", "std", "min", "max", "skewness", "kurtosis", "ci_low", "ci_high")
+_OVERVIEW = ("kind", "count", "mean", "stddev_unbiased", "ci_low", "ci_high", "count_true")
 
 
 @click.command(cls=frame.Command)
@@ -39,21 +39,23 @@ def explorable(whether: str | None) -> None:
 
 
 def draw_values(values: Mapping[str, Any], indent: str = "") -> None:
-    """Print nested values: numbers and texts as pairs, each group under its name."""
-    flat = [(indent + _label(k), render.real(v)) for k, v in values.items() if not isinstance(v, Mapping | list)]
-    if flat:
-        render.pairs(flat)
-    for name, inner in values.items():
-        if isinstance(inner, list) and inner and all(isinstance(row, Mapping) for row in inner):
-            render.say(f"{indent}{_label(name)}", "bold")
-            heads = list(inner[0])
-            rows = ([render.real(row.get(head)) for head in heads] for row in inner)
-            render.table([_head(head, inner[0][head]) for head in heads], rows)
-        elif isinstance(inner, list):
-            render.pairs([(indent + _label(name), ", ".join(render.real(v) for v in inner))])
-        elif isinstance(inner, Mapping):
-            render.say(f"{indent}{_label(name)}", "bold")
-            draw_values(inner, indent + "  ")
+    """Print nested values: numbers and texts as pairs, groups that are alike as a table, others under their names."""
+    render.pairs((indent + _label(k), render.real(v)) for k, v in values.items() if not isinstance(v, Mapping | list))
+    groups = {name: inner for name, inner in values.items() if isinstance(inner, Mapping)}
+    if len(groups) > 1 and _alike(list(groups.values())):
+        heads = list(next(iter(groups.values())))
+        rows = ((indent + _label(name), *(render.real(told[h]) for h in heads)) for name, told in groups.items())
+        render.table(("", *(f">{_label(head).upper()}" for head in heads)), rows)
+        return
+    for name, inner in groups.items():
+        render.say(f"{indent}{_label(name)}", "bold")
+        draw_values(inner, indent + "  ")
+
+
+def _alike(groups: list[Mapping[str, Any]]) -> bool:
+    """Whether these have the same keys, and nothing but numbers and texts."""
+    flat = not any(isinstance(value, Mapping | list) for told in groups for value in told.values())
+    return flat and all(told.keys() == groups[0].keys() for told in groups)
 
 
 def _draw(told: Explored, features: tuple[str, ...]) -> None:
@@ -69,7 +71,7 @@ def _draw(told: Explored, features: tuple[str, ...]) -> None:
 
 def _draw_overview(every: Mapping[str, Mapping[str, Any]]) -> None:
     columns = [c for c in _OVERVIEW if any(c in told for told in every.values())]
-    heads = ("FEATURE", *(f">{_label(c).upper()}" for c in columns))
+    heads = ("FEATURE", *((_label(c) if c == "kind" else f">{_label(c)}").upper() for c in columns))
     render.table(heads, ((name, *(render.real(told.get(c)) for c in columns)) for name, told in every.items()))
 
 
@@ -80,7 +82,3 @@ def _draw_consent(fed: Federation) -> None:
 
 def _label(key: str) -> str:
     return key.replace("_", " ")
-
-
-def _head(name: str, example: Any) -> str:
-    return (">" if isinstance(example, int | float) else "") + _label(name).upper()

@@ -111,7 +111,7 @@ def _draw_joined(fed: Federation) -> None:
         render.say("the admin's node has not answered yet; joining goes on by itself: `fedpeer status` shows it")
         return
     render.say(f"joined {fed.name}", "green")
-    render.say(f"compare this fingerprint with the admin's: {fed.fingerprint}")
+    render.say(f"the admin must see this fingerprint beside your name: {fed.fingerprint}")
     render.say("next: `fedpeer schema show`, then `fedpeer data add FILE`", "dim")
 
 

@@ -126,7 +126,7 @@ def _join(stage: _Stage, three: list[str]) -> None:
                 _invited(stage, name)
     members = stage.admin.members(stage.federation)
     stage.line(f"members: {', '.join(m.name for m in members)}")
-    stage.line(f"two people compare six words to be sure of each other: {members[-1].fingerprint}")
+    stage.line(f"six words let two people make sure of each other by telephone: {members[-1].fingerprint}")
 
 
 def _invited(stage: _Stage, name: str) -> None:

@@ -96,6 +96,14 @@ MODEL = {
 FITTED = shapes.Fitted(
     id="m1", federation=FED, kind="ols", created_at=NOW - 30, of="total", rows=1300, digest=DIGEST, model=MODEL
 )
+AGE = {"feature": "age", "kind": "continuous", "count": 1300, "mean": 52.5, "stddev_unbiased": 11.25, "ci_low": 51.9}
+SICK = {"feature": "sick", "kind": "binary", "count": 1300, "mean": 0.25, "stddev_unbiased": 0.4333, "count_true": 325}
+SITE = {
+    "feature": "site",
+    "kind": "category",
+    "count": 1300,
+    "levels": {"north": {"count": 800, "proportion": 0.61538}, "far east": {"count": 500, "proportion": 0.38462}},
+}
 MEMBERS = [
     member(NORTH, "north", role="admin", me=True, rows=800, serial=2),
     member(SOUTH, "south", online=False, last_seen_at=NOW - 400, agrees=False),
@@ -200,17 +208,16 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         rows=1300,
         digest=DIGEST,
         values={
-            0: {
-                "univariate": {
-                    "age": {"count": 1300, "mean": 52.5, "stddev": 11.25},
-                    "sick": {"count": 1300, "mean": 0.25, "stddev": 0.43301},
-                }
-            },
-            1: {"count": 1300, "mean": 52.5, "stddev": 11.25, "quantiles": None},
+            0: {"univariate": {"age": AGE, "sick": SICK, "site": SITE}},
+            1: AGE,
             2: {
-                "correlation": 0.52,
+                "a": "age",
+                "b": "sick",
+                "count": 1300,
                 "covariance": 2.5,
-                "given": [{"sick": 0, "count": 975, "mean": 50.1}, {"sick": 1, "count": 325, "mean": 59.7}],
+                "correlation": 0.52,
+                "when_true": {"count": 325, "mean": 59.7, "stddev": 9.5},
+                "when_false": {"count": 975, "mean": 50.1, "stddev": None},
             },
         }[len(body["features"])],
     ),
