@@ -1,4 +1,4 @@
-"""The annotated files of tests/vectors/envelope: what every implementation must accept, what refuse, and at which step."""
+"""The annotated files of tests/vectors/envelope: what every implementation must accept, and what refuse at which step."""
 
 from __future__ import annotations
 
