@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from numbers import Number
 from typing import Any, Literal, TypedDict, Unpack
+
+import numpy as np
 
 from fedpeer.core.errors import OverflowRefusedError, SchemaError
 from fedpeer.core.statistics.numerals import decimal, plain, spelling
@@ -121,6 +124,8 @@ def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
         raise SchemaError(f"feature {label}: a continuous feature has no levels")
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise SchemaError(f"feature {label}: levels must be a list, such as [low, high]")
+    if not all(isinstance(level, str | Number | np.generic) for level in given):
+        raise SchemaError(f"feature {label}: a level is neither text nor a number")
     levels = tuple(level if isinstance(level, str) else spelling(level) for level in given)
     if kind == "binary" and len(levels) != 2:
         raise SchemaError(f"feature {label}: a binary feature has two levels, the raw values of 0 and 1")

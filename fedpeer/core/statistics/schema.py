@@ -12,6 +12,7 @@ from fedpeer.core.statistics import forms
 from fedpeer.core.statistics.columns import Column, columns_of
 from fedpeer.core.statistics.difference import differences
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.infer import propose
 
 INVALID = ("reject", "clip", "missing")
 MISSING = ("listwise",)
@@ -74,6 +75,11 @@ class Schema:
                 return feature
         names = [feature.name for feature in self.features]
         raise SchemaError(f"no feature {name!r} in the schema{forms.suggestion(name, names)}")
+
+    @classmethod
+    def infer(cls, table: Any) -> Schema:
+        """Propose a schema for a table's columns, for a person to review; SchemaError, TableError."""
+        return cls(propose(table))
 
     def difference(self, other: Schema) -> list[str]:
         """Say in plain language how the federation's schema (`other`) differs from this one; empty when equal."""

@@ -1,0 +1,127 @@
+"""A first proposal of features for a table, for a person to review."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fedpeer.core.errors import SchemaError
+from fedpeer.core.statistics.encode import readable
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.numerals import MISSING, NUMBER, spelling
+from fedpeer.core.statistics.scale import decimals
+from fedpeer.core.statistics.table import batches
+
+_MOST = 50  # different texts that are still taken for levels
+_PLACES = 6  # decimal places that are still taken for decimal data
+_SMALLEST = -40  # power of ten of a range
+_FINEST = 15  # decimal digits from a limit to the resolution
+_PIECE = 2**16  # rows looked at together
+_TRUTH = frozenset({"true", "false"})
+
+
+def propose(table: Any) -> list[Feature]:
+    """One feature a column; SchemaError names a column that cannot be one, TableError one that cannot be read."""
+    seen: dict[str, _Seen] = {}
+    for batch in batches(table):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            each = seen.setdefault(name, _Seen(name))
+            for start in range(0, len(column), _PIECE):
+                each.look(column.slice(start, _PIECE))
+    if not seen:
+        raise SchemaError("the table has no rows to propose a schema from")
+    return [each.feature() for each in seen.values()]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one column was seen to hold."""
+
+    name: str
+    least: Decimal | None = None
+    most: Decimal | None = None
+    places: int = 0
+    texts: set[str] = field(default_factory=set)  # the first different ones
+    word: str | None = None  # one that is neither a number nor a truth value
+    zero_one: bool = True
+
+    def look(self, array: pa.Array) -> None:
+        """Take note of some values."""
+        target = readable(self.name, array.type)
+        decoded = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        values = decoded.cast(target).drop_null()
+        self._numbers(self._read(values) if target == pa.large_string() else values.to_numpy(zero_copy_only=False))
+
+    def feature(self) -> Feature:
+        """The proposal."""
+        if self.word is not None:
+            return Feature(self.name, "category", levels=self._levels())
+        if self.zero_one and (self.texts or self.least is not None):
+            return Feature(self.name, "binary")
+        if self.least is None or self.most is None:
+            raise SchemaError(f"column {self.name!r} holds no value", hint="leave the column out of the table")
+        low, high, step = _limits(self.least, self.most, self.places)
+        return Feature(self.name, "continuous", min=low, max=high, resolution=step)
+
+    def _levels(self) -> list[str]:
+        if not 2 <= len(self.texts) <= _MOST:
+            many = f"more than {_MOST} different values" if len(self.texts) > _MOST else "only one value"
+            raise SchemaError(
+                f"column {self.name!r} is text, such as {self.word!r:.60}, and has {many}",
+                hint="leave the column out of the table, or write the schema by hand",
+            )
+        return sorted(self.texts)
+
+    def _read(self, texts: pa.Array) -> npt.NDArray[Any]:
+        """The numbers among texts; the texts themselves are noted."""
+        texts = pc.utf8_trim_whitespace(texts)
+        number = pc.match_substring_regex(texts, f"^(?:{NUMBER})$")
+        for word in pc.unique(texts.filter(pc.invert(number))).to_pylist():
+            if spelling(word) not in _TRUTH and word.lower() not in MISSING:
+                self.word = self.word or word
+        for text in pc.unique(texts).to_pylist():
+            if len(self.texts) <= _MOST and text.lower() not in MISSING:
+                self.texts.add(spelling(text))
+        numbers: npt.NDArray[Any] = texts.filter(number).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return numbers
+
+    def _numbers(self, values: npt.NDArray[Any]) -> None:
+        values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+        if not len(values):
+            return
+        low, high = decimals(np.array([values.min(), values.max()], values.dtype))
+        self.least = low if self.least is None else min(self.least, low)
+        self.most = high if self.most is None else max(self.most, high)
+        self.zero_one = self.zero_one and bool(np.all((values == 0) | (values == 1)))
+        if values.dtype.kind == "f":
+            self.places = max(self.places, _places(values))
+
+
+def _places(values: npt.NDArray[Any]) -> int:
+    """How many decimal places the numbers have, up to what is still taken for decimal data."""
+    for places in range(_PLACES + 1):
+        scaled = values.astype(np.float64) * 10.0**places
+        blur = 4 * float(np.finfo(values.dtype).eps) * float(np.abs(scaled).max())
+        if blur < 0.1 and np.all(np.abs(scaled - np.rint(scaled)) <= blur):
+            return places
+    return _PLACES + 1
+
+
+def _limits(least: Decimal, most: Decimal, places: int) -> tuple[Decimal, Decimal, Decimal]:
+    """Round limits half as far again as the data go, never across zero, and the data's own resolution."""
+    span = (most - least) or abs(most) or Decimal(1)
+    unit = max(span.adjusted(), _SMALLEST)  # the power of ten of its first digit
+    size = Fraction(Decimal(1).scaleb(unit))
+    low = Decimal(math.floor(Fraction(least - span / 2) / size)).scaleb(unit)
+    high = Decimal(math.ceil(Fraction(most + span / 2) / size)).scaleb(unit)
+    low, high = max(low, Decimal(0)) if least >= 0 else low, min(high, Decimal(0)) if most <= 0 else high
+    finest = max(abs(low), abs(high)).adjusted() - _FINEST
+    return low, high, Decimal(1).scaleb(max(-places if places <= _PLACES else unit - _PLACES, finest))
