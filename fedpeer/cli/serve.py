@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def init(protect: bool, passphrase_file: Path | None) -> None:
     Whoever can read the home can act as this node: it is made for its owner alone.
     """
     sealed = protect or passphrase_file is not None
-    home = daemon.init(frame.settings().home, (lambda: _new_passphrase(passphrase_file)) if sealed else None)
+    home = daemon.init(frame.settings().home, _new(passphrase_file) if sealed else None)
     frame.show({"home": str(home)}, lambda _: _draw_made(home))
 
 
@@ -50,9 +51,10 @@ def serve(make_home: bool, passphrase_file: Path | None, options: tuple[str, ...
     When it is ready it prints one line of JSON: where its API and its bus are, and which file has the token. The same
     is in run/ready.json of the home. Flags go before the home's fedpeer.yaml.
     """
-    settings = pairs(options) | _settings(flags)
-    ask = _asker(passphrase_file)
-    return daemon.serve(daemon.Options(frame.settings().home, settings, ask, make_home))
+    home = frame.settings().home
+    if make_home and not (home / "home.key").exists():
+        daemon.init(home, _new(passphrase_file) if passphrase_file else None)
+    return daemon.serve(daemon.Options(home, pairs(options) | _settings(flags), _known(passphrase_file)))
 
 
 def _settings(flags: dict[str, Any]) -> dict[str, Any]:
@@ -70,12 +72,12 @@ def _settings(flags: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _asker(file: Path | None) -> Any:
+def _known(file: Path | None) -> Callable[[], str]:
     return lambda: prompt.passphrase(file, prompt="Passphrase of the home")
 
 
-def _new_passphrase(file: Path | None) -> str:
-    return prompt.passphrase(file, prompt="New passphrase of the home", twice=True)
+def _new(file: Path | None) -> Callable[[], str]:
+    return lambda: prompt.passphrase(file, prompt="New passphrase of the home", twice=True)
 
 
 def _draw_made(home: Path) -> None:
