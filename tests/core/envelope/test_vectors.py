@@ -1,4 +1,4 @@
-"""The annotated files of tests/vectors/envelope: what every implementation must accept, and what refuse at which step."""
+"""The annotated files of tests/vectors/envelope: what must be accepted, and what refused at which step."""
 
 from __future__ import annotations
 
