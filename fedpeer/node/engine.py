@@ -294,7 +294,7 @@ class Engine:
                 case fx.Reconnect():
                     self._spawn(self._reach(scope))
                 case fx.Enforce():
-                    self._spawn(self._enforce(scope))
+                    self._spawn(self._cut_off(scope))
                 case fx.Fetch():
                     self.links[scope].fetch(effect.subjects)
 
@@ -318,6 +318,11 @@ class Engine:
         await self._enforce(scope)
         self._tend(scope)
         await self.links[scope].set(Line.of(self.states[scope]))
+
+    async def _cut_off(self, scope: str) -> None:
+        # Whoever is cut off has then been told why; what the others say is sealed in an epoch that it does not know.
+        await self.links[scope].drained()
+        await self._enforce(scope)
 
     async def _enforce(self, scope: str) -> None:
         state = self.states[scope]

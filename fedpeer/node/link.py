@@ -103,6 +103,12 @@ class Link:
         """Ask for the newest kept message of each subject; each arrives like any other."""
         self._spawn(self._fetch(wanted))
 
+    async def drained(self) -> None:
+        """Wait until everything has left, for a while and if the bus is there."""
+        if self._waiting and self.connected:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), DRAIN_S)
+
     async def close(self) -> None:
         """Hang up. Idempotent."""
         await self.set(None)
@@ -167,9 +173,7 @@ class Link:
     async def _hang_up(self) -> None:
         if self._bus is None:
             return
-        if self._waiting and self._bus.connected:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), DRAIN_S)
+        await self.drained()
         tasks = [*self._tasks, *([self._publisher] if self._publisher else [])]
         for task in tasks:
             task.cancel()
