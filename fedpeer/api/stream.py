@@ -107,9 +107,9 @@ async def _live(served: Served, response: web.StreamResponse, reader: _Reader, w
             entry = await reader.entry(served.closing, served.limits.ping_s)
         except StopAsyncIteration:
             break
-        if entry is None:
+        if entry is None and not served.closing.is_set():
             await _write(served, response, b": ping\n\n")
-        elif wanted.takes(entry):
+        elif entry is not None and wanted.takes(entry):
             await _write(served, response, _frame(entry))
     await _write(served, response, _frame(_notice(_LATE), name="end"))
 

@@ -1,0 +1,92 @@
+"""Bodies over the wire: how long, how slow, in what form."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from fedpeer.api.call import Limits
+from tests.support.served import ADMIN, MovableClock, Served, memory_broker, node_on, serving
+
+SMALL = replace(Limits(), body=2_000, upload=20_000, read_s=0.3, failures=1000)
+HEADERS = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
+
+
+@pytest.fixture
+async def small() -> AsyncIterator[Served]:
+    clock = MovableClock()
+    async with node_on(memory_broker(), clock, "north") as node, serving(node, clock, limits=SMALL) as served:
+        yield served
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "code"),
+    [
+        ("/v1/federations", 1_900, "FP118"),
+        ("/v1/federations", 2_100, "FP133"),
+        ("/v1/federations", 30_000_000, "FP133"),
+        ("/v1/federations/x/data/rows", 19_000, "FP118"),
+        ("/v1/federations/x/data/rows", 21_000, "FP133"),
+        ("/symetry/rest/c1/fedml/create", 2_100, "FP133"),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_has_a_limit(small: Served, path: str, size: int, code: str, *, chunked: bool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, size, 65_536):
+            yield b"x" * min(65_536, size - start)
+
+    data = parts() if chunked else io.BytesIO(b"x" * size)
+    try:
+        async with small.session.post(small.url + path, data=data, headers=HEADERS) as answer:
+            told = await answer.json(content_type=None)
+    except aiohttp.ClientError:
+        assert size > 1_000_000, "the server may close on a body that goes on and on"
+        return
+    assert answer.status == (413 if code == "FP133" else 400)
+    assert code in (told.get("code"), told.get("values", {}).get("code"))
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(small: Served) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with small.session.post(small.url + "/v1/federations", data=parts(), headers=HEADERS) as answer:
+        told = await answer.json(content_type=None)
+        assert (answer.status, told["code"], answer.headers["Connection"]) == (408, "FP136", "close")
+
+
+async def test_a_body_that_is_cut_off_changes_nothing(small: Served) -> None:
+    host, port = small.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /v1/federations HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {ADMIN}\r\n"
+    writer.write(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"name": "a"'.encode())
+    writer.write_eof()
+    assert await reader.read() in (b"", await _anything(reader))
+    writer.close()
+    assert await small.good("GET", "/v1/federations") == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip"])
+async def test_compressed_bodies_are_refused_unopened(small: Served, encoding: str) -> None:
+    headers = {**HEADERS, "Content-Encoding": encoding}
+    async with small.session.post(small.url + "/v1/federations", data=b"\x1f\x8b", headers=headers) as answer:
+        assert (answer.status, (await answer.json(content_type=None))["code"]) == (415, "FP134")
+
+
+async def test_long_rows_are_read_off_the_loop() -> None:
+    clock = MovableClock()
+    async with node_on(memory_broker(), clock, "north") as node, serving(node, clock) as served:
+        body = b'{"rows": {"age": [' + b"1," * 200_000 + b"1]}}"
+        status, told, _ = await served.ask("POST", "/v1/federations/hearts/data/rows", body)
+        assert (status, told["code"]) == (404, "FP110")
+
+
+async def _anything(reader: asyncio.StreamReader) -> bytes:
+    return await reader.read()

@@ -1,0 +1,299 @@
+"""Every route of the table: what it does, and whom and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from fedpeer.api.bodies import Nothing
+from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
+from fedpeer.node.shapes import LogEntry
+from tests.support.served import CONTRACT, SCHEMA, VIEWER, Served, rows
+
+SHAPE = ["type", "title", "status", "code", "detail", "hint", "instance"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request that works, in the federation `hearts` with 60 rows, an invite, a model and a finished job."""
+
+    parts: dict[str, str]
+    body: Any = None
+    query: str = ""
+
+
+async def _ready(served: Served) -> dict[str, str]:
+    """Give the federation what examples speak of; return the ids."""
+    fed = "/v1/federations/hearts"
+    job = await served.good("POST", f"{fed}/data/rows?wait=30", {"rows": rows(60)})
+    assert job["state"] == "done", job
+    await served.good("POST", f"{fed}/sync")
+    invite = await served.good("POST", f"{fed}/invites", {"passphrase": "a phrase of enough letters"})
+    model = await served.good("POST", f"{fed}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
+    return {
+        "fed": "hearts", "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
+        "cid": "c1", "member": "nobody", "text": invite["text"],
+    }  # fmt: skip
+
+
+BODIES: dict[str, Any] = {
+    "contracts_check_text": {"text": CONTRACT, "schema": SCHEMA},
+    "contracts_check": {"text": CONTRACT},
+    "contracts_put": {"text": "ROWS() >= 11"},
+    "data_add_rows": {"rows": [{"age": 30, "dose": 1.5, "sick": 0}, {"age": 31, "dose": 2, "sick": True}]},
+    "federations_create": {"name": "lungs", "schema": SCHEMA, "contract": CONTRACT},
+    "federations_set_explorable": {"explorable": True},
+    "federations_set_pulse": {"pulsing": False},
+    "federations_set_schedule": {"schedule": "h3"},
+    "models_explore": {"features": ["age"]},
+    "models_fit": {"kind": "ols", "target": "dose"},
+    "models_predict": {"rows": {"age": [30, 31], "sick": [0, 1]}},
+    "people_add_user": {"cid": "c2"},
+    "people_invite": {"expires_in_s": 3600},
+}
+# Routes whose happy path needs a second node or a file; each has a test of its own, named here.
+ELSEWHERE = {
+    "federations_join": "test_two_nodes_join_and_agree",
+    "people_remove": "test_a_member_is_removed",
+    "federations_leave": "test_a_member_leaves",
+    "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
+    "data_cancel": "test_a_job_that_is_over_cannot_be_cancelled",
+    "service_events": "test_entries_arrive_as_they_happen",
+}
+
+
+def path(route: Route, parts: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda m: parts[m[1]], route.path)
+
+
+def named(routes: Any) -> Any:
+    return pytest.mark.parametrize("route", routes, ids=lambda r: r.name)
+
+
+@pytest.fixture
+async def ready(founded: Served) -> tuple[Served, dict[str, str]]:
+    return founded, await _ready(founded)
+
+
+def test_every_route_has_a_happy_path() -> None:
+    names = {route.name for route in ROUTES}
+    taking = {route.name for route in ROUTES if route.body is not None}
+    assert len(names) == len(ROUTES)
+    assert set(BODIES) | set(ELSEWHERE) >= taking
+    assert set(ELSEWHERE) <= names
+
+
+@named([route for route in ROUTES if route.name not in ELSEWHERE])
+async def test_a_route_answers_in_its_shape(ready: tuple[Served, dict[str, str]], route: Route) -> None:
+    served, parts = ready
+    status, told, headers = await served.ask(route.method, path(route, parts), BODIES.get(route.name))
+    assert status == route.status, told
+    assert headers["Content-Type"].startswith(route.media) if route.answer else told == ""
+    if route.media == JSON and route.answer:
+        msgspec.convert(told, route.answer)
+    if status in (201, 202) and "cid" not in route.path and route.name not in ("people_invite", "people_add_user"):
+        assert (await served.ask("GET", headers["Location"]))[0] == 200
+
+
+@named(ROUTES)
+async def test_only_those_with_a_token_are_let_in(served: Served, route: Route) -> None:
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "x"))
+    for headers in ({}, {"Authorization": "Bearer " + "z" * 40}, {"Authorization": "Basic " + "a" * 40}):
+        status, told, _ = await served.ask(route.method, where, token=None, headers=headers)
+        if route.role == "anyone":
+            assert status == 200
+        else:
+            assert (status, told["code"], list(told)) == (401, "FP117", SHAPE)
+
+
+@named([route for route in ROUTES if route.role == "admin"])
+async def test_a_viewer_may_only_look(served: Served, route: Route) -> None:
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "x"))
+    status, told, _ = await served.ask(route.method, where, token=VIEWER)
+    assert (status, told["code"], list(told)) == (403, "FP130", SHAPE)
+
+
+@named([route for route in ROUTES if "{" in route.path])
+async def test_an_unknown_id_is_not_found(founded: Served, route: Route) -> None:
+    body = BODIES.get(route.name, {"location": "x.csv"} if route.name == "data_add_source" else None)
+    last = re.findall(r"\{(\w+)\}", route.path)[-1]
+    status, told, _ = await founded.ask(route.method, path(route, {"fed": "hearts", last: "nosuchthing"}), body)
+    assert (status, told["code"], list(told)) == (404, "FP110", SHAPE)
+    assert told["type"] == "/docs/errors/FP110.md"
+
+
+@named([route for route in ROUTES if route.body is not None])
+@pytest.mark.parametrize(
+    ("body", "content", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b'{"strange": 1}', "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"{}", "application/json; charset=latin-1", 415),
+        (b'{"text": "\xff"}', "application/json", 400),
+    ],
+)
+async def test_a_body_that_is_none_is_refused(
+    founded: Served, route: Route, body: bytes, content: str, status: int
+) -> None:
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "hearts"))
+    got, told, _ = await founded.ask(route.method, where, body, headers={"Content-Type": content})
+    if route.name == "people_invite" and body == b"{}" and status == 400:
+        return
+    assert (got, list(told)) == (status, SHAPE)
+
+
+@named([route for route in ROUTES if route.body is None and route.media != EVENTS])
+async def test_what_takes_no_body_takes_none(ready: tuple[Served, dict[str, str]], route: Route) -> None:
+    served, parts = ready
+    status, told, _ = await served.ask(route.method, path(route, parts), {"surprise": 1})
+    assert (status, told["code"]) == (400, "FP118")
+
+
+@named(ROUTES)
+async def test_a_query_is_read_strictly(founded: Served, route: Route) -> None:
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "hearts"))
+    for query in ("?surprise=1", "?wait=nan", "?wait=-1", "?limit=1&limit=2", "?limit=x"):
+        status, told, _ = await founded.ask(route.method, where + query)
+        assert (status, told["code"]) == (400, "FP118"), query
+
+
+@named(ROUTES)
+def test_the_table_says_what_the_handler_takes(route: Route) -> None:
+    hints = get_type_hints(route.handler)
+    body, query = get_args(hints["call"])
+    assert (route.body or Nothing, route.query) == (body, query)
+    returns = hints["return"]
+    if hasattr(returns, "__args__") or (isinstance(route.answer, type) and issubclass(route.answer, msgspec.Struct)):
+        told_by_itself = route.answer is LogEntry
+        assert returns == route.answer or returns.__name__ == "Reply" or told_by_itself
+
+
+@named([route for route in ROUTES if route.method == "GET"])
+async def test_looking_changes_nothing(ready: tuple[Served, dict[str, str]], route: Route) -> None:
+    served, parts = ready
+    if route.media == EVENTS:
+        return
+    before = [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")]
+    await served.ask("GET", path(route, parts), token=VIEWER)
+    assert [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")] == before
+
+
+@pytest.fixture
+async def joined(pair: tuple[Served, Served]) -> tuple[Served, Served]:
+    north, south = pair
+    told = {"name": "hearts", "schema": SCHEMA, "contract": CONTRACT, "schedule": "d7", "profile": "relaxed"}
+    await north.good("POST", "/v1/federations", told)
+    invite = await north.good("POST", "/v1/federations/hearts/invites", {})
+    asked = {"text": invite["text"], "passphrase": invite["passphrase"], "display": "the south", "schema": SCHEMA}
+    status, fed, headers = await south.ask("POST", "/v1/joins?wait=30", asked)
+    assert (status, fed["state"], headers["Location"]) == (201, "active", f"/v1/federations/{fed['id']}")
+    return north, south
+
+
+async def test_a_member_is_removed(joined: tuple[Served, Served]) -> None:
+    north, _ = joined
+    members = "/v1/federations/hearts/members"
+    other = next(m["id"] for m in await north.good("GET", members) if not m["me"])
+    await north.good("DELETE", f"{members}/{other}?reason=test")
+    assert next(m for m in await north.good("GET", members) if m["id"] == other)["removed_at"] > 0
+
+
+async def test_a_member_leaves(joined: tuple[Served, Served]) -> None:
+    left = await joined[1].good("POST", "/v1/federations/hearts/leave")
+    assert left["state"] == "left"
+
+
+async def test_a_schema_that_differs_is_not_joined(pair: tuple[Served, Served]) -> None:
+    north, south = pair
+    await north.good("POST", "/v1/federations", {"name": "hearts", "schema": SCHEMA, "contract": CONTRACT})
+    invite = await north.good("POST", "/v1/federations/hearts/invites", {})
+    other = {"features": SCHEMA["features"][:2]}
+    asked = {"text": invite["text"], "passphrase": invite["passphrase"], "schema": other}
+    status, told, _ = await south.ask("POST", "/v1/joins", asked)
+    assert (status, told["code"]) == (422, "FP101")
+    assert await south.good("GET", "/v1/federations") == []
+
+
+async def test_two_nodes_join_and_agree(joined: tuple[Served, Served]) -> None:
+    north, south = joined
+    fed = "/v1/federations/hearts"
+    for one, start in ((north, 0), (south, 7)):
+        await one.good("POST", f"{fed}/data/rows?wait=30", {"rows": rows(60, start)})
+        await one.good("POST", f"{fed}/sync")
+    for one in (north, south):
+        synced = await one.good("POST", f"{fed}/sync?wait=30")
+        assert synced["converged"], synced
+        assert synced["rows"] == 120
+    digests = {(await one.good("GET", fed))["total_digest"] for one in (north, south)}
+    assert len(digests) == 1
+    invites = await north.good("GET", f"{fed}/invites")
+    assert [(i["state"], i["text"], i["passphrase"]) for i in invites] == [("redeemed", "", "")]
+    members = await north.good("GET", f"{fed}/members")
+    other = next(m["id"] for m in members if not m["me"])
+    assert (await south.ask("DELETE", f"{fed}/members/{other}"))[1]["code"] == "FP109"
+    assert (await south.ask("PUT", f"{fed}/schedule", {"schedule": "h1"}))[0] == 403
+
+
+async def test_a_wrong_passphrase_is_refused(founded: Served) -> None:
+    invite = await founded.good("POST", "/v1/federations/hearts/invites", {"passphrase": "a phrase of enough letters"})
+    asked = {"text": invite["text"], "passphrase": "another phrase of letters"}
+    status, told, _ = await founded.ask("POST", "/v1/joins", asked)
+    assert 400 <= status < 500
+    assert list(told) == SHAPE
+    assert "another phrase" not in str(told)
+
+
+async def test_a_location_that_cannot_be_read_is_refused(founded: Served) -> None:
+    status, told, _ = await founded.ask("POST", "/v1/federations/hearts/data", {"location": "/no/such.csv"})
+    assert (status, told["code"]) == (422, "FP104")
+
+
+async def test_a_job_that_is_over_cannot_be_cancelled(ready: tuple[Served, dict[str, str]]) -> None:
+    served, parts = ready
+    status, told, _ = await served.ask("DELETE", f"/v1/jobs/{parts['job']}")
+    assert (status, told["code"]) == (409, "FP111")
+
+
+async def test_rows_that_fail_make_a_failed_job(founded: Served) -> None:
+    status, job, headers = await founded.ask("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": [{"a": 1}]})
+    assert (status, job["state"]) == (200, "failed")
+    assert job["error"]["code"] in ("FP103", "FP104")
+    assert headers["Location"] == f"/v1/jobs/{job['id']}"
+
+
+async def test_a_contract_error_shows_the_place(founded: Served) -> None:
+    status, told, _ = await founded.ask("PUT", "/v1/federations/hearts/contract", {"text": "MEAN(age >= 1"})
+    assert (status, told["code"]) == (422, "FP105")
+    assert "MEAN(age >= 1" in told["detail"]
+    assert "^" in told["detail"]
+
+
+async def test_the_log_pages(ready: tuple[Served, dict[str, str]]) -> None:
+    served, _ = ready
+    whole = (await served.good("GET", "/v1/federations/hearts/log?limit=1000"))["entries"]
+    found, before = [], 0
+    while True:
+        page = await served.good("GET", f"/v1/federations/hearts/log?limit=1&before={before}")
+        found += page["entries"]
+        before = page["next"]
+        if not before:
+            break
+    assert found == whole
+    only = await served.good("GET", "/v1/federations/hearts/log?kinds=charter,member&levels=info")
+    assert {e["kind"] for e in only["entries"]} <= {"charter", "member"}
+
+
+async def test_metrics_are_prometheus_text(ready: tuple[Served, dict[str, str]]) -> None:
+    served, _ = ready
+    status, text, headers = await served.ask("GET", "/v1/metrics", token=VIEWER)
+    assert status == 200
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    line = re.compile(r'# TYPE [a-z_]+ (counter|gauge)|[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)*",?)*\})? -?[0-9.e+]+')
+    assert all(line.fullmatch(one) for one in text.splitlines())
+    assert 'fedpeer_local_rows{federation="' in text
