@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 
 from fedpeer.adapters.link import MAX_BODY, Dial, Link, Timings
 from fedpeer.adapters.tls import is_loopback
-from fedpeer.core.envelope import grants
+from fedpeer.core.envelope import grants, passes
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import BusError
 from fedpeer.ports import Delivery, Level, Notice
@@ -30,11 +30,20 @@ _OTHER_CONFIGURATION = 10058
 class NatsBus:
     """A Bus over NATS for one federation. `peer` names our inbox: a peer id, or the invite's id for a joiner."""
 
-    def __init__(self, access: Access, *, federation: str, peer: str, timings: Timings | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        federation: str,
+        peer: str,
+        timings: Timings | None = None,
+        stream_bytes: int = 256 << 20,
+    ) -> None:
         """Check the access; BusError if it contradicts itself."""
         self._servers = _checked_servers(access)
         self._dial = Dial(access, peer, timings or Timings(), _tls_context(access))
         self._federation = federation
+        self._stream_bytes = stream_bytes
         self._followed: dict[str, None] = {}
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -97,7 +106,7 @@ class NatsBus:
             return None
         raise BusError(f"the bus cannot say what is newest on {subject}: {_reason(headers)}")
 
-    async def ensure_stream(self, *, max_bytes: int = 256 << 20, storage: str = "file", replicas: int = 1) -> None:
+    async def ensure_stream(self, *, max_bytes: int = 0, storage: str = "file", replicas: int = 1) -> None:
         """Make or adjust the federation's stream, which keeps the newest message of each subject."""
         name = grants.stream_name(self._federation)
         wanted = msgspec.json.encode(
@@ -105,7 +114,7 @@ class NatsBus:
                 "name": name,
                 "subjects": grants.stream_subjects(self._federation),
                 "max_msgs_per_subject": 1,
-                "max_bytes": max_bytes,
+                "max_bytes": max_bytes or self._stream_bytes,
                 "max_msg_size": MAX_BODY,
                 "discard": "old",
                 "storage": storage,
@@ -204,6 +213,10 @@ def _checked_servers(access: Access) -> tuple[str, ...]:
         raise BusError("the bus needs at least one address, and all of them with TLS or all without")
     if access.ca and schemes != {"tls"}:
         raise BusError("a CA is pinned for the bus, so its addresses must be tls://")
+    if access.kind in {"nkey", "pass"}:
+        passes.public_key(access.secret, "user")
+    if access.kind == "pass" and not access.jwt:
+        raise BusError("a pass of the bus has no JWT: it is cut or damaged")
     return access.servers
 
 

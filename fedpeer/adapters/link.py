@@ -5,7 +5,7 @@
    cancelled, because a PONG for a cancelled waiter ends nats-py's reader.
 2. Credentials never leave before TLS does, where an address says `tls://`: a server (or someone in between) that does
    not offer it is refused.
-3. What arrives is hostile. A subject that is not ASCII is dropped, headers are read on our inbox only, buffers are
+3. What arrives is hostile. A subject that is not text is dropped, headers are read on our inbox only, buffers are
    bounded, and a reader that ends for any reason is a lost connection.
 """
 
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import nats.aio.client
 import nats.errors
 from nats.aio.msg import Msg
-from nats.protocol.parser import Parser
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 from fedpeer.core.envelope import grants, passes
 from fedpeer.core.envelope.access import Access
@@ -32,7 +32,8 @@ MAX_BODY = 1 << 20
 
 _T = TypeVar("_T")
 
-_MAX_UNPARSED = 2 * MAX_BODY
+_MAX_ANNOUNCED = 65 << 20
+_MAX_LINE = 64 << 10
 _MAX_WAITING = 8_192
 _MAX_WAITING_BYTES = 32 << 20
 _MEANINGS = {
@@ -44,6 +45,7 @@ _MEANINGS = {
     "timeout": "it does not answer",
     "timeouterror": "it does not answer",
     "unexpected eof": "the connection broke",
+    "connectionreseterror": "it hung up while we connected",
 }
 
 
@@ -197,7 +199,7 @@ class Link:
             self.lost.set_result(reason)
 
     def _garbled(self) -> None:
-        self._tell("warning", "garbled", "dropped a message whose subject or headers cannot be read")
+        self._tell("warning", "garbled", "dropped a message that is too large or cannot be read")
 
     async def _on_closed(self) -> None:
         self._lose(self._cause or _plain(self._client.last_error))
@@ -226,7 +228,8 @@ class _Parser(Parser):
     """nats-py's parser, which by itself would buffer whatever a server announces."""
 
     async def parse(self, data: bytes = b"") -> None:
-        if len(self.buf) + len(data) > _MAX_UNPARSED:
+        endless = self.state == AWAITING_CONTROL_LINE and len(self.buf) > _MAX_LINE
+        if endless or self.needed > _MAX_ANNOUNCED:
             raise nats.errors.ProtocolError
         await super().parse(data)
 
@@ -268,7 +271,7 @@ class _Client(nats.aio.client.Client):
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         ours = subject.startswith(bytes(self._inbox_prefix))
-        if not (subject.isascii() and reply.isascii()):
+        if len(data) > MAX_BODY:
             self._garbled()
             return
         try:
