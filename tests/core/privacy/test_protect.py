@@ -200,6 +200,20 @@ def test_an_exchange_inside_a_cell_stays_though_the_change_is_large(ones: bool) 
     assert isinstance(_release(collect(SMALL, _both(table, added)), STANDARD, last), Shareable)
 
 
+@pytest.mark.parametrize("flag", [0, 1])
+def test_an_exchange_that_keeps_every_sum_of_a_cell_shows_in_its_squares_and_stays(flag: int) -> None:
+    table = _rows(200, a=lambda i: int((i < 40) == bool(flag)))
+    first, second = [i for i in range(200) if (table["a"][i], table["b"][i]) == (flag, 0)][:2]
+    table["y"][first] = table["y"][second] = 5
+    table["x"][first], table["x"][second] = 1.0, 3.0
+    swapped = {name: list(values) for name, values in table.items()}
+    swapped["x"][first] = swapped["x"][second] = 2.0
+    added = _rows(60, seed=1, a=lambda i: 1 - flag)
+    last, new = collect(SMALL, table), collect(SMALL, _both(swapped, added))
+    withheld = _withheld(_release(new, STANDARD, last))
+    assert (withheld.feature, withheld.measured) == (f"a is {flag}", "0")
+
+
 def test_the_same_summary_is_shared_again_as_it_was() -> None:
     summary, again = collect(SMALL, _rows(200)), collect(SMALL, _rows(200))
     outcome = _release(again, STANDARD, summary)
