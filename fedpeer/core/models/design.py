@@ -1,0 +1,108 @@
+"""Which columns a model is made of: features become columns, and what cannot be told apart is found exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fedpeer.core.errors import ModelError
+from fedpeer.core.models.exact import Matrix, relations
+from fedpeer.core.models.model import INTERCEPT
+from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.explore import centred
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.forms import suggestion
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
+
+_LISTED = 5  # names in one message
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A target, input columns and their exact centred products n·Σqq′ − Σq·Σq′, the target's last."""
+
+    summary: Summary
+    target: Column
+    columns: tuple[Column, ...]
+    products: Matrix
+    dropped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, summary: Summary, target: str, features: Sequence[str] | None) -> Design:
+        """Choose the columns; a category gives its levels but the first. ModelError says what is wrong with a name."""
+        schema, wanted = summary.schema, _wanted(summary.schema, target, features)
+        columns = tuple(column for feature in wanted for column in _columns(schema, feature))
+        if any(column.name == INTERCEPT for column in columns):
+            raise ModelError(f"a feature cannot be called {INTERCEPT!r} in a model: that is the constant term")
+        places = [schema.index(column.name) for column in columns]
+        goal = schema.columns[schema.index(target)]
+        if summary.rows < 2:
+            raise ModelError(f"{summary.rows} rows are too few for any model")
+        products = centred(summary, [*places, schema.index(target)])
+        if any(value < 0 for value in products.diagonal()):
+            raise ModelError("no rows could give this summary: a sum of squares is negative")
+        if products[-1, -1] == 0:
+            raise ModelError(f"the target {target!r} has the same value in all {summary.rows} rows")
+        return cls(summary, goal, columns, products)
+
+    def without(self, names: Sequence[str]) -> Design:
+        """The same design with these columns dropped."""
+        keep = [i for i, column in enumerate(self.columns) if column.name not in set(names)]
+        products = self.products[[*keep, -1]][:, [*keep, -1]]
+        columns = tuple(self.columns[i] for i in keep)
+        return Design(self.summary, self.target, columns, products, (*self.dropped, *names))
+
+    def constant(self) -> list[str]:
+        """Columns with one value in all rows."""
+        return [column.name for i, column in enumerate(self.columns) if self.products[i, i] == 0]
+
+    def aliased(self) -> dict[str, list[str]]:
+        """Columns that others, named here, determine exactly in every row; of such a set the last are aliased."""
+        found = relations(self.products[:-1, :-1])
+        return {self.columns[j].name: [self.columns[i].name for i in others] for j, others in found.items()}
+
+    def described(self) -> dict[str, Any]:
+        """The schema of the inputs and the target, as JSON-able values."""
+        form = self.summary.schema.to_dict()
+        used = {column.feature for column in self.columns} | {self.target.feature}
+        return form | {"features": [feature for feature in form["features"] if feature["name"] in used]}
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, quoted, and how many more there are."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(repr, names[:_LISTED])) + more
+
+
+def _wanted(schema: Schema, target: str, features: Sequence[str] | None) -> list[Feature]:
+    goal = _feature(schema, target)
+    if goal.kind == "category":
+        raise ModelError(
+            f"the target {target!r} is a category; a linear model needs a continuous or binary target",
+            hint="declare the level of interest as a binary feature",
+        )
+    if features is None:
+        return [feature for feature in schema.features if feature.name != target]
+    if isinstance(features, str):
+        raise ModelError(f"features is the text {features!r}; give a list of names")
+    names = list(features)
+    if target in names:
+        raise ModelError(f"the target {target!r} is among its own features")
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ModelError(f"the feature {twice!r} is named twice")
+    return [_feature(schema, name) for name in names]
+
+
+def _feature(schema: Schema, name: str) -> Feature:
+    known = {feature.name: feature for feature in schema.features}
+    if name not in known:
+        raise ModelError(f"no feature {name!r} in the schema{suggestion(str(name), known)}")
+    return known[name]
+
+
+def _columns(schema: Schema, feature: Feature) -> tuple[Column, ...]:
+    columns = tuple(column for column in schema.columns if column.feature == feature.name)
+    return columns[1:] if feature.kind == "category" else columns

@@ -1,0 +1,123 @@
+"""Linear systems of exact integers: what is singular is known for certain, and solutions carry proved bounds.
+
+1. Rank is decided modulo a prime, which can only be too small, and what it finds is then proved over the integers.
+2. A solution comes first as balls, from the inverse in ball arithmetic; where those cannot be settled (a coefficient
+   that is exactly zero, a fit that is perfect) it comes again as exact rationals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+import numpy.typing as npt
+
+from fedpeer.core.statistics.rounding import Number
+
+Matrix = npt.NDArray[np.object_]  # of Python integers
+Balls = list[flint.arb]
+
+_PRIME = 2**63 - 25
+_SPARE_BITS = 112  # beyond what the condition number takes
+_LEAST = 2.0**-60  # an eigenvalue that float64 cannot tell from zero
+
+
+def relations(matrix: Matrix) -> dict[int, list[int]]:
+    """Map each dependent column of a Gram matrix of integers to the earlier independent ones that make it up."""
+    p = len(matrix)
+    if p == 0:
+        return {}
+    whole = _integers(matrix)
+    pivots = _pivots(flint.nmod_mat(whole, _PRIME).rref()[0].tolist())
+    if len(pivots) == p:
+        return {}
+    found = _combinations(matrix, pivots)
+    if found is None:  # the prime divides a determinant: decide over the integers instead
+        found = _combinations(matrix, _pivots(whole.rref()[0].tolist()))
+    return found or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The solution x of A x = c, the diagonal of A⁻¹, and u′A⁻¹u."""
+
+    x: list[Number]
+    diagonal: Balls
+    form: flint.arb
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A x = c for a symmetric, positive definite A of integers, scaled by powers of two to diagonals of one size."""
+
+    matrix: Matrix
+    right: list[int]
+    shifts: list[int]
+
+    @classmethod
+    def of(cls, matrix: Matrix, right: Sequence[int]) -> System:
+        """Scale a system; the solution is not affected."""
+        bits = [int(value).bit_length() for value in matrix.diagonal()]
+        shifts = [(max(bits) - own) // 2 for own in bits]
+        scaled = [
+            [int(v) << (a + b) for v, b in zip(row, shifts, strict=True)] for row, a in zip(matrix, shifts, strict=True)
+        ]
+        return cls(
+            np.array(scaled, dtype=object).reshape(matrix.shape),
+            [int(c) << k for c, k in zip(right, shifts, strict=True)],
+            shifts,
+        )
+
+    def bits(self) -> int:
+        """A precision at which balls will do, by the condition number of the correlations."""
+        if not self.right:
+            return _SPARE_BITS
+        excess = max(0, int(self.matrix[0, 0]).bit_length() - 1000)
+        floats = (self.matrix >> excess).astype(np.float64)
+        size = np.sqrt(floats.diagonal())
+        spread = np.linalg.eigvalsh(floats / np.multiply.outer(size, size))
+        return _SPARE_BITS + 2 * int(np.log2(spread[-1] / max(spread[0], _LEAST)))
+
+    def solved(self, u: Sequence[flint.fmpq], *, exactly: bool) -> Solved:
+        """Solve at the precision now set; x as rationals if `exactly`, everything else as balls."""
+        if not self.right:
+            return Solved([], [], flint.arb(0))
+        whole, p = _integers(self.matrix), len(self.right)
+        inverse = flint.arb_mat(whole).inv(nonstop=True)
+        scaled = whole.solve(_column(self.right)) if exactly else inverse * _column(self.right)
+        probe = flint.arb_mat(p, 1, [value * 2**k for value, k in zip(u, self.shifts, strict=True)])
+        return Solved(
+            [value * 2**k for value, k in zip(scaled.entries(), self.shifts, strict=True)],
+            [inverse[i, i] * 4**k for i, k in enumerate(self.shifts)],
+            (probe.transpose() * inverse * probe)[0, 0],
+        )
+
+
+def _combinations(matrix: Matrix, pivots: list[int]) -> dict[int, list[int]] | None:
+    """What the pivots make of every other column, or None if they do not: proved in exact rationals."""
+    others = [j for j in range(len(matrix)) if j not in set(pivots)]
+    if not pivots:
+        return {j: [] for j in others} if not matrix.any() else None
+    chosen = _integers(matrix[np.ix_(pivots, pivots)])
+    weights = flint.fmpq_mat(chosen.solve(_integers(matrix[np.ix_(pivots, others)])).tolist())
+    if flint.fmpq_mat(_integers(matrix[:, pivots])) * weights != flint.fmpq_mat(_integers(matrix[:, others])):
+        return None
+    return {j: [i for k, i in enumerate(pivots) if weights[k, at] != 0] for at, j in enumerate(others)}
+
+
+def _pivots(echelon: list[list[Any]]) -> list[int]:
+    return [
+        found for row in echelon if (found := next((j for j, value in enumerate(row) if value != 0), None)) is not None
+    ]
+
+
+def _integers(matrix: Matrix) -> flint.fmpz_mat:
+    rows, columns = matrix.shape
+    return flint.fmpz_mat(rows, columns, matrix.ravel().tolist())
+
+
+def _column(values: list[int]) -> flint.fmpz_mat:
+    return flint.fmpz_mat(len(values), 1, values)

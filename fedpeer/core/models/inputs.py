@@ -1,0 +1,65 @@
+"""The raw values of a table as float64 columns, for prediction: no row is rejected, what cannot be read is NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fedpeer.core.statistics.encode import readable
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.levels import Leveled
+from fedpeer.core.statistics.numerals import decimal
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.table import batches
+
+Floats = npt.NDArray[np.float64]
+
+_TRUTH = {"false": 0.0, "true": 1.0}
+
+
+def inputs(table: Any, schema: Schema, features: Sequence[str]) -> Iterator[tuple[int, dict[str, Floats]]]:
+    """Yield, batch by batch, the number of rows and float64 arrays by column name.
+
+    A continuous column holds its values unrounded and unchecked against the range, a 0/1 column its codes.
+    TableError for a feature that the table lacks.
+    """
+    wanted = [schema.feature(name) for name in features]
+    for batch in batches(table, list(features) or None):
+        columns: dict[str, Floats] = {}
+        for feature in wanted:
+            columns |= _read(batch.column(feature.name), feature)
+        yield batch.num_rows, columns
+
+
+def _read(array: pa.Array, feature: Feature) -> dict[str, Floats]:
+    if feature.kind == "continuous":
+        return {feature.name: _numbers(array, feature)}
+    names = [f"{feature.name}${level}" for level in feature.levels] if feature.kind == "category" else [feature.name]
+    codes = np.empty((len(names), len(array)))
+    faults = Leveled(feature).open(array)(0, len(array), codes)
+    if faults is not None:
+        codes[:, faults != 0] = np.nan
+    return dict(zip(names, codes, strict=True))
+
+
+def _numbers(array: pa.Array, feature: Feature) -> Floats:
+    target = readable(feature.name, array.type)
+    array = (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(target)
+    if target == pa.large_string():
+        return np.array([_number(text) for text in array.to_pylist()], dtype=np.float64)
+    values: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _number(text: str | None) -> float:
+    word = "" if text is None else text.strip().lower()
+    if word in _TRUTH:
+        return _TRUTH[word]
+    try:
+        return float(decimal(word))
+    except ValueError:
+        return np.nan

@@ -1,0 +1,224 @@
+"""Ordinary least squares and ridge regression, from exact integers to a report whose every number is rounded once.
+
+With S = n·Σqq′ − Σq·Σq′ of the inputs, c the same between inputs and target, and steps s: the coefficients of the
+standardised problem are b = (S + Λ)⁻¹c with Λ = nλ/s² (zero for ols), in real units β = b·s_y/s. docs/models.md
+has every formula of the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+from typing import Any
+
+import flint
+import numpy as np
+
+from fedpeer.core.errors import ModelError
+from fedpeer.core.models.design import Design, listed
+from fedpeer.core.models.exact import Solved, System
+from fedpeer.core.models.model import INTERCEPT, Model, Row
+from fedpeer.core.statistics.rounding import Number, certified, rational
+from fedpeer.core.statistics.summary import Summary
+from fedpeer.core.statistics.tails import beyond_f, beyond_t, student_quantile
+
+arb = flint.arb
+
+_ROW = tuple(Row.__annotations__)[1:]
+
+
+def ols(
+    summary: Summary, target: str, features: Sequence[str] | None, *, confidence: Any = "0.95", singular: str = "refuse"
+) -> Model:
+    """Fit by ordinary least squares; ModelError for constant or aliased columns (unless `singular="drop"`)."""
+    if singular not in {"refuse", "drop"}:
+        raise ModelError(f"singular is {singular!r}; it must be 'refuse' or 'drop'")
+    design = _independent(Design.of(summary, target, features), drop=singular == "drop")
+    rows, needed = summary.rows, len(design.columns) + 2
+    if rows < needed:
+        raise ModelError(
+            f"{rows} rows are too few for {len(design.columns)} columns and an intercept: at least {needed}",
+            hint="name fewer features, or wait for more data",
+        )
+    return _fitted("ols", _Line(design, Fraction(0), _level(confidence)))
+
+
+def ridge(
+    summary: Summary, target: str, features: Sequence[str] | None, *, lam: Any = 1, confidence: Any = "0.95"
+) -> Model:
+    """Minimise Σ(y − ŷ)² + lam·Σβ² over the raw columns, the intercept free; ModelError unless lam is above zero."""
+    penalty = _number("lam", lam)
+    if penalty <= 0:
+        raise ModelError(f"lam is {lam!r}; it must be above zero", hint="without a penalty the model is `ols`")
+    return _fitted("ridge", _Line(Design.of(summary, target, features), penalty, _level(confidence)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One linear problem."""
+
+    design: Design
+    penalty: Fraction
+    confidence: Fraction
+
+    @property
+    def weights(self) -> list[Fraction]:
+        """Λ: the penalty on each coefficient of the problem in integers."""
+        return [self.design.summary.rows * self.penalty / column.step**2 for column in self.design.columns]
+
+    def system(self) -> tuple[System, int]:
+        """The equations in integers, and the factor by which they were multiplied to be so."""
+        products, weights = self.design.products, self.weights
+        factor = lcm(*(weight.denominator for weight in weights))
+        matrix = products[:-1, :-1] * factor
+        matrix[np.diag_indices_from(matrix)] += np.array([int(weight * factor) for weight in weights], dtype=object)
+        return System.of(matrix, products[:-1, -1] * factor), factor
+
+
+def _independent(design: Design, *, drop: bool) -> Design:
+    constant = design.constant()
+    if constant and not drop:
+        raise ModelError(
+            f"without variation in all {design.summary.rows} rows: {listed(constant)}",
+            hint='leave these features out, or fit with singular="drop"',
+        )
+    design = design.without(constant)
+    aliased = design.aliased()
+    if aliased and not drop:
+        first, others = next(iter(aliased.items()))
+        raise ModelError(
+            f"aliased: {listed(list(aliased))}; {first!r} is determined exactly by {listed(others)}",
+            hint='leave these features out, or fit with singular="drop"',
+        )
+    return design.without(list(aliased))
+
+
+def _fitted(kind: str, line: _Line) -> Model:
+    design, (system, factor) = line.design, line.system()
+    report = _Report(line, factor)
+
+    def compute(attempt: int) -> list[Number | None]:
+        return report.values(system.solved(report.lever, exactly=attempt > 0))
+
+    floats = iter(certified(compute, system.bits()))
+    names = [INTERCEPT, *(column.name for column in design.columns)]
+    table = [Row(name=name, **{key: next(floats) for key in _ROW}) for name in names]  # type: ignore[typeddict-item]
+    numbers: dict[str, Any] = dict(zip(_NUMBERS, floats, strict=True))
+    options = {} if kind == "ols" else {"lam": str(line.penalty)}
+    return Model(
+        kind=kind,
+        target=design.target.name,
+        coefficients={row["name"]: row["coefficient"] for row in table},
+        table=table,
+        n=design.summary.rows,
+        confidence=float(line.confidence),
+        dropped=list(design.dropped),
+        options=options,
+        schema=design.described(),
+        summary=design.summary.digest,
+        **numbers,
+    )
+
+
+_NUMBERS = ("df", "r2", "adjusted_r2", "residual_std", "f", "f_p", "log_likelihood", "aic", "aicc", "bic")
+
+
+class _Report:
+    """Every number of a model as a rational or a ball, in the order of the table and of `_NUMBERS`."""
+
+    def __init__(self, line: _Line, factor: int) -> None:
+        design, n = line.design, line.design.summary.rows
+        sums = design.summary.sums()
+        index = design.summary.schema.index
+        self._n, self._line, self._factor = n, line, factor
+        self._means = [rational(c.value(Fraction(sums[index(c.name)], n))) for c in design.columns]
+        self._mean = rational(design.target.value(Fraction(sums[index(design.target.name)], n)))
+        self._ratios = [rational(design.target.step / column.step) for column in design.columns]
+        self._unit = rational(design.target.step**2 / n)
+        self._weights = [rational(weight) for weight in line.weights]
+        self._right = [int(value) for value in design.products[:-1, -1]]
+        self._total = int(design.products[-1, -1])
+        # How far the origin is from the centre of the data, in steps: what the intercept's error grows with.
+        self.lever = [mean / rational(c.step) for mean, c in zip(self._means, design.columns, strict=True)]
+
+    def values(self, solved: Solved) -> list[Number | None]:
+        """The table row by row, then the model's own numbers."""
+        n, p = self._n, len(solved.x)
+        beta = [b * ratio for b, ratio in zip(solved.x, self._ratios, strict=True)]
+        intercept = self._mean - sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
+        sse, sst, free = self._error(solved.x), self._unit * self._total, self._free(solved.diagonal)
+        plain = bool(self._line.penalty) or sse == 0
+        table = [
+            self._row(value, None if plain else spread * sse / free, flat=sse == 0 and not self._line.penalty)
+            for value, spread in zip((intercept, *beta), self._spreads(solved), strict=True)
+        ]
+        overall = (None, None) if plain or p == 0 else _overall((sst - sse) / p / (sse / free), p, n - p - 1)
+        adjusted = 1 - (sse / free) / (sst / (n - 1))
+        numbers = (free, 1 - sse / sst, adjusted, _root(sse / free), *overall, *_likelihood(sse, n, n - free))
+        return [*(value for row in table for value in row), *numbers]
+
+    def _error(self, x: Sequence[Number]) -> Number:
+        """The residual sum of squares: s²_y (S_yy − c′b − b′Λb) / n."""
+        taken: Number = flint.fmpq(0)
+        for b, c, weight in zip(x, self._right, self._weights, strict=True):
+            taken += b * c + weight * b * b if weight != 0 else b * c
+        error = self._unit * (self._total - taken)
+        if error < 0:
+            raise ModelError("no rows could give this summary: the residual sum of squares is negative")
+        return error
+
+    def _free(self, diagonal: Sequence[flint.arb]) -> Number:
+        """Residual degrees of freedom: n − 1 − tr S(S + Λ)⁻¹."""
+        shrunk = sum(
+            (weight * self._factor * v for weight, v in zip(self._weights, diagonal, strict=True)), start=flint.fmpq(0)
+        )
+        return self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0))
+
+    def _spreads(self, solved: Solved) -> list[flint.arb]:
+        """The variance of each coefficient, over that of the residuals: n (S⁻¹)ⱼⱼ / s²ⱼ, and 1/n + n u′S⁻¹u."""
+        steps = [rational(column.step) for column in self._line.design.columns]
+        own = [self._n * v / (step * step) for v, step in zip(solved.diagonal, steps, strict=True)]
+        return [flint.fmpq(1, self._n) + self._n * solved.form, *own]
+
+    def _row(self, value: Number, square: Number | None, *, flat: bool) -> list[Number | None]:
+        """Coefficient, standard error, t, p and interval; of a perfect fit (`flat`) t and p are undefined."""
+        if square is None:
+            return [value, flint.fmpq(0), None, None, value, value] if flat else [value, None, None, None, None, None]
+        error, free = _root(square), self._n - 1 - len(self._means)
+        t, reach = value / error, student_quantile(self._line.confidence, free) * error
+        return [value, error, t, beyond_t(arb(t * t), free), value - reach, value + reach]
+
+
+def _overall(f: Number, p: int, free: int) -> tuple[Number, Number]:
+    return f, beyond_f(arb(f), p, free)
+
+
+def _likelihood(sse: Number, n: int, k: Number) -> list[Number | None]:
+    """The Gaussian log-likelihood at its maximum, AIC, AICc and BIC with k coefficients; None for a perfect fit."""
+    if sse == 0:
+        return [None] * 4
+    likelihood = -flint.fmpq(n, 2) * ((2 * arb.pi() * sse / n).log() + 1)
+    aic = 2 * k - 2 * likelihood
+    small = aic + 2 * k * (k + 1) / (n - k - 1) if n - k - 1 > 0 else None
+    return [likelihood, aic, small, k * arb(n).log() - 2 * likelihood]
+
+
+def _root(value: Number) -> Number:
+    return flint.fmpq(0) if value == 0 else arb(value).sqrt()
+
+
+def _level(confidence: Any) -> Fraction:
+    level = _number("confidence", confidence)
+    if not 0 < level < 1:
+        raise ModelError(f"confidence is {confidence!r}; it must be between 0 and 1")
+    return level
+
+
+def _number(name: str, value: Any) -> Fraction:
+    """What a number stands for as it is written: 0.1 is one tenth."""
+    try:
+        return Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ModelError(f"{name} is {value!r:.40}, which is not a number") from None

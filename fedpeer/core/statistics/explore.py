@@ -1,0 +1,217 @@
+"""What a summary says about one feature, and about two: exact fractions, each rounded once.
+
+Definitions and formulas are in docs/statistics.md. Nothing here is estimated twice: counts are counts, and population
+(÷ n) and unbiased (÷ (n − 1)) forms stand side by side under their own names. What is undefined is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+
+from fedpeer.core.errors import SchemaError
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.rounding import certified, rational, root, rounded
+from fedpeer.core.statistics.summary import Matrix, Summary
+from fedpeer.core.statistics.tails import normal_quantile, student_quantile
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A column over the rows where a 0/1 column has one value; mean and (population) variance None without rows."""
+
+    count: int
+    mean: Fraction | None
+    variance: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """Answers about one summary; `confidence` is the level of its intervals."""
+
+    summary: Summary
+    confidence: Fraction = Fraction(19, 20)
+
+    def univariate(self, name: str) -> dict[str, Any]:
+        """Count, mean, variances, deviations, standard error and interval of a feature, or the counts of a category."""
+        feature = _category(self.summary, name)
+        if feature is not None:
+            return {"feature": name, "kind": "category", "count": self.summary.rows, "levels": self._levels(feature)}
+        column = self.summary.schema.columns[self.summary.schema.index(name)]
+        answer = {"feature": name, "kind": column.kind} | _described(_all(self.summary, name)) | self._interval(name)
+        if column.indicator:
+            ones = self.summary.sum(name)
+            answer |= {"count_true": ones, "count_false": self.summary.rows - ones}
+        return answer
+
+    def bivariate(self, a: str, b: str) -> dict[str, Any]:
+        """Covariances and correlation of two features; `a` within each value of `b` if that is 0/1 or a category."""
+        first, second = _category(self.summary, a), _category(self.summary, b)
+        answer: dict[str, Any] = {"a": a, "b": b, "count": self.summary.rows}
+        if first is not None and second is not None:
+            return answer | {"table": self._table(first, second)}
+        if first is not None:
+            return answer | {"levels": self._within(b, first)}
+        if second is not None:
+            return answer | {"levels": self._within(a, second)}
+        answer |= self._together(a, b)
+        if self.summary.schema.columns[self.summary.schema.index(b)].indicator:
+            answer["when_true"] = _described(given(self.summary, a, b))
+            answer["when_false"] = _described(given(self.summary, a, b, truth=False))
+        return answer
+
+    def _levels(self, feature: Feature) -> dict[str, dict[str, Any]]:
+        n = self.summary.rows
+        counts = {level: self.summary.sum(_column(feature, level)) for level in feature.levels}
+        return {level: {"count": k, "proportion": _float(Fraction(k, n) if n else None)} for level, k in counts.items()}
+
+    def _within(self, x: str, feature: Feature) -> dict[str, dict[str, Any]]:
+        return {level: _described(given(self.summary, x, _column(feature, level))) for level in feature.levels}
+
+    def _table(self, a: Feature, b: Feature) -> dict[str, dict[str, int]]:
+        product = self.summary.product
+        return {x: {y: product(_column(a, x), _column(b, y)) for y in b.levels} for x in a.levels}
+
+    def _interval(self, name: str) -> dict[str, Any]:
+        n, bounds = self.summary.rows, {"stderr": None, "ci_low": None, "ci_high": None, "confidence": None}
+        if n < 2:
+            return bounds
+        middle, square = mean(self.summary, name), variance(self.summary, name) / (n - 1)
+
+        def ends(_: int) -> list[flint.arb | flint.fmpq]:
+            reach = student_quantile(self.confidence, n - 1) * flint.arb(rational(square)).sqrt() if square else 0
+            return [rational(middle) - reach, rational(middle) + reach]
+
+        low, high = certified(ends)
+        return {"stderr": root(square), "ci_low": low, "ci_high": high, "confidence": float(self.confidence)}
+
+    def _together(self, a: str, b: str) -> dict[str, Any]:
+        n = self.summary.rows
+        if n <= 0:
+            names = ("covariance", "covariance_unbiased", "correlation", "correlation_low", "correlation_high")
+            return dict.fromkeys((*names, "confidence"))
+        shared, spread = covariance(self.summary, a, b), variance(self.summary, a) * variance(self.summary, b)
+        low, high = self._reach(shared, spread)
+        return {
+            "covariance": rounded(shared),
+            "covariance_unbiased": _float(shared * n / (n - 1) if n > 1 else None),
+            "correlation": _signed_root(shared, spread) if spread else None,
+            "correlation_low": low,
+            "correlation_high": high,
+            "confidence": float(self.confidence),
+        }
+
+    def _reach(self, shared: Fraction, spread: Fraction) -> Sequence[float | None]:
+        """Fisher's interval of a correlation: tanh(artanh r ± z / √(n − 3))."""
+        n = self.summary.rows
+        if spread == 0 or n < 4:
+            return None, None
+        if shared * shared == spread:
+            return (_signed_root(shared, spread),) * 2
+
+        def ends(_: int) -> list[flint.arb]:
+            centre = (rational(shared) / flint.arb(rational(spread)).sqrt()).atanh()
+            reach = normal_quantile(self.confidence) / flint.arb(n - 3).sqrt()
+            return [(centre - reach).tanh(), (centre + reach).tanh()]
+
+        return certified(ends)
+
+
+def explore(summary: Summary, *, confidence: str | float | Fraction = "0.95") -> Exploration:
+    """Return answers about a summary, with intervals of the given confidence; ValueError unless that is in (0, 1)."""
+    level = Fraction(str(confidence))
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence of {confidence} is not between 0 and 1")
+    return Exploration(summary, level)
+
+
+def mean(summary: Summary, column: str | int) -> Fraction:
+    """The exact mean of a column, in the feature's unit; SchemaError for a summary without rows."""
+    place = summary.schema.columns[summary.schema.index(column)]
+    return place.value(Fraction(summary.sum(column), _rows(summary)))
+
+
+def variance(summary: Summary, column: str | int) -> Fraction:
+    """The exact population variance (÷ n) of a column; SchemaError for a summary without rows."""
+    return covariance(summary, column, column)
+
+
+def covariance(summary: Summary, a: str | int, b: str | int) -> Fraction:
+    """The exact population covariance (÷ n) of two columns; SchemaError for a summary without rows."""
+    n, columns = _rows(summary), summary.schema.columns
+    centred_sum = n * summary.product(a, b) - summary.sum(a) * summary.sum(b)
+    steps = columns[summary.schema.index(a)].step * columns[summary.schema.index(b)].step
+    return Fraction(centred_sum, n * n) * steps
+
+
+def given(summary: Summary, x: str | int, b: str | int, truth: bool = True) -> Given:
+    """Describe column `x` over the rows where the 0/1 column `b` is 1 (or, with truth=False, is 0), exactly.
+
+    SchemaError if `b` is not a 0/1 column.
+    """
+    schema = summary.schema
+    place, condition = schema.columns[schema.index(x)], schema.columns[schema.index(b)]
+    if not condition.indicator:
+        raise SchemaError(f"{condition.name!r} is not a 0/1 column: nothing can be conditional on it")
+    count, total = summary.sum(b), summary.product(x, b)
+    square = total if place.indicator else summary.square_given(x, b)
+    if not truth:
+        count, total, square = summary.rows - count, summary.sum(x) - total, summary.product(x, x) - square
+    if count == 0:
+        return Given(0, None, None)
+    spread = Fraction(count * square - total * total, count * count)
+    return Given(count, place.value(Fraction(total, count)), spread * place.step**2)
+
+
+def centred(summary: Summary, columns: Sequence[int]) -> Matrix:
+    """n·Σqq′ − Σq·Σq′ of these columns: n² times their covariances, in encoded integers and without any rounding."""
+    sums = np.array(summary.sums(), dtype=object)[list(columns)]
+    result: Matrix = summary.rows * summary.products()[np.ix_(columns, columns)] - np.multiply.outer(sums, sums)
+    return result
+
+
+def _rows(summary: Summary) -> int:
+    if summary.rows <= 0:
+        raise SchemaError("the summary has no rows", hint="add data first")
+    return summary.rows
+
+
+def _category(summary: Summary, name: str) -> Feature | None:
+    return next((f for f in summary.schema.features if f.name == name and f.kind == "category"), None)
+
+
+def _column(feature: Feature, level: str) -> str:
+    return f"{feature.name}${level}"
+
+
+def _all(summary: Summary, name: str) -> Given:
+    if summary.rows <= 0:
+        return Given(0, None, None)
+    return Given(summary.rows, mean(summary, name), variance(summary, name))
+
+
+def _described(part: Given) -> dict[str, Any]:
+    """Count, mean, and both forms of variance and standard deviation."""
+    unbiased = part.variance * part.count / (part.count - 1) if part.variance is not None and part.count > 1 else None
+    return {
+        "count": part.count,
+        "mean": _float(part.mean),
+        "variance": _float(part.variance),
+        "variance_unbiased": _float(unbiased),
+        "stddev": None if part.variance is None else root(part.variance),
+        "stddev_unbiased": None if unbiased is None else root(unbiased),
+    }
+
+
+def _float(value: Fraction | None) -> float | None:
+    return None if value is None else rounded(value)
+
+
+def _signed_root(shared: Fraction, spread: Fraction) -> float:
+    size = root(shared * shared / spread)
+    return size if shared >= 0 else -size
