@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
+from fedpeer.adapters.subject import check_literals, check_patterns, matches
 from fedpeer.core.envelope import grants
 from fedpeer.core.errors import BusError
 from fedpeer.ports import Delivery, Notice
@@ -143,6 +144,7 @@ class MemoryBus:
 
     async def follow(self, subjects: Sequence[str]) -> None:
         """Follow subjects; waits for a connection."""
+        check_patterns(subjects)
         self._followed.update(dict.fromkeys(subjects))
         while not self._reachable:
             if self._closed:
@@ -152,6 +154,7 @@ class MemoryBus:
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Hand messages to the broker, all or none."""
+        check_literals(subject for subject, _ in messages)
         for subject, body in messages:
             if len(body) > _MAX_BODY:
                 raise BusError(f"a message of {len(body)} bytes for {subject} is over the bus's limit of {_MAX_BODY}")
@@ -162,8 +165,7 @@ class MemoryBus:
 
     async def newest(self, subject: str) -> bytes | None:
         """Ask the broker for the newest message on one subject."""
-        if any(part in {"", "*", ">"} for part in subject.split(".")):
-            raise BusError(f"{subject!r} is not one subject: it has wildcards or empty parts")
+        check_literals([subject])
         self._check()
         await asyncio.sleep(0)
         return self._broker.newest(subject)
@@ -200,14 +202,6 @@ class MemoryBus:
     def _check(self) -> None:
         if not self._reachable:
             raise BusError("the bus connection is closed" if self._closed else "not connected to the bus")
-
-
-def matches(pattern: str, subject: str) -> bool:
-    """Whether a subject is one of those that a NATS pattern names: `*` is one part, a last `>` one or more."""
-    wanted, parts = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">" and len(parts) >= len(wanted):
-        wanted, parts = wanted[:-1], parts[: len(wanted) - 1]
-    return len(wanted) == len(parts) and all(w in {"*", p} for w, p in zip(wanted, parts, strict=True))
 
 
 def _nobody(_: object) -> None:

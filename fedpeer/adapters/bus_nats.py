@@ -17,6 +17,7 @@ import msgspec
 from nats.aio.msg import Msg
 
 from fedpeer.adapters.link import MAX_BODY, Dial, Link, Timings
+from fedpeer.adapters.subject import check_literals, check_patterns
 from fedpeer.adapters.tls import is_loopback
 from fedpeer.core.envelope import grants, passes
 from fedpeer.core.envelope.access import Access
@@ -71,13 +72,14 @@ class NatsBus:
 
     async def follow(self, subjects: Sequence[str]) -> None:
         """Follow subjects from now on and after every reconnect; waits for a connection; BusError if refused."""
+        check_patterns(subjects)
         self._followed.update(dict.fromkeys(subjects))
         while True:
             link = await self._linked()
             try:
                 refused = await link.follow(subjects)
             except BusError:
-                if self._closed:
+                if self._closed or not link.lost.done():
                     raise
                 continue
             if refused:
@@ -88,6 +90,7 @@ class NatsBus:
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Publish and wait until the server has read everything. A refused subject is told as a Notice."""
+        check_literals(subject for subject, _ in messages)
         for subject, body in messages:
             if len(body) > MAX_BODY:
                 raise BusError(f"a message of {len(body)} bytes for {subject} is over the bus's limit of {MAX_BODY}")
@@ -96,8 +99,7 @@ class NatsBus:
 
     async def newest(self, subject: str) -> bytes | None:
         """Ask JetStream for the newest message on one subject."""
-        if any(part in {"", "*", ">"} for part in subject.split(".")):
-            raise BusError(f"{subject!r} is not one subject: it has wildcards or empty parts")
+        check_literals([subject])
         answer = await self._live().ask(grants.newest_request(self._federation, subject), b"")
         headers = answer.headers or {}
         if headers.get("Nats-Subject") == subject:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.program import find_server
 from fedpeer.adapters.server import EmbeddedServer
 from fedpeer.core.envelope import grants
@@ -155,6 +156,23 @@ async def test_set_account_is_idempotent_and_can_come_before_start(server, tmp_p
         await server.set_account("../x", {})
     with pytest.raises(BusError, match="cannot name an account"):
         server.account_seed("A B")
+
+
+async def test_a_federation_made_while_the_server_runs_has_its_account_and_its_stream(server):
+    first, ear, _ = await join(server, A)
+    await server.set_account("later", {})
+    access, _ = nats.pass_for(server, "later", B, grants.permissions_for_admin("later", B))
+    admin = NatsBus(access, federation="later", peer=B, timings=nats.QUICK)
+    await admin.open(Ear().receive, Ear().notice)
+    await admin.follow([])
+    await admin.ensure_stream()
+    await admin.publish([(f"fp.later.all.{B}.0", b"kept")])
+    await until(lambda: is_newest(admin, f"fp.later.all.{B}.0", b"kept"))
+    with pytest.raises(BusError, match=r"will not keep messages.*storage"):
+        await admin.ensure_stream(max_bytes=1 << 50)
+    assert first.connected
+    assert [n.level for n in ear.notices] == ["info"]
+    await admin.close()
 
 
 async def test_an_expired_pass_is_cut_and_said_to_have_expired(server):
