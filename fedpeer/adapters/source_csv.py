@@ -33,6 +33,7 @@ _BLOCK_BYTES = 2**20
 _EXACT_DIGITS = 15  # a decimal of so many digits survives a double and back
 _CODECS = {".gz": "gzip", ".zst": "zstd"}
 _NULLS = sorted({spelling for text in MISSING for spelling in (text, text.upper(), text.title())} | {"NaN"})
+_PLAIN = r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$"
 
 
 class CsvSource:
@@ -281,20 +282,33 @@ def _with_doubles(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
 
 def _as_doubles(texts: pa.Array) -> pa.Array:
     """Return doubles, or, if a text is not one, texts of which each says what its double would have said."""
+    # Cheapest first: most batches hold numbers alone, or numbers and the usual words for none.
+    for known in _simpler(texts):
+        try:
+            return pc.cast(known, pa.float64())
+        except pa.ArrowInvalid:
+            pass
+    coded = known.dictionary_encode()
+    return _respelled(coded.dictionary).take(coded.indices)
+
+
+def _simpler(texts: pa.Array) -> Iterator[pa.Array]:
+    yield texts
+    yield pc.if_else(pc.is_in(texts, pa.array(_NULLS)), None, texts)
     trimmed = pc.utf8_trim_whitespace(texts)
-    missing = pc.is_in(pc.utf8_lower(trimmed), pa.array(sorted(MISSING)))
-    known = pc.if_else(missing, None, trimmed)
-    try:
-        return pc.cast(known, pa.float64())
-    except pa.ArrowInvalid:
-        coded = known.dictionary_encode()
-        spelled = pa.array([_respelled(text) for text in coded.dictionary], pa.string())
-        return spelled.take(coded.indices)
+    yield pc.if_else(pc.is_in(pc.utf8_lower(trimmed), pa.array(sorted(MISSING))), None, trimmed)
 
 
-def _respelled(text: pa.StringScalar) -> str:
-    """Return the shortest text of the double that a text is read as, or the text itself if it is no double."""
+def _respelled(words: pa.Array) -> pa.Array:
+    """Return each word that is read as a double as that double's shortest text, and the others as they are."""
+    plain = pc.match_substring_regex(words, _PLAIN)
+    spelled = pc.cast(pc.cast(pc.if_else(plain, words, None), pa.float64()), pa.string())
+    others = [_respelled_one(word) for word in words.filter(pc.invert(plain))]
+    return pc.replace_with_mask(spelled, pc.invert(plain), pa.array(others, pa.string()))
+
+
+def _respelled_one(word: pa.StringScalar) -> str:
     try:
-        return str(text.cast(pa.float64()).as_py())
+        return str(word.cast(pa.float64()).as_py())
     except pa.ArrowInvalid:
-        return str(text)
+        return str(word)
