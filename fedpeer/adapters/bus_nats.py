@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 from nats.aio.msg import Msg
 
-from fedpeer.adapters.link import MAX_BODY, Dial, Link, Timings
+from fedpeer.adapters.connection import MAX_BODY, Connection, Dial, Timings, report_fault
 from fedpeer.adapters.subject import check_literals, check_patterns
 from fedpeer.adapters.tls import is_loopback
 from fedpeer.core.envelope import grants, passes
@@ -46,7 +46,7 @@ class NatsBus:
         self._federation = federation
         self._stream_bytes = stream_bytes
         self._followed: dict[str, None] = {}
-        self._link: Link | None = None
+        self._current: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._closed = False
@@ -57,7 +57,7 @@ class NatsBus:
     @property
     def connected(self) -> bool:
         """Whether a publish has a chance to leave now."""
-        return self._link is not None and not self._link.lost.done()
+        return self._current is not None and not self._current.lost.done()
 
     async def open(self, receive: Callable[[Delivery], None], notice: Callable[[Notice], None]) -> None:
         """Begin connecting and keep trying for ever; returns at once."""
@@ -69,17 +69,18 @@ class NatsBus:
                         Notice("warning", f"{server} is not tls://: our credential crosses the network in clear", False)
                     )
         self._task = asyncio.create_task(self._stay_connected())
+        self._task.add_done_callback(report_fault)
 
     async def follow(self, subjects: Sequence[str]) -> None:
         """Follow subjects from now on and after every reconnect; waits for a connection; BusError if refused."""
         check_patterns(subjects)
         self._followed.update(dict.fromkeys(subjects))
         while True:
-            link = await self._linked()
+            connection = await self._connection()
             try:
-                refused = await link.follow(subjects)
+                refused = await connection.follow(subjects)
             except BusError:
-                if self._closed or not link.lost.done():
+                if self._closed or not connection.lost.done():
                     raise
                 continue
             if refused:
@@ -147,15 +148,15 @@ class NatsBus:
         except msgspec.DecodeError as error:
             raise BusError(f"the bus gave no answer that can be read when asked to keep messages: {error}") from error
 
-    def _live(self) -> Link:
-        if self._link is None or self._link.lost.done():
+    def _live(self) -> Connection:
+        if self._current is None or self._current.lost.done():
             raise BusError("not connected to the bus" if not self._closed else "the bus connection is closed")
-        return self._link
+        return self._current
 
-    async def _linked(self) -> Link:
+    async def _connection(self) -> Connection:
         while not self._closed:
-            if self._link is not None and not self._link.lost.done():
-                return self._link
+            if self._current is not None and not self._current.lost.done():
+                return self._current
             self._changed.clear()
             await self._changed.wait()
         raise BusError("the bus connection is closed")
@@ -164,29 +165,29 @@ class NatsBus:
         rounds = 0
         while True:
             for server in self._servers:
-                if await self._use(Link(self._dial, server, self._deliver, self._tell)):
+                if await self._use(Connection(self._dial, server, self._deliver, self._tell)):
                     rounds = 0
                     break
             rounds += 1
             await asyncio.sleep(self._dial.wait(rounds))
 
-    async def _use(self, link: Link) -> bool:
+    async def _use(self, connection: Connection) -> bool:
         """Connect and stay until the connection is lost; return whether it lasted, so that it was worth having."""
         began = asyncio.get_running_loop().time()
         try:
-            await link.connect(list(self._followed))
-            self._link = link
+            await connection.connect(list(self._followed))
+            self._current = connection
             self._told.clear()
             self._changed.set()
-            self._notice(Notice("info", f"connected to the bus at {link.server}", connected=True))
-            reason = await asyncio.shield(link.lost)
+            self._notice(Notice("info", f"connected to the bus at {connection.server}", connected=True))
+            reason = await asyncio.shield(connection.lost)
         except BusError as error:
             self._tell("warning", f"{error}", f"{error}; trying again")
             return False
         finally:
-            self._link = None
-            await link.close()
-        self._notice(Notice("warning", f"lost the bus at {link.server}: {reason}", connected=False))
+            self._current = None
+            await connection.close()
+        self._notice(Notice("warning", f"lost the bus at {connection.server}: {reason}", connected=False))
         return asyncio.get_running_loop().time() - began > self._dial.timings.longest_wait_s
 
     def _deliver(self, message: Msg) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedpeer.adapters.connection import report_fault
 from fedpeer.adapters.program import check, end_stale, find_server, launch
 from fedpeer.adapters.realm import Facts, Realm
 from fedpeer.adapters.tls import Certificates, certify, is_loopback, write_private
@@ -112,6 +113,8 @@ class EmbeddedServer:
             await self.stop()
             raise
         self._tasks += [asyncio.create_task(self._supervise()), asyncio.create_task(self._tend())]
+        for task in self._tasks:
+            task.add_done_callback(report_fault)
 
     def account_seed(self, name: str) -> str:
         """Return the seed text that signs the passes of an account."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fedpeer.adapters.bus_nats import NatsBus
-from fedpeer.adapters.link import Timings
+from fedpeer.adapters.connection import Timings
 from fedpeer.adapters.server import EmbeddedServer, Setup
 from fedpeer.adapters.system import SystemClock, SystemEntropy
 from fedpeer.core.envelope import passes

@@ -76,7 +76,7 @@ class Dial:
         return longest * (0.5 + zlib.crc32(f"{self.peer} {failures}".encode()) / 2**33)
 
 
-class Link:
+class Connection:
     """One connection, used once. `lost` is done, with the reason, when nothing more can come of it."""
 
     def __init__(
@@ -278,6 +278,13 @@ class _Client(nats.aio.client.Client):
             await super()._process_msg(sid, subject, reply, data, headers if ours else b"")
         except (ValueError, IndexError):
             self._garbled()
+
+
+def report_fault(task: asyncio.Task[None]) -> None:
+    """Have the loop's exception handler told when a task that should live on was ended by a fault of ours."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        what = {"message": f"{task.get_coro()} ended by a fault of this program", "exception": error}
+        task.get_loop().call_exception_handler(what)
 
 
 def _credential(access: Access) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from typing import Self
 import psutil
 import pytest
 
-from fedpeer.adapters import link
+from fedpeer.adapters import connection
 from fedpeer.adapters.bus_nats import NatsBus
-from fedpeer.adapters.link import Timings
+from fedpeer.adapters.connection import Timings
 from fedpeer.adapters.server import EmbeddedServer
 from fedpeer.adapters.system import SystemEntropy
 from fedpeer.adapters.tls import certify
@@ -414,7 +414,7 @@ async def test_a_flood_costs_bounded_memory_and_loses_no_connection(server):
 
 
 async def test_what_comes_faster_than_it_is_taken_is_dropped_and_told_once(server, monkeypatch):
-    monkeypatch.setattr(link, "_MAX_WAITING", 4)
+    monkeypatch.setattr(connection, "_MAX_WAITING", 4)
     async with bus_to(member(server)) as (bus, ear), bus_to(member(server, B), B) as (speaker, _):
         await bus.follow([GROUP])
         await speaker.follow([])
