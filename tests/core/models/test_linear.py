@@ -1,0 +1,212 @@
+"""Linear models against certified values, statsmodels, scikit-learn and exact elimination, all on the pooled rows."""
+
+import math
+import re
+import warnings
+from fractions import Fraction
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import Ridge
+
+from fedpeer.core.errors import ModelError
+from fedpeer.core.models.fit import fit
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.schema import Feature, Schema
+from tests.support.elimination import least_squares, square_root
+
+NUMBER = r"-?\d+\.?\d*(?:E[+-]\d+)?"
+DIGITS = 13
+
+
+def agreement(value: float, certified: float) -> float:
+    """The log relative error: how many digits are right."""
+    return 16.0 if value == certified else -math.log10(abs(value - certified) / abs(certified))
+
+
+def pooled(columns: dict[str, np.ndarray], resolution: str, *, binary: tuple[str, ...] = ()):
+    most = max(1.0, *(float(np.abs(values).max()) for values in columns.values()))
+    schema = Schema(
+        [
+            Feature(name, "binary")
+            if name in binary
+            else Feature(name, "continuous", min=-math.ceil(most), max=math.ceil(most), resolution=resolution)
+            for name in columns
+        ]
+    )
+    return collect(schema, columns)
+
+
+def column(model, key):
+    return np.array([row[key] for row in model.table], float)
+
+
+def test_norris_is_met_to_thirteen_digits():
+    text = files("scipy.stats.tests").joinpath("data/nist_linregress/Norris.dat").read_text()
+    lines = text.splitlines()
+    rows = np.array([[float(v) for v in line.split()] for line in lines[60:96]])
+    model = fit(pooled({"y": rows[:, 0], "x": rows[:, 1]}, "0.1"), "ols", target="y")
+    certified = [[float(v) for v in re.findall(NUMBER, line)[1:]] for line in lines if re.match(r"\s+B[01] ", line)]
+    deviation = float(re.search(rf"Residual\s+Standard Deviation\s+({NUMBER})", text)[1])
+    square = float(re.search(rf"R-Squared\s+({NUMBER})", text)[1])
+    ratio = float(re.search(rf"Regression\s+1\s+{NUMBER}\s+{NUMBER}\s+({NUMBER})", text)[1])
+    pairs = [(model.residual_std, deviation), (model.r2, square), (model.f, ratio)]
+    for row, (estimate, error) in zip(model.table, certified, strict=True):
+        pairs += [(row["coefficient"], estimate), (row["std_error"], error)]
+    assert len(pairs) == 7
+    assert min(agreement(*pair) for pair in pairs) >= DIGITS
+
+
+# NIST's certified values of the Longley set, whose condition number defeats most float64 programs
+LONGLEY = {
+    "intercept": (-3482258.63459582, 890420.383607373),
+    "GNPDEFL": (15.0618722713733, 84.9149257747669),
+    "GNP": (-0.358191792925910e-01, 0.334910077722432e-01),
+    "UNEMP": (-2.02022980381683, 0.488399681651699),
+    "ARMED": (-1.03322686717359, 0.214274163161675),
+    "POP": (-0.511041056535807e-01, 0.226073200069370),
+    "YEAR": (1829.15146461355, 455.478499142212),
+}
+
+
+def test_longley_is_met_to_thirteen_digits_and_to_the_last_bit():
+    data = sm.datasets.longley.load_pandas().data
+    summary = pooled({name: data[name].to_numpy() for name in data.columns}, "0.1")
+    model = fit(summary, "ols", target="TOTEMP")
+    for row in model.table:
+        estimate, error = LONGLEY[row["name"]]
+        assert agreement(row["coefficient"], estimate) >= DIGITS
+        assert agreement(row["std_error"], error) >= DIGITS
+    assert agreement(model.residual_std, 304.854073561965) >= DIGITS
+    assert agreement(model.r2, 0.995479004577296) >= DIGITS
+    assert agreement(model.f, 330.285339234588) >= DIGITS
+
+    rows = [[Fraction(str(v)) for v in line] for line in data.drop(columns="TOTEMP").to_numpy()]
+    beta, error, spread = least_squares(rows, [Fraction(str(v)) for v in data["TOTEMP"]])
+    assert list(model.coefficients.values()) == [float(b) for b in beta]
+    assert [row["std_error"] for row in model.table] == [square_root(error / 9 * v) for v in spread]
+
+
+def diabetes():
+    data = load_diabetes(scaled=False)
+    names = [str(name) for name in data.feature_names]
+    return {name: data.data[:, i] for i, name in enumerate(names)} | {"target": data.target}, "0.0001"
+
+
+def cancer():
+    data = load_breast_cancer()
+    names = [str(name).replace(" ", "_") for name in data.feature_names]
+    return {name: data.data[:, i] for i, name in enumerate(names)} | {"target": data.target}, "0.0000001"
+
+
+@pytest.mark.parametrize(("data", "binary", "digits"), [(diabetes, (), 9), (cancer, ("target",), 9)])
+def test_ols_agrees_with_statsmodels_on_pooled_rows(data, binary, digits):
+    columns, resolution = data()
+    model = fit(pooled(columns, resolution, binary=binary), "ols", target="target", confidence=0.9)
+    rows = np.column_stack([values for name, values in columns.items() if name != "target"])
+    told = sm.OLS(columns["target"], sm.add_constant(rows)).fit()
+    tolerance = {"rtol": 10.0**-digits}
+    np.testing.assert_allclose(column(model, "coefficient"), told.params, **tolerance)
+    np.testing.assert_allclose(column(model, "std_error"), told.bse, **tolerance)
+    np.testing.assert_allclose(column(model, "t"), told.tvalues, **tolerance)
+    np.testing.assert_allclose(column(model, "p"), told.pvalues, **tolerance)
+    interval = np.column_stack([column(model, "ci_low"), column(model, "ci_high")])
+    np.testing.assert_allclose(interval, told.conf_int(0.1), **tolerance)
+    ours = [model.r2, model.adjusted_r2, model.residual_std, model.f, model.aic, model.bic, model.log_likelihood]
+    theirs = [
+        *(told.rsquared, told.rsquared_adj, math.sqrt(told.mse_resid), told.fvalue),
+        *(told.aic, told.bic, told.llf),
+    ]
+    np.testing.assert_allclose(ours, theirs, **tolerance)
+    with warnings.catch_warnings(action="ignore"):
+        small = sm.tools.eval_measures.aicc(told.llf, told.nobs, len(told.params))
+    assert model.aicc == pytest.approx(small, rel=1e-12)
+    assert model.f_p == pytest.approx(told.f_pvalue, rel=1e-9)
+    assert (model.n, model.df) == (len(rows), told.df_resid)
+    np.testing.assert_allclose(model.predict(columns), told.fittedvalues, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("lam", [0.1, "1", 250])
+def test_ridge_agrees_with_scikit_learn_on_pooled_rows(lam):
+    columns, resolution = diabetes()
+    model = fit(pooled(columns, resolution), "ridge", target="target", lam=lam)
+    rows = np.column_stack([values for name, values in columns.items() if name != "target"])
+    told = Ridge(alpha=float(lam), tol=1e-12).fit(rows, columns["target"])
+    np.testing.assert_allclose(column(model, "coefficient"), [told.intercept_, *told.coef_], rtol=1e-9)
+    np.testing.assert_allclose(model.predict(columns), told.predict(rows), rtol=1e-10)
+    centred = rows - rows.mean(axis=0)
+    gram = centred.T @ centred
+    free = len(rows) - 1 - np.trace(np.linalg.solve(gram + float(lam) * np.eye(len(gram)), gram))
+    error = np.sum((columns["target"] - told.predict(rows)) ** 2)
+    assert model.df == pytest.approx(free, rel=1e-10)
+    assert model.residual_std == pytest.approx(math.sqrt(error / free), rel=1e-10)
+    assert model.r2 == pytest.approx(told.score(rows, columns["target"]), rel=1e-10)
+    assert {row[key] for row in model.table for key in ("std_error", "t", "p", "ci_low", "ci_high")} == {None}
+
+
+SMALL = st.lists(st.tuples(*[st.integers(-30, 30)] * 4), min_size=6, max_size=14)
+
+
+@given(rows=SMALL, penalty=st.sampled_from([None, "0.5", "7"]))
+@settings(max_examples=80, deadline=None)
+def test_every_number_is_the_float_nearest_to_the_exact_one(rows, penalty):
+    columns = {name: np.array(values) / 10 for name, values in zip("abcy", zip(*rows, strict=True), strict=True)}
+    exact = [[Fraction(v, 10) for v in row] for row in rows]
+    lam = Fraction(penalty or 0)
+    truth = least_squares([row[:3] for row in exact], [row[3] for row in exact], lam)
+    summary = pooled(columns, "0.1")
+    kind, options = ("ridge", {"lam": penalty}) if penalty else ("ols", {})
+    if truth is None or len(set(columns["y"])) == 1:
+        with pytest.raises(ModelError):
+            fit(summary, kind, target="y", **options)
+        return
+    beta, error, spread = truth
+    model = fit(summary, kind, target="y", **options)
+    assert list(model.coefficients.values()) == [float(b) for b in beta]
+    centre = sum(row[3] for row in exact) / len(rows)
+    assert model.r2 == float(1 - error / sum((row[3] - centre) ** 2 for row in exact))
+    if not penalty:
+        free = len(rows) - 4
+        assert model.residual_std == square_root(error / free)
+        assert [row["std_error"] for row in model.table] == [square_root(error / free * v) for v in spread]
+        if error:
+            shares = [b * b / (error / free * v) for b, v in zip(beta, spread, strict=True)]
+            signs = [math.copysign(1, b) for b in beta]
+            ts = [sign * square_root(share) for sign, share in zip(signs, shares, strict=True)]
+            assert [row["t"] for row in model.table] == ts
+
+
+def test_a_perfect_fit_has_no_errors_and_no_tests():
+    columns = {"a": np.array([1, 2, 3, 4, 7.0]), "y": np.array([0.5, 2.5, 4.5, 6.5, 12.5])}
+    model = fit(pooled(columns, "0.5"), "ols", target="y")
+    assert model.coefficients == {"intercept": -1.5, "a": 2.0}
+    assert (model.r2, model.residual_std, model.f, model.aic) == (1.0, 0.0, None, None)
+    assert list(model.table[1].values()) == ["a", 2.0, 0.0, None, None, 2.0, 2.0]
+
+
+def test_no_features_at_all_give_the_mean_and_its_error():
+    values = np.array([1.5, 2.0, 4.5, 7.0])
+    model = fit(pooled({"y": values}, "0.5"), "ols", target="y")
+    assert model.coefficients == {"intercept": values.mean()}
+    assert model.table[0]["std_error"] == pytest.approx(values.std(ddof=1) / 2)
+    assert (model.r2, model.df, model.f) == (0.0, 3, None)
+
+
+def test_a_wide_table_of_nearly_dependent_columns_is_solved():
+    rng = np.random.default_rng(3)
+    base = rng.integers(-500, 500, size=(60, 4))
+    columns = {f"x{i}": base[:, i] / 1e6 for i in range(4)}
+    columns["near"] = (base.sum(axis=1) * 1_000_000 + np.arange(60) % 7) / 1e12  # differs in the twelfth decimal
+    columns["y"] = base[:, 0] / 1e6
+    columns["y"][0] += 0.25
+    exact = {name: [Fraction(repr(float(v))) for v in values] for name, values in columns.items()}
+    model = fit(pooled(columns, "0.000000000001"), "ols", target="y")
+    inputs = list(zip(*(exact[name] for name in columns if name != "y"), strict=True))
+    beta, error, spread = least_squares(inputs, exact["y"])
+    assert list(model.coefficients.values()) == [float(b) for b in beta]
+    assert [row["std_error"] for row in model.table] == [square_root(error / 54 * v) for v in spread]
