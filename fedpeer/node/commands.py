@@ -178,7 +178,7 @@ class Node(Views):
         try:
             Contract.parse(text).validate(schema)
         except ContractError as error:
-            return shapes.ContractCheck(valid=False, error=str(error), passed=False, rows=0, verdicts=[])
+            return shapes.ContractCheck(valid=False, error=f"{error}\n{error.hint}", passed=False, rows=0, verdicts=[])
         return shapes.ContractCheck(valid=True, error="", passed=False, rows=0, verdicts=[])
 
     # Pulsing

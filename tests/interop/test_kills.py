@@ -18,7 +18,6 @@ from tests.support.daemons import Daemon, daemons, eventually, federate
 from tests.support.simulation import SCHEMA
 
 
-
 class Trial:
     """Three daemons in one federation, and every row that was ever posted to them."""
 

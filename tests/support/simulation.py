@@ -77,6 +77,7 @@ class Simulation:
         self.wire: list[tuple[str, str, bytes]] = []
         self.kept: dict[str, bytes] = {}
         self.recorded: list[tuple[str, bytes]] = []
+        self.federation = ""
         self._drawn = 0
         self._seed = seed
 
@@ -189,8 +190,7 @@ class Simulation:
         """Start again from the disk, or from a backup of it."""
         node.disk = dict(disk if disk is not None else node.disk)
         node.boots += 1
-        federation = next(n.state.federation for n in self.nodes.values() if n.state is not None)
-        node.state = restore(federation, node.disk, self._session(node))
+        node.state = restore(self.federation, node.disk, self._session(node))
         node.online = True
         self._reconnect(node)
 
@@ -208,6 +208,7 @@ class Simulation:
 
     def _begin(self, node: Node, event: ev.Found | ev.Join) -> None:
         state, effects = begin(self._stamped(event), self._session(node))
+        self.federation = state.federation
         self._commit(node, None, state, effects)
 
     def _commit(self, node: Node, before: State | None, after: State, effects: list[fx.Effect]) -> Any:

@@ -31,15 +31,16 @@ def hear(turn: Turn, subject: str, body: bytes) -> None:
         return
     sender = PeerId(header.sender)
     windows = turn.state.windows.get(sender, Windows())
-    windows = windows.admit(header, int(turn.now))
+    # Pieces are put together in memory only, so a message counts as heard when it is whole and not before.
+    windows = windows.admit(header.message, int(turn.now))
     verified = _verified(turn, header, body)
     content = _opened(turn, header, verified)
-    turn.change(windows={**turn.state.windows, sender: windows})
     assembly, whole = turn.state.session.assembly.add(header, content, int(turn.now))
     turn.session(assembly=assembly)
     if whole is None:
         _fetch_rest(turn, header, subject)
         return
+    turn.change(windows={**turn.state.windows, sender: windows})
     if header.kind not in set(Kind):
         turn.note("receive", "warning", f"ignored a message of unknown kind {header.kind}", peer=sender)
         return

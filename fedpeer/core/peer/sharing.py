@@ -7,7 +7,6 @@ from typing import Literal
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Contribution, Share, contribute
 from fedpeer.core.errors import DuplicateError, UnknownError
-from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch
 from fedpeer.core.peer.state import Local
 from fedpeer.core.peer.turn import Turn
@@ -106,8 +105,7 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     turn.session(dirty=True)
     share_again(turn)
     turn.count(sent=1)
+    data = {"serial": outline.serial, "digest": shareable.summary.digest, "membership_risk": shareable.risk}
     text = f"sent contribution {outline.serial}: {shareable.summary.rows} rows"
-    turn.note(
-        "sync", "info", text, peer=PeerId(me), data={"serial": outline.serial, "digest": shareable.summary.digest}
-    )
+    turn.note("sync", "info", text, peer=me, data=data)
     return "sent", text
