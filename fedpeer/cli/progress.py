@@ -36,6 +36,13 @@ def follow(client: Client, job: Job) -> Job:
         raise
 
 
+def ended(client: Client, job: Job) -> Job:
+    """Wait in silence until a job has ended."""
+    for now in _states(client, job):
+        job = now
+    return job
+
+
 def _states(client: Client, job: Job) -> Iterator[Job]:
     """The job again and again, ever less often, until it has ended."""
     turn = 0

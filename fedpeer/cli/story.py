@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,18 @@ from fedpeer.core.errors import StateError
 from fedpeer.core.models.fit import fit
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.summary import Summary
-from fedpeer.node.shapes import Fitted
+from fedpeer.node.shapes import Fitted, Invite
 
 _FEDERATION = "tumours"
 _ADMIN, _FOURTH, _LEAVER = "screening", "practice", "referral"
 _WAIT_S = 15.0
 _INDENT = 3
-_WHO = {"screening": "small tumours, found early", "general": "some of each", "referral": "large tumours, sent here"}
+_WHO = {
+    "screening": ("the screening centre", "small tumours, found early"),
+    "general": ("the general hospital", "some of each"),
+    "referral": ("the referral clinic", "large tumours, referred"),
+    "practice": ("the village practice", "whoever comes by"),
+}
 
 
 def tell(daemons: Mapping[str, Running], root: Path) -> bool:
@@ -70,7 +76,7 @@ class _Stage:
         """Print what will happen, show that it does, and how long it took."""
         self.chapters += 1
         self.out.print()
-        self.out.print(Text(f"{self.chapters}  {title}", style="bold"))
+        self.out.print(Text(f"{self.chapters}  {title[:1].upper()}{title[1:]}", style="bold"))
         self.line(about, "dim")
         began = time.monotonic()
         with progress.spin(title):
@@ -92,9 +98,9 @@ class _Stage:
 
     def table(self, columns: list[str], rows: list[list[str | Text]]) -> None:
         """Print a table below the chapter's title; the first column is of names."""
-        drawn = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-        for place, name in enumerate(columns):
-            drawn.add_column(" " * _INDENT + name if not place else name, justify="right" if place else "left")
+        drawn = Table(box=None, pad_edge=False, show_edge=False, show_header=any(columns), header_style="bold")
+        for name in columns:
+            drawn.add_column(name, justify="right" if name else "left", no_wrap=True)
         for row in rows:
             drawn.add_row(" " * _INDENT + str(row[0]), *row[1:])
         self.out.print(drawn)
@@ -105,13 +111,15 @@ def _meet(stage: _Stage, three: list[str]) -> None:
     rows: list[list[str | Text]] = []
     for name in three:
         columns = stage.sites[name]
-        rows.append([name, f"{len(columns[TARGET])}", f"{sum(columns[TARGET]):.0f}", Text(_WHO[name], style="dim")])
-    stage.table(["hospital", "patients", "with cancer", ""], rows)
+        called, sees = _WHO[name]
+        patients = f"{len(columns[TARGET])} patients, {sum(columns[TARGET]):.0f} ill"
+        rows.append([called, patients, Text(sees, style="dim")])
+    stage.table(["", "", ""], rows)
 
 
 def _found(stage: _Stage) -> None:
-    about = f"{_ADMIN} says what is measured, and what every contribution must keep: the contract."
-    with stage.chapter(f"{_ADMIN} founds a federation", about):
+    about = "It says what is measured, and what every contribution must keep: the contract."
+    with stage.chapter(f"{_called(_ADMIN)} founds a federation", about):
         options = {"schedule": "m1", "display": _ADMIN, "profile": "standard"}
         made = stage.admin.create(_FEDERATION, SCHEMA.to_dict(), CONTRACT, **options)
         stage.federation = made.id
@@ -121,33 +129,35 @@ def _found(stage: _Stage) -> None:
 def _join(stage: _Stage, three: list[str]) -> None:
     about = "An invite goes one way, its passphrase another. Whoever has both can join, once."
     with stage.chapter("the others join", about):
-        for name in three:
-            if name != _ADMIN:
-                _invited(stage, name)
+        _invite(stage, [name for name in three if name != _ADMIN])
     members = stage.admin.members(stage.federation)
     stage.line(f"members: {', '.join(m.name for m in members)}")
     stage.line(f"six words let two people make sure of each other by telephone: {members[-1].fingerprint}")
 
 
-def _invited(stage: _Stage, name: str) -> None:
-    invite = stage.admin.invite(stage.federation)
-    joined = stage.clients[name].join(invite.text, invite.passphrase, wait_s=_WAIT_S, display=name)
-    if joined.state != "active":
-        raise StateError(f"{name} could not join in {_WAIT_S:.0f} seconds")
+def _invite(stage: _Stage, names: Sequence[str]) -> None:
+    """Invite and let join, all at once."""
+
+    def join(name: str, invite: Invite) -> None:
+        joined = stage.clients[name].join(invite.text, invite.passphrase, wait_s=_WAIT_S, display=name)
+        if joined.state != "active":
+            raise StateError(f"{name} could not join in {_WAIT_S:.0f} seconds")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(join, names, [stage.admin.invite(stage.federation) for _ in names]))
 
 
 def _count(stage: _Stage, three: list[str], files: Mapping[str, Path]) -> None:
     about = "Each daemon reads its own CSV file and keeps sums of its columns, as exact whole numbers. Rows stay."
-    with stage.chapter("each hospital counts its own rows", about):
-        for name in three:
-            _load(stage, name, files[name])
+    with stage.chapter("each hospital counts its own rows", about), ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: _load(stage, name, files[name]), three))
     held = {name: stage.clients[name].federation(stage.federation).local_rows for name in three}
     stage.line(", ".join(f"{name} {rows} rows" for name, rows in held.items()))
 
 
 def _load(stage: _Stage, name: str, file: Path) -> None:
     client = stage.clients[name]
-    job = progress.follow(client, client.add_source(stage.federation, str(file)))
+    job = progress.ended(client, client.add_source(stage.federation, str(file)))
     if job.state != "done":
         raise StateError(f"{name} could not count {file}: {job.error}")
 
@@ -172,7 +182,7 @@ def _compare(stage: _Stage, three: list[str], pooled: Summary) -> None:
         federated = {name: _fitted(stage, name, of="total") for name in three}
         truth = fit(pooled, "ols", target=TARGET, features=list(FEATURES)).coefficients
     answer = _coefficients(federated[_ADMIN])
-    columns = [*(f"{name} alone" for name in three), "federated", "pooled"]
+    columns = [*(f"{name}\nalone" for name in three), "all,\nfederated", "all,\npooled"]
     values = [*(_coefficients(own[name]) for name in three), answer, truth]
     stage.table(["", *columns], [_row(name, values) for name in truth])
     points = ", ".join(f"{100 * _coefficients(own[name])[FEATURES[0]]:.1f} by {name}" for name in three)
@@ -198,7 +208,7 @@ def _refuse(stage: _Stage, files: Mapping[str, Path]) -> None:
     about = f"A village practice joins with {rows} patients. So few would say too much about each."
     client, before = stage.clients[_FOURTH], stage.admin.federation(stage.federation).total_digest
     with stage.chapter("a fourth site has too few patients", about):
-        _invited(stage, _FOURTH)
+        _invite(stage, [_FOURTH])
         _load(stage, _FOURTH, files[_FOURTH])
         outcome = client.sync(stage.federation).outcome
         log = client.error_log(stage.federation).entries
@@ -213,12 +223,12 @@ def _remove(stage: _Stage, pooled: Summary) -> None:
     about = "The federation gets a new key, which it does not have; the bus closes its connection."
     admin, leaver, federation = stage.admin, stage.clients[_LEAVER], stage.federation
     epoch = admin.federation(federation).epoch
-    with stage.chapter(f"{_LEAVER} is removed", about):
+    with stage.chapter(f"{_called(_LEAVER)} is removed", about):
         member = next(m for m in admin.members(federation) if m.name == _LEAVER)
         admin.remove(federation, member.id, reason="end of the demonstration")
         rest = [stage.clients[name].sync(federation, wait_s=_WAIT_S) for name in stage.clients if name != _LEAVER]
         said = _shut_out(leaver, federation)
-    stage.claim(bool(said), f"{_LEAVER} tries to exchange: {said}")
+    stage.claim(bool(said), f"it tries to exchange, and hears: {said}")
     stage.claim(admin.federation(federation).epoch > epoch, f"epoch {epoch} is over; the new one has another key")
     without = pooled - collect(SCHEMA, stage.sites[_LEAVER])
     same = {one.total_digest for one in rest} == {without.digest}
@@ -235,6 +245,10 @@ def _shut_out(client: Client, federation: str) -> str:
     return "the bus does not let it in" if alone else ""
 
 
+def _called(name: str) -> str:
+    return _WHO[name][0]
+
+
 def _fitted(stage: _Stage, name: str, *, of: str) -> Fitted:
     return stage.clients[name].fit(stage.federation, "ols", target=TARGET, features=FEATURES, of=of)
 
@@ -243,6 +257,6 @@ def _coefficients(fitted: Fitted) -> dict[str, float]:
     return dict(fitted.model["coefficients"])
 
 
-def _row(name: str, values: list[Mapping[str, float]]) -> list[str | Text]:
-    *alone, federated, pooled = (f"{value[name]:.6f}" for value in values)
+def _row(name: str, values: Sequence[Mapping[str, float]]) -> list[str | Text]:
+    *alone, federated, pooled = (f"{value[name]:.5f}" for value in values)
     return [name, *alone, Text(federated, style="bold green"), Text(pooled, style="bold")]

@@ -1,0 +1,127 @@
+"""Making a home, running a daemon in it, and having it examined: with the real daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedpeer.cli import frame, main
+
+SECRET = "a few unrelated words"
+
+
+@contextmanager
+def _daemon(home: Path, *more: str) -> Iterator[dict[str, Any]]:
+    """A daemon in this home, ready; asked to end afterwards, which it must do by itself and well."""
+    command = [sys.executable, "-m", "fedpeer", "serve", "--home", str(home), "--api", "127.0.0.1:0", *more]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1].decode()
+        yield json.loads(line)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def _said(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    code = main.run(list(args))
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_a_home_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "home"
+    code, out, _ = _said(capsys, "init", "--home", str(home))
+    assert code == 0
+    assert "fedpeer serve" in out
+    assert home.stat().st_mode & 0o777 == 0o700
+    before = (home / "home.key").read_bytes()
+    code, _, err = _said(capsys, "init", "--home", str(home))
+    assert (code, "already" in err, (home / "home.key").read_bytes() == before) == (1, True, True)
+
+
+def test_a_daemon_from_start_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "home"
+    with _daemon(home, "--init", "--name", "north") as ready:
+        assert json.loads((home / "run" / "ready.json").read_bytes()) == ready
+        code, out, _ = _said(capsys, "--home", str(home), "status", "--json")
+        assert (code, json.loads(out)["node"]["name"]) == (0, "north")
+        code, out, _ = _said(capsys, "--home", str(home), "doctor")
+        assert (code, "fail" in out) == (0, False)
+        assert "ok   daemon: north answers" in out
+        code, _, err = _said(capsys, "--home", str(home), "serve")
+        assert (code, "in use by process" in err) == (1, True)
+        remote = ["--url", ready["api"], "--token-file", ready["token_file"]]
+        assert _said(capsys, *remote, "doctor", "--json")[0] == 0
+    assert _said(capsys, "--home", str(home), "status")[0] == frame.UNREACHABLE
+
+
+def test_the_doctor_says_how_to_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = tmp_path / "home"
+    code, out, _ = _said(capsys, "--home", str(home), "doctor")
+    assert (code, f"fedpeer init --home {home}" in out) == (frame.NO, True)
+    _said(capsys, "--home", str(home), "init")
+    (home / "home.key").chmod(0o644)
+    (home / "fedpeer.yaml").write_text("apo:\n  listen: 127.0.0.1:0\n")
+    code, out, _ = _said(capsys, "--home", str(home), "doctor", "--json")
+    found = {f["check"]: f for f in json.loads(out)}
+    assert code == frame.NO
+    assert found["home"]["hint"] == f"chmod 600 {home / 'home.key'}"
+    assert "did you mean api" in found["settings"]["text"]
+    assert found["daemon"]["state"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--api", "nonsense"], "is not host:port"),
+        (["--api", "0.0.0.0:0"], "beyond this machine"),
+        (["--bus", "http://example.org"], "not nats://"),
+        (["--set", "api.lisen=x"], "did you mean api.listen"),
+        (["--set", "nonsense"], "KEY=VALUE"),
+    ],
+)
+def test_settings_that_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], why: str
+) -> None:
+    code, _, err = _said(capsys, "--home", str(tmp_path / "home"), "serve", "--init", *flags)
+    assert code in (1, 2)
+    assert why in err
+
+
+def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, _, err = _said(capsys, "--home", str(tmp_path / "home"), "serve", "--init", "--api", where)
+    assert (code, where in err, "hint:" in err) == (1, True, True)
+
+
+def test_a_home_under_a_passphrase(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home, word, wrong = tmp_path / "home", tmp_path / "word", tmp_path / "wrong"
+    word.write_text(SECRET)
+    wrong.write_text("quite another text")
+    assert _said(capsys, "--home", str(home), "init", "--protect", "--passphrase-file", str(word))[0] == 0
+    code, _, err = _said(capsys, "--home", str(home), "serve", "--passphrase-file", str(wrong))
+    assert (code, "not the passphrase" in err) == (1, True)
+    with _daemon(home, "--passphrase-file", str(word)):
+        assert _said(capsys, "--home", str(home), "status")[0] == 0
+
+
+def test_a_schema_is_proposed_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = tmp_path / "t.csv", tmp_path / "schema.yaml"
+    table.write_text("age,sick\n" + "".join(f"{20 + i}.5,{i % 2}\n" for i in range(40)))
+    assert _said(capsys, "schema", "infer", str(table), "--out", str(out))[0] == 0
+    code, told, _ = _said(capsys, "schema", "check", str(table), "--schema", str(out))
+    assert (code, told) == (0, "40 of 40 rows would be counted\n")
+    assert _said(capsys, "schema", "infer", str(table), "--out", str(out))[0] == 1
+    assert _said(capsys, "schema", "infer", os.devnull)[0] != 0
