@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ import yaml
 
 from fedpeer.core.errors import ConfigError
 
-VERSION = 1
+_VERSION = 1
 
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 _Seconds = Annotated[float, msgspec.Meta(ge=1, le=86_400)]
@@ -95,7 +96,7 @@ class _Limits(_Section, frozen=True):
 class Settings(_Section, frozen=True):
     """Everything that can be set about a node; `Settings()` is the defaults."""
 
-    version: _Whole = VERSION
+    version: _Whole = _VERSION
     node: _Node = _Node()
     api: _Api = _Api()
     bus: _Bus = _Bus()
@@ -123,6 +124,23 @@ def override(settings: Settings, changes: Mapping[str, Any], *, source: str = "c
             place = place.setdefault(part, {})
         place[last] = value
     return _checked(tree, source, {})
+
+
+def anchored(settings: Settings, home: str) -> Settings:
+    """Return the settings with every relative path taken from the home (an absolute path)."""
+
+    def joined(section: Any, *names: str) -> Any:
+        paths = {name: getattr(section, name) for name in names}
+        return msgspec.structs.replace(section, **{k: posixpath.join(home, v) for k, v in paths.items() if v})
+
+    bus = ("password_file", "token_file", "nkey_file", "ca_file", "server_binary")
+    roots = tuple(posixpath.join(home, root) for root in settings.data.roots)
+    return msgspec.structs.replace(
+        settings,
+        api=msgspec.structs.replace(settings.api, tls=joined(settings.api.tls, "cert", "key")),
+        bus=joined(settings.bus, *bus),
+        data=msgspec.structs.replace(settings.data, roots=roots),
+    )
 
 
 def describe(settings: Settings) -> dict[str, Any]:
@@ -215,10 +233,10 @@ _MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 def _migrated(tree: dict[str, Any], source: str) -> dict[str, Any]:
     version = tree.get("version", 1)
     if not isinstance(version, int) or version < 1:
-        raise ConfigError(f"{source}: version must be a whole number, 1 to {VERSION}")
-    if version > VERSION:
-        raise ConfigError(f"{source} is of version {version}; this fedpeer knows versions up to {VERSION}")
-    for step in range(version, VERSION):
+        raise ConfigError(f"{source}: version must be a whole number, 1 to {_VERSION}")
+    if version > _VERSION:
+        raise ConfigError(f"{source} is of version {version}; this fedpeer knows versions up to {_VERSION}")
+    for step in range(version, _VERSION):
         tree = {**_MIGRATIONS[step](tree), "version": step + 1}
     return tree
 

@@ -78,7 +78,7 @@ def test_an_old_file_goes_through_every_step(monkeypatch):
     def to_3(tree):
         return {**tree, "log": {"level": tree["node"]["name"]}}
 
-    monkeypatch.setattr(config, "VERSION", 3)
+    monkeypatch.setattr(config, "_VERSION", 3)
     monkeypatch.setattr(config, "_MIGRATIONS", {1: to_2, 2: to_3})
     settings = parse("title: debug")
     assert (settings.version, settings.node.name, settings.log.level) == (3, "debug", "debug")
@@ -176,6 +176,30 @@ def test_flags_win_over_the_file_and_are_checked_like_it():
     ):
         with pytest.raises(ConfigError, match=f"command line: {problem}"):
             config.override(settings, changes)
+
+
+def test_relative_paths_are_taken_from_the_home():
+    settings = parse((ROOT / "tests" / "config" / "v1.yaml").read_text())
+    found = config.anchored(settings, "/home/mary/.fedpeer")
+    assert found.api.tls.cert == "/home/mary/.fedpeer/tls/cert.pem"
+    assert found.bus.password_file == "/home/mary/.fedpeer/keys/bus.password"
+    assert found.bus.server_binary == "/usr/bin/nats-server"
+    assert found.bus.token_file == ""
+    assert found.data.roots == ("/srv/data", "/home/mary/.fedpeer/data")
+    assert config.anchored(Settings(), "/h") == Settings()
+
+
+def test_every_path_among_the_settings_is_anchored():
+    paths = [name for name in config.names() if name.endswith(("_file", "_binary", ".cert", ".key", ".roots"))]
+    told = {name: ["p"] if name.endswith("roots") else "p" for name in paths}
+    told |= {"bus.user": "u", "bus.token_file": "", "bus.nkey_file": ""}
+    found = dict(_leaves(plain(config.anchored(config.override(Settings(), told), "/h"))))
+    assert {found[name] for name in paths} == {"/h/p", ("/h/p",), ""}
+
+
+def _leaves(tree, prefix=""):
+    for key, value in tree.items():
+        yield from _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
 
 
 def test_settings_are_values():
