@@ -24,6 +24,7 @@ from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import decimal, nearest
 
 _UNIT = 2.0**-53
+_EXACT_DIGITS, _EXACT_TENS = 1e15, 22  # decimals up to 15 digits are told apart; powers of ten up to 22 are floats
 _CACHE = 2**16  # exact answers remembered for a feature: decimal data have few half-way points
 
 
@@ -45,6 +46,7 @@ class Scale:
     high: Decimal
     factor: np.float64  # 1 / step
     shift: np.float64  # origin / step, a whole number
+    _half: tuple[float, int]  # half a step is the first number, times ten to minus the second
     _reaches: dict[Any, Reach] = field(default_factory=dict, repr=False)
     _known: dict[Decimal, tuple[int, bool]] = field(default_factory=dict, repr=False)
 
@@ -52,13 +54,30 @@ class Scale:
     def of(cls, feature: Feature, column: Column) -> Scale:
         """The scale of a continuous feature."""
         low, high = feature.min or Decimal(0), feature.max or Decimal(0)
-        return cls(column, low, high, np.float64(1 / column.step), np.float64(column.origin / column.step))
+        half = Decimal(str(feature.resolution)).as_tuple()
+        places = max(0, 1 - int(half.exponent))
+        per_half = float(column.step / 2 * 10**places)
+        factor, shift = np.float64(1 / column.step), np.float64(column.origin / column.step)
+        return cls(column, low, high, factor, shift, (per_half, places))
 
     def reach(self, dtype: np.dtype[Any]) -> Reach:
         """What is certain about values of this type."""
         if dtype not in self._reaches:
             self._reaches[dtype] = Reach(*_edges(self.low, self.high, dtype), self._margin(dtype))
         return self._reaches[dtype]
+
+    def halves(self, x: npt.NDArray[Any], y: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Where a float64 certainly stands for a whole number of half steps, which rint(2·y)/2 then is.
+
+        H = rint(2y)·step/2 is a decimal m·10**−e. If m has at most 15 digits, no other decimal of so few digits reads
+        as the same float; and if that float, m/10**e rounded once, is x, then H is what x stands for.
+        """
+        per_half, places = self._half
+        digits = np.rint(2 * y) * per_half
+        if x.dtype != np.float64 or places > _EXACT_TENS or max(per_half, abs(self.shift)) > _EXACT_DIGITS:
+            return np.zeros(len(x), np.bool_)
+        same: npt.NDArray[np.bool_] = (np.abs(digits) < _EXACT_DIGITS) & (digits / 10.0**places == x)
+        return same
 
     def exact(self, number: Decimal) -> tuple[int, bool]:
         """Return q of a number and whether it is in range; beyond it, q is that of the nearer limit."""
