@@ -28,6 +28,7 @@ _CA_DAYS = 7_300
 _SERVER_DAYS = 397
 _RENEW_DAYS = 45
 _SKEW_S = 3_600
+_RESTORE = "restore ca.pem and ca.key from a backup; a new authority would void every invite and pass"
 _ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -78,7 +79,8 @@ def _authority(folder: Path, entropy: Entropy, now: float) -> tuple[x509.Certifi
     path, key_path = folder / "ca.pem", folder / "ca.key"
     if path.exists():
         return _read_authority(path, key_path)
-    key = _key(entropy)
+    # Made again from its key, an authority is still the one that was pinned.
+    key = _read_key(key_path) if key_path.exists() else _key(entropy)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fedpeer bus authority")])
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     built = (
@@ -97,17 +99,24 @@ def _authority(folder: Path, entropy: Entropy, now: float) -> tuple[x509.Certifi
 
 
 def _read_authority(path: Path, key_path: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = _read_key(key_path)
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
     except (OSError, ValueError) as error:
-        raise BusError(
-            f"the bus authority in {path.parent} cannot be read: {error}",
-            hint="restore ca.pem and ca.key from a backup; a new authority would void every invite and pass",
-        ) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        raise BusError(f"ca.pem and ca.key in {path.parent} do not belong together")
+        raise BusError(f"the bus authority {path} cannot be read: {error}", hint=_RESTORE) from error
+    if key.public_key() != certificate.public_key():
+        raise BusError(f"ca.pem and ca.key in {path.parent} do not belong together", hint=_RESTORE)
     return certificate, key
+
+
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError) as error:
+        raise BusError(f"the key of the bus authority, {path}, cannot be read", hint=_RESTORE) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise BusError(f"{path} is not a key of the bus authority", hint=_RESTORE)
+    return key
 
 
 def _serves(path: Path, key_path: Path, *, ca: x509.Certificate, names: Sequence[str], until: float) -> bool:

@@ -7,7 +7,12 @@ may make the stream. A subject is not a proof: whoever is let through by mistake
 
 from __future__ import annotations
 
+import re
+
 from fedpeer.core.envelope.passes import Rights
+from fedpeer.core.errors import BusError
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def stream_name(federation: str) -> str:
@@ -32,6 +37,7 @@ def inbox(name: str) -> str:
 
 def permissions_for_member(federation: str, peer: str, expires: int | None = None) -> Rights:
     """Speak to the group and to each member in one's own name; hear the group and what is addressed to oneself."""
+    _check(federation, peer)
     group, own = f"fp.{federation}.all.>", f"fp.{federation}.to.{peer}.>"
     return Rights(
         publish=(
@@ -59,9 +65,17 @@ def permissions_for_admin(federation: str, peer: str, expires: int | None = None
 
 def permissions_for_joiner(federation: str, invite: str, expires: int | None = None) -> Rights:
     """Ask to join with this one invite and hear the answer; nothing of the federation can be heard."""
+    _check(federation, invite)
     welcome = f"fp.{federation}.welcome.{invite}.>"
     return Rights(
         publish=(f"fp.{federation}.join.{invite}.>", newest_request(federation, welcome)),
         subscribe=(welcome, f"{inbox(invite)}.>"),
         expires=expires,
     )
+
+
+def _check(*names: str) -> None:
+    """A name goes into patterns as it is: a dot or a wildcard in it would widen them."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise BusError(f"{name[:40]!r} cannot be part of a pass: letters, digits, - and _ can")

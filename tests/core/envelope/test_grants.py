@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from fedpeer.core.envelope import grants, subjects
+from fedpeer.core.errors import BusError
 
 FED, OTHER = "f" * 26, "o" * 26
 ALICE, BOB, ADMIN, INVITE, STRANGER = "a" * 26, "b" * 26, "c" * 26, "i" * 26, "s" * 26
@@ -98,3 +99,14 @@ def test_an_expiry_is_carried():
     assert grants.permissions_for_joiner(FED, INVITE, expires=7).expires == 7
     assert grants.permissions_for_admin(FED, ADMIN, expires=8).expires == 8
     assert RIGHTS["alice"].expires is None
+
+
+def test_an_empty_name_makes_no_grant_wider():
+    """A pattern such as `fp.x.all..>` is none, so a slip upstream cannot become a wildcard."""
+    with pytest.raises(BusError):
+        grants.permissions_for_member(FED, "")
+    for bad in ("*", ">", "a.b", "a b"):
+        with pytest.raises(BusError):
+            grants.permissions_for_member(FED, bad)
+        with pytest.raises(BusError):
+            grants.permissions_for_joiner(bad, "i")
