@@ -90,7 +90,6 @@ class _Log(_Section, frozen=True):
 class _Limits(_Section, frozen=True):
     reassembly_mib: _Mib = 256
     reassembly_sender_mib: _Mib = 64
-    peers: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 1_000
 
 
 class Settings(_Section, frozen=True):

@@ -38,13 +38,14 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.envelope.chunks import Assembly, Bounds
 from fedpeer.core.errors import ConfigError, RequestError
 from fedpeer.core.peer.state import Habits
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.commands import Means, Node
 from fedpeer.node.engine import NODE, PROBES, Engine, Manners, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.link import Line
 from fedpeer.node.shapes import NodeInfo
 from fedpeer.node.users import KeptUsers
-from fedpeer.ports import Bus, Entry, Notice
+from fedpeer.ports import Bus, Entry, Notice, Source
 
 _MIB = 1 << 20
 _log = logging.getLogger("fedpeer")
@@ -76,11 +77,16 @@ def problems(home: Path) -> list[tuple[str, str]]:
     return Home.problems(home)
 
 
+def source(path: Path, schema: Schema | None = None) -> Source:
+    """A file, opened as a daemon opens it."""
+    return Catalogue().open(str(path), schema)
+
+
 def settings_of(options: Options) -> config.Settings:
     """The settings in force: defaults, then the home's fedpeer.yaml, then the options."""
     path = options.home / "fedpeer.yaml"
-    settings = config.parse(path.read_text("utf-8"), source=str(path)) if path.exists() else config.Settings()
-    return config.override(settings, options.settings)
+    settings = config.parse(_text(path), source=str(path)) if path.exists() else config.Settings()
+    return config.anchored(config.override(settings, options.settings), str(options.home.expanduser().absolute()))
 
 
 def serve(options: Options) -> int:
@@ -253,12 +259,16 @@ def _external(settings: config.Settings) -> Access | None:
 
 
 def _read(path: str) -> str:
-    if not path:
-        return ""
+    return _text(Path(path)) if path else ""
+
+
+def _text(path: Path) -> str:
     try:
-        return Path(path).read_text("utf-8")
+        return path.read_text("utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
 
 
 def _bus_opener(settings: config.Settings) -> Callable[[Line], Bus]:

@@ -149,6 +149,10 @@ class Source(Protocol):
     def size(self) -> int:
         """How much there is to read, in the unit that `progress` counts (bytes of file, or rows), 0 if unknown."""
 
+    @property
+    def unit(self) -> str:
+        """What `size` and `progress` count: "bytes" or "rows"."""
+
     def batches(
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:

@@ -54,6 +54,11 @@ class CsvSource:
         return str(self._path)
 
     @property
+    def unit(self) -> str:
+        """What `size` and `progress` count."""
+        return "bytes"
+
+    @property
     def size(self) -> int:
         """Bytes of the file as it lies on disk; `progress` counts these."""
         return _facts(self._path).st_size

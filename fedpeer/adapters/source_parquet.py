@@ -27,6 +27,11 @@ class ParquetSource:
         return str(self._path)
 
     @property
+    def unit(self) -> str:
+        """What `size` and `progress` count."""
+        return "rows"
+
+    @property
     def size(self) -> int:
         """Rows of the file; `progress` counts these."""
         with self._open() as file:

@@ -36,6 +36,11 @@ class RowsSource:
         return self._name
 
     @property
+    def unit(self) -> str:
+        """What `size` and `progress` count."""
+        return "rows"
+
+    @property
     def size(self) -> int:
         """The number of rows; `progress` counts these."""
         return self._rows

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from fedpeer import daemon
 from fedpeer.cli import frame, render
 from fedpeer.cli.data import draw_faults
 from fedpeer.cli.federation import read_schema
@@ -62,7 +63,8 @@ def check(table: Path, schema_file: Path | None) -> int:
     else:
         client = frame.client()
         agreed = Schema.from_dict(client.schema(frame.federation(client)))
-    tried = tally(agreed, _table(table))
+    names = [feature.name for feature in agreed.features]
+    tried = tally(agreed, daemon.source(table, agreed).batches(names))
     frame.show(tried.report(), lambda _: _draw_tried(tried))
     return frame.DONE if tried.counted else frame.NO
 

@@ -309,7 +309,7 @@ class Node(Views):
             ended_at=0.0,
             current=0,
             maximum=source.size,
-            unit="bytes" if source.size else "rows",
+            unit=source.unit,
         )
 
         async def work(progress: Progress) -> shapes.Batch:
