@@ -82,10 +82,11 @@ class Client:
     @classmethod
     def of_home(cls, home: str | Path) -> Self:
         """The client of the daemon that runs in this home, as its run/ready.json says."""
-        ready = Path(home) / "run" / "ready.json"
+        home = Path(home).expanduser()
+        ready = home / "run" / "ready.json"
         try:
             told = msgspec.json.decode(ready.read_bytes(), type=dict[str, Any])
-            url, token_file = str(told["api"]), Path(home, str(told["token_file"]))
+            url, token_file = str(told["api"]), home / str(told["token_file"])
         except FileNotFoundError:
             raise UnreachableError(f"no daemon is running in {home}") from None
         except (OSError, KeyError, msgspec.DecodeError) as error:
