@@ -76,5 +76,7 @@ async def _closing(app: web.Application) -> None:
 
 
 def _silent(record: logging.LogRecord) -> bool:
+    """Leave of the library's errors, which strangers can cause at will, that there was one."""
     record.exc_info, record.exc_text = None, None
+    record.levelno, record.levelname = logging.INFO, "INFO"
     return True

@@ -25,6 +25,7 @@ from fedpeer.api.symetry.door import Dialect
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import DuplicateError, SourceError, UnknownError
+from fedpeer.core.peer.state import Habits
 from fedpeer.node.commands import Means, Node
 from fedpeer.node.engine import Engine, Manners, World
 from fedpeer.node.jobs import Jobs
@@ -140,7 +141,7 @@ async def node_on(broker: MemoryBroker, clock: MovableClock, name: str) -> Async
         open_bus=lambda line: MemoryBus(broker, federation=line.federation, name=f"{line.federation}/{line.name}"),
         broker=None,
     )
-    engine, jobs = Engine(world, Manners()), Jobs(clock.now, entropy.draw)
+    engine, jobs = Engine(world, Manners(habits=Habits(status_every_s=0.5))), Jobs(clock.now, entropy.draw)
     means = Means(_no_source, lambda source, posted, _: RowsSource(posted, name=source), Access(servers=(BUS,)))
     about = NodeInfo(name=name, version="1.2.3", started_at=NOW, api="", bus=BUS, federations=[])
     node = Node(engine, jobs, world, means, about)

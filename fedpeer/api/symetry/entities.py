@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from fedpeer.api.node import Node
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Federation, Job, LogEntry, Member, SyncStats
@@ -79,7 +81,8 @@ def project_info(pid: str, node: Node, fed: Federation) -> dict[str, Any]:
 def job_info(job: Job, cid: str) -> dict[str, Any]:
     """A JobInfo."""
     done = job.state != "running"
-    result = job.result if isinstance(job.result, dict) else {}
+    told = msgspec.to_builtins(job.result)
+    result = told if isinstance(told, dict) else {}
     return {
         "jobId": job.id,
         "jobType": job.kind,
