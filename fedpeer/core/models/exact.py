@@ -21,8 +21,8 @@ Matrix = npt.NDArray[np.object_]  # of Python integers
 Balls = list[flint.arb]
 
 _PRIME = 2**63 - 25
-_SPARE_BITS = 112  # beyond what the condition number takes
-_LEAST = 2.0**-60  # an eigenvalue that float64 cannot tell from zero
+_SPARE_BITS = 96  # beyond what the condition number takes
+_WORST = 2.0**60  # a condition number beyond what float64 can tell
 
 
 def relations(matrix: Matrix) -> dict[int, list[int]]:
@@ -78,8 +78,12 @@ class System:
         excess = max(0, int(self.matrix[0, 0]).bit_length() - 1000)
         floats = (self.matrix >> excess).astype(np.float64)
         size = np.sqrt(floats.diagonal())
-        spread = np.linalg.eigvalsh(floats / np.multiply.outer(size, size))
-        return _SPARE_BITS + 2 * int(np.log2(spread[-1] / max(spread[0], _LEAST)))
+        correlations = floats / np.multiply.outer(size, size)
+        try:
+            condition = float(np.linalg.norm(correlations, 1) * np.linalg.norm(np.linalg.inv(correlations), 1))
+        except np.linalg.LinAlgError:
+            condition = _WORST
+        return _SPARE_BITS + 2 * int(np.log2(min(condition, _WORST)))
 
     def solved(self, u: Sequence[flint.fmpq], *, exactly: bool) -> Solved:
         """Solve at the precision now set; x as rationals if `exactly`, everything else as balls."""

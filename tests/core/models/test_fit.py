@@ -203,6 +203,8 @@ def test_what_is_missing_or_unreadable_predicts_nan_in_its_row_only():
     values = model.predict(table)
     assert np.isnan(values).tolist() == [False, True, True, True, True, True, False]
     assert values[6] == pytest.approx(values[0] + 450 * model.coefficients["age"])
+    numbers = {"age": [50.0, np.inf, np.nan], "dose": [1.0] * 3, "sex": ["F"] * 3, "site": ["north"] * 3}
+    assert np.isnan(model.predict(numbers)).tolist() == [False, True, True]
     with pytest.raises(TableError, match="no column 'dose'"):
         model.predict({name: values for name, values in TABLE.items() if name != "dose"})
 

@@ -152,7 +152,7 @@ def test_ridge_agrees_with_scikit_learn_on_pooled_rows(lam):
 SMALL = st.lists(st.tuples(*[st.integers(-30, 30)] * 4), min_size=6, max_size=14)
 
 
-@given(rows=SMALL, penalty=st.sampled_from([None, "0.5", "7"]))
+@given(rows=SMALL, penalty=st.sampled_from([None, "0.5", "30/7"]))
 @settings(max_examples=80, deadline=None)
 def test_every_number_is_the_float_nearest_to_the_exact_one(rows, penalty):
     columns = {name: np.array(values) / 10 for name, values in zip("abcy", zip(*rows, strict=True), strict=True)}
@@ -170,7 +170,10 @@ def test_every_number_is_the_float_nearest_to_the_exact_one(rows, penalty):
     assert list(model.coefficients.values()) == [float(b) for b in beta]
     centre = sum(row[3] for row in exact) / len(rows)
     assert model.r2 == float(1 - error / sum((row[3] - centre) ** 2 for row in exact))
-    if not penalty:
+    if penalty:
+        assert model.df == float(len(rows) - 1 - sum(1 - lam * v for v in spread[1:]))
+        assert model.residual_std == pytest.approx(math.sqrt(error / Fraction(model.df)), rel=1e-14)
+    else:
         free = len(rows) - 4
         assert model.residual_std == square_root(error / free)
         assert [row["std_error"] for row in model.table] == [square_root(error / free * v) for v in spread]

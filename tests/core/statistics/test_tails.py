@@ -90,3 +90,12 @@ def test_the_normal_quantile_is_the_limit_of_students():
     assert student == pytest.approx(normal, rel=1e-11)
     assert student > normal
     assert math.isclose(certified(lambda _: [normal_quantile(HALF)])[0], stats.norm.ppf(0.75), rel_tol=1e-14)
+
+
+@given(t=st.floats(0.01, 50), w=st.floats(0.0, 50), nu=st.integers(2, 1000))
+@settings(max_examples=60, deadline=None)
+def test_what_the_integral_leaves_out_is_bounded(t, w, nu):
+    with flint.ctx.workprec(150):
+        start, step = flint.arb(t), flint.arb(w)
+        left_out = 2 * tails._density(start, nu) * tails._rest(step, start, 1, nu)
+        assert not left_out < beyond_t((start + step) ** 2, nu)
