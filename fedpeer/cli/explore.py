@@ -11,6 +11,7 @@ from fedpeer.cli import frame, progress, render
 from fedpeer.node.shapes import Explored, Federation
 
 _OVERVIEW = ("kind", "count", "mean", "stddev_unbiased", "ci_low", "ci_high", "count_true")
+_ECHOED = ("feature", "a", "b")
 
 
 @click.command(cls=frame.Command)
@@ -65,7 +66,7 @@ def _draw(told: Explored, features: tuple[str, ...]) -> None:
     if not features and isinstance(overview, Mapping):
         _draw_overview(overview)
     else:
-        draw_values(told.values)
+        draw_values({name: value for name, value in told.values.items() if name not in _ECHOED})
     render.say(f"digest {render.short(told.digest)}", "dim")
 
 

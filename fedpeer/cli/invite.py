@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -42,7 +43,10 @@ def invite(ctx: click.Context, out: Path | None, passphrase_out: Path | None, ex
 def list_() -> None:
     """List the invites that were issued, without their secrets."""
     client = frame.client()
-    frame.show(client.invites(frame.federation(client)), _draw_list)
+    fed = frame.federation(client)
+    issued = client.invites(fed)
+    names = {} if frame.settings().json else {m.id: m.name for m in client.members(fed)}
+    frame.show(issued, lambda told: _draw_list(told, names))
 
 
 @invite.command()
@@ -70,10 +74,10 @@ def _draw_issued(made: Invite, out: Path | None, passphrase_out: Path | None) ->
         click.echo(f"\n    {made.passphrase}\n", err=True)
 
 
-def _draw_list(invites: list[Invite]) -> None:
+def _draw_list(invites: list[Invite], names: Mapping[str, str]) -> None:
     rows = (
-        (i.id, i.state, i.role, render.moment(i.created_at), render.moment(i.expires_at), i.redeemed_by or "–")
+        (i.id, i.state, render.moment(i.created_at), render.moment(i.expires_at), names.get(i.redeemed_by, "–"))
         for i in invites
     )
-    heads = ("INVITE", "STATE", "ROLE", "ISSUED", "EXPIRES", "REDEEMED BY")
+    heads = ("INVITE", "STATE", "ISSUED", "EXPIRES", "REDEEMED BY")
     render.table(heads, rows, empty="no invite was issued yet")

@@ -14,6 +14,7 @@ from fedpeer.node.shapes import Job
 
 _POLL_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 _LINE_EVERY_S = 5.0
+_KINDS = {"data": "counting rows"}
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def _states(client: Client, job: Job) -> Iterator[Job]:
 def _on_terminal(client: Client, job: Job) -> Job:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
     with Progress(*columns, TimeElapsedColumn(), console=render.console(error=True), transient=True) as bar:
-        task = bar.add_task(job.kind, total=job.maximum or None, told="")
+        task = bar.add_task(_KINDS.get(job.kind, job.kind), total=job.maximum or None, told=_told(job))
         for now in _states(client, job):
             bar.update(task, completed=now.current, total=now.maximum or None, told=_told(now))
             job = now
@@ -67,7 +68,7 @@ def _in_lines(client: Client, job: Job) -> Job:
     console, last = render.console(error=True), time.monotonic()
     for now in _states(client, job):
         if time.monotonic() - last >= _LINE_EVERY_S:
-            console.print(f"{now.kind}: {_told(now)}")
+            console.print(f"{_KINDS.get(now.kind, now.kind)}: {_told(now)}")
             last = time.monotonic()
         job = now
     return job

@@ -212,6 +212,14 @@ def test_colours_can_be_switched_off(args: list[str], home: Path) -> None:
     assert not colour.search(_at_terminal(args, home, NO_COLOR="1")[1])
 
 
+def test_long_work_shows_how_far_it_is(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('[{"age": 50.5, "sick": 1}]')
+    code, screen = _at_terminal(["data", "rows", str(tmp_path / "rows.json")], home)
+    assert code == 0, screen
+    assert "0 of 1 rows" in screen
+    assert "counted 800 rows" in screen
+
+
 def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
     command = f"{sys.executable} -m fedpeer log --json | true; exit ${{PIPESTATUS[0]}}"
     ran = subprocess.run(["bash", "-c", command], env=_environment(home, {}), capture_output=True, check=False)

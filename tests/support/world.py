@@ -147,7 +147,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         else _refuse(422, "FP108", "the passphrase does not open the invite", "check it word by word")(body)
     ),
     ("POST", "invites"): msgspec.structs.replace(INVITE, text="FEDPEER-INVITE-1 x7Yz", passphrase="seven good words"),
-    ("GET", "invites"): [INVITE, msgspec.structs.replace(INVITE, id="inv6", state="redeemed", redeemed_by="south")],
+    ("GET", "invites"): [INVITE, msgspec.structs.replace(INVITE, id="inv6", state="redeemed", redeemed_by=SOUTH)],
     ("DELETE", "invites/inv7"): msgspec.structs.replace(INVITE, state="revoked"),
     ("GET", "members"): MEMBERS,
     ("DELETE", "members/west"): msgspec.structs.replace(FEDERATION, epoch=4, members=2),
