@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedpeer.core.errors import ModelError
-from fedpeer.core.models.exact import Matrix, relations
+from fedpeer.core.models.exact import IMPOSSIBLE, Matrix, relations
 from fedpeer.core.models.model import INTERCEPT
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.explore import centred
@@ -42,7 +42,7 @@ class Design:
             raise ModelError(f"{summary.rows} rows are too few for any model")
         products = centred(summary, [*places, schema.index(target)])
         if any(value < 0 for value in products.diagonal()):
-            raise ModelError("no rows could give this summary: a sum of squares is negative")
+            raise ModelError(IMPOSSIBLE)
         if products[-1, -1] == 0:
             raise ModelError(f"the target {target!r} has the same value in all {summary.rows} rows")
         return cls(summary, goal, columns, products)

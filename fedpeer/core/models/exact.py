@@ -15,10 +15,13 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
+from fedpeer.core.errors import ModelError
 from fedpeer.core.statistics.rounding import Number
 
 Matrix = npt.NDArray[np.object_]  # of Python integers
 Balls = list[flint.arb]
+
+IMPOSSIBLE = "no rows could give this summary: a sum of squares is negative"
 
 _PRIME = 2**63 - 25
 _SPARE_BITS = 96  # beyond what the condition number takes
@@ -91,7 +94,7 @@ class System:
             return Solved([], [], flint.arb(0))
         whole, p = _integers(self.matrix), len(self.right)
         inverse = flint.arb_mat(whole).inv(nonstop=True)
-        scaled = whole.solve(_column(self.right)) if exactly else inverse * _column(self.right)
+        scaled = _solved(whole, _column(self.right)) if exactly else inverse * _column(self.right)
         probe = flint.arb_mat(p, 1, [value * 2**k for value, k in zip(u, self.shifts, strict=True)])
         return Solved(
             [value * 2**k for value, k in zip(scaled.entries(), self.shifts, strict=True)],
@@ -100,13 +103,20 @@ class System:
         )
 
 
+def _solved(matrix: flint.fmpz_mat, right: flint.fmpz_mat) -> flint.fmpq_mat:
+    try:
+        return flint.fmpq_mat(matrix.solve(right).tolist())
+    except ZeroDivisionError:  # not the matrix of any rows: that is positive definite
+        raise ModelError(IMPOSSIBLE) from None
+
+
 def _combinations(matrix: Matrix, pivots: list[int]) -> dict[int, list[int]] | None:
     """What the pivots make of every other column, or None if they do not: proved in exact rationals."""
     others = [j for j in range(len(matrix)) if j not in set(pivots)]
     if not pivots:
         return {j: [] for j in others} if not matrix.any() else None
     chosen = _integers(matrix[np.ix_(pivots, pivots)])
-    weights = flint.fmpq_mat(chosen.solve(_integers(matrix[np.ix_(pivots, others)])).tolist())
+    weights = _solved(chosen, _integers(matrix[np.ix_(pivots, others)]))
     if flint.fmpq_mat(_integers(matrix[:, pivots])) * weights != flint.fmpq_mat(_integers(matrix[:, others])):
         return None
     return {j: [i for k, i in enumerate(pivots) if weights[k, at] != 0] for at, j in enumerate(others)}

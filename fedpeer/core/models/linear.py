@@ -18,7 +18,7 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design, listed
-from fedpeer.core.models.exact import Solved, System
+from fedpeer.core.models.exact import IMPOSSIBLE, Solved, System
 from fedpeer.core.models.model import INTERCEPT, Model, Row
 from fedpeer.core.statistics.rounding import Number, certified, rational
 from fedpeer.core.statistics.summary import Summary
@@ -35,14 +35,12 @@ def ols(
     """Fit by ordinary least squares; ModelError for constant or aliased columns (unless `singular="drop"`)."""
     if singular not in {"refuse", "drop"}:
         raise ModelError(f"singular is {singular!r}; it must be 'refuse' or 'drop'")
-    design = _independent(Design.of(summary, target, features), drop=singular == "drop")
-    rows, needed = summary.rows, len(design.columns) + 2
-    if rows < needed:
-        raise ModelError(
-            f"{rows} rows are too few for {len(design.columns)} columns and an intercept: at least {needed}",
-            hint="name fewer features, or wait for more data",
-        )
-    return _fitted("ols", _Line(design, Fraction(0), _level(confidence)))
+    design = Design.of(summary, target, features)
+    if singular == "refuse":
+        _check_rows(design)  # before the columns: too few rows make any columns dependent
+    design = _independent(design, drop=singular == "drop")
+    _check_rows(design)
+    return _fitted("ols", _Line(design, Fraction(0), _level(confidence)), {})
 
 
 def ridge(
@@ -52,7 +50,8 @@ def ridge(
     penalty = _number("lam", lam)
     if penalty <= 0:
         raise ModelError(f"lam is {lam!r}; it must be above zero", hint="without a penalty the model is `ols`")
-    return _fitted("ridge", _Line(Design.of(summary, target, features), penalty, _level(confidence)))
+    line = _Line(Design.of(summary, target, features), penalty, _level(confidence))
+    return _fitted("ridge", line, {"lam": str(lam)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,15 @@ class _Line:
         return System.of(matrix, products[:-1, -1] * factor), factor
 
 
+def _check_rows(design: Design) -> None:
+    rows, needed = design.summary.rows, len(design.columns) + 2
+    if rows < needed:
+        raise ModelError(
+            f"{rows} rows are too few for {len(design.columns)} columns and an intercept: at least {needed}",
+            hint="name fewer features, or wait for more data",
+        )
+
+
 def _independent(design: Design, *, drop: bool) -> Design:
     constant = design.constant()
     if constant and not drop:
@@ -95,7 +103,7 @@ def _independent(design: Design, *, drop: bool) -> Design:
     return design.without(list(aliased))
 
 
-def _fitted(kind: str, line: _Line) -> Model:
+def _fitted(kind: str, line: _Line, options: dict[str, str]) -> Model:
     design, (system, factor) = line.design, line.system()
     report = _Report(line, factor)
 
@@ -106,7 +114,6 @@ def _fitted(kind: str, line: _Line) -> Model:
     names = [INTERCEPT, *(column.name for column in design.columns)]
     table = [Row(name=name, **{key: next(floats) for key in _ROW}) for name in names]  # type: ignore[typeddict-item]
     numbers: dict[str, Any] = dict(zip(_NUMBERS, floats, strict=True))
-    options = {} if kind == "ols" else {"lam": str(line.penalty)}
     return Model(
         kind=kind,
         target=design.target.name,
@@ -150,10 +157,11 @@ class _Report:
         intercept = self._mean - sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
         sse, sst, free = self._error(solved.x), self._unit * self._total, self._free(solved.diagonal)
         plain = bool(self._line.penalty) or sse == 0
-        table = [
-            self._row(value, None if plain else spread * sse / free, flat=sse == 0 and not self._line.penalty)
-            for value, spread in zip((intercept, *beta), self._spreads(solved), strict=True)
-        ]
+        if plain:
+            table = [_untested(value, flat=sse == 0) for value in (intercept, *beta)]
+        else:
+            errors = [_root(spread * sse / free) for spread in self._spreads(solved)]
+            table = self._tested([intercept, *beta], errors, n - p - 1)
         overall = (None, None) if plain or p == 0 else _overall((sst - sse) / p / (sse / free), p, n - p - 1)
         adjusted = 1 - (sse / free) / (sst / (n - 1))
         numbers = (free, 1 - sse / sst, adjusted, _root(sse / free), *overall, *_likelihood(sse, n, n - free))
@@ -164,31 +172,40 @@ class _Report:
         taken: Number = flint.fmpq(0)
         for b, c, weight in zip(x, self._right, self._weights, strict=True):
             taken += b * c + weight * b * b if weight != 0 else b * c
-        error = self._unit * (self._total - taken)
-        if error < 0:
-            raise ModelError("no rows could give this summary: the residual sum of squares is negative")
-        return error
+        return _possible(self._unit * (self._total - taken))
 
     def _free(self, diagonal: Sequence[flint.arb]) -> Number:
         """Residual degrees of freedom: n − 1 − tr S(S + Λ)⁻¹."""
         shrunk = sum(
             (weight * self._factor * v for weight, v in zip(self._weights, diagonal, strict=True)), start=flint.fmpq(0)
         )
-        return self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0))
+        return _possible(self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0)))
 
-    def _spreads(self, solved: Solved) -> list[flint.arb]:
+    def _spreads(self, solved: Solved) -> list[Number]:
         """The variance of each coefficient, over that of the residuals: n (S⁻¹)ⱼⱼ / s²ⱼ, and 1/n + n u′S⁻¹u."""
         steps = [rational(column.step) for column in self._line.design.columns]
         own = [self._n * v / (step * step) for v, step in zip(solved.diagonal, steps, strict=True)]
-        return [flint.fmpq(1, self._n) + self._n * solved.form, *own]
+        return [_possible(value) for value in (flint.fmpq(1, self._n) + self._n * solved.form, *own)]
 
-    def _row(self, value: Number, square: Number | None, *, flat: bool) -> list[Number | None]:
-        """Coefficient, standard error, t, p and interval; of a perfect fit (`flat`) t and p are undefined."""
-        if square is None:
-            return [value, flint.fmpq(0), None, None, value, value] if flat else [value, None, None, None, None, None]
-        error, free = _root(square), self._n - 1 - len(self._means)
-        t, reach = value / error, student_quantile(self._line.confidence, free) * error
-        return [value, error, t, beyond_t(arb(t * t), free), value - reach, value + reach]
+    def _tested(self, beta: Sequence[Number], errors: Sequence[Number], free: int) -> list[list[Number | None]]:
+        """Coefficient, standard error, t, p and interval, row by row."""
+        quantile = student_quantile(self._line.confidence, free)
+        return [
+            [b, e, b / e, beyond_t(arb(b * b) / (e * e), free), b - quantile * e, b + quantile * e]
+            for b, e in zip(beta, errors, strict=True)
+        ]
+
+
+def _untested(value: Number, *, flat: bool) -> list[Number | None]:
+    """A row without tests: the coefficient, and of a perfect fit (`flat`) its interval, a point."""
+    return [value, flint.fmpq(0), None, None, value, value] if flat else [value, None, None, None, None, None]
+
+
+def _possible(value: Number) -> Number:
+    """The value itself: a sum of squares, which rows of data cannot make negative, but a forged summary can."""
+    if value < 0:
+        raise ModelError(IMPOSSIBLE)
+    return value
 
 
 def _overall(f: Number, p: int, free: int) -> tuple[Number, Number]:

@@ -96,6 +96,7 @@ class Exploration:
             names = ("covariance", "covariance_unbiased", "correlation", "correlation_low", "correlation_high")
             return dict.fromkeys((*names, "confidence"))
         shared, spread = covariance(self.summary, a, b), variance(self.summary, a) * variance(self.summary, b)
+        _possible(spread - shared * shared)
         low, high = self._reach(shared, spread)
         return {
             "covariance": rounded(shared),
@@ -138,7 +139,7 @@ def mean(summary: Summary, column: str | int) -> Fraction:
 
 def variance(summary: Summary, column: str | int) -> Fraction:
     """The exact population variance (÷ n) of a column; SchemaError for a summary without rows."""
-    return covariance(summary, column, column)
+    return _possible(covariance(summary, column, column))
 
 
 def covariance(summary: Summary, a: str | int, b: str | int) -> Fraction:
@@ -164,7 +165,7 @@ def given(summary: Summary, x: str | int, b: str | int, truth: bool = True) -> G
         count, total, square = summary.rows - count, summary.sum(x) - total, summary.product(x, x) - square
     if count == 0:
         return Given(0, None, None)
-    spread = Fraction(count * square - total * total, count * count)
+    spread = _possible(Fraction(count * square - total * total, count * count))
     return Given(count, place.value(Fraction(total, count)), spread * place.step**2)
 
 
@@ -179,6 +180,13 @@ def _rows(summary: Summary) -> int:
     if summary.rows <= 0:
         raise SchemaError("the summary has no rows", hint="add data first")
     return summary.rows
+
+
+def _possible(square: Fraction) -> Fraction:
+    """The value itself: a mean of squares, which rows of data cannot make negative, but a wrong subtraction can."""
+    if square < 0:
+        raise SchemaError("no rows could give this summary: a variance is negative", hint="were rows taken out twice?")
+    return square
 
 
 def _category(summary: Summary, name: str) -> Feature | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
 
 import flint
 from scipy import special
@@ -49,7 +48,7 @@ def student_quantile(confidence: Fraction, nu: int) -> flint.arb:
     """The t that |t| stays below with this probability, on nu degrees of freedom, at the precision now set."""
     guard = 24 + 2 * nu.bit_length()
     with flint.ctx.extraprec(guard):
-        return _quantile(confidence, nu, flint.ctx.prec, guard)
+        return _quantile(confidence, nu, guard)
 
 
 def normal_quantile(confidence: Fraction) -> flint.arb:
@@ -57,9 +56,9 @@ def normal_quantile(confidence: Fraction) -> flint.arb:
     return arb(2).sqrt() * arb(rational(confidence)).erfinv()
 
 
-@lru_cache(maxsize=256)
-def _quantile(confidence: Fraction, nu: int, bits: int, guard: int) -> flint.arb:
+def _quantile(confidence: Fraction, nu: int, guard: int) -> flint.arb:
     """Newton's steps from SciPy's quantile, then a bracket that the tail's own balls prove."""
+    bits = flint.ctx.prec
     alpha = arb(rational(1 - confidence))
     t = arb(float(special.stdtrit(nu, float((1 + confidence) / 2))))
     for _ in range(bits.bit_length() + 2):

@@ -1,6 +1,7 @@
 """The one door: names, options, refusals; and what a fitted model can do."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,13 @@ def test_a_fit_of_the_sum_is_the_fit_of_the_whole_bit_for_bit(owners, kind):
     assert fit(sum(parts, Summary.zero(SCHEMA)), kind, "cost") == fit(SUMMARY, kind, "cost")
 
 
+def test_fits_in_several_threads_do_not_disturb_each_other():
+    alone = [fit(SUMMARY, "ols", "cost", ["age", name]) for name in ("dose", "sex", "site")] * 4
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda name: fit(SUMMARY, "ols", "cost", ["age", name]), ["dose", "sex", "site"] * 4))
+    assert together == alone
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "said"),
     [
@@ -112,6 +120,8 @@ def test_refusals_list_what_there_is():
 def test_too_few_rows_are_refused_with_the_numbers():
     with pytest.raises(ModelError, match="6 rows are too few for 5 columns and an intercept: at least 7"):
         fit(part(slice(0, 6)), "ols", "cost")
+    with pytest.raises(ModelError, match="3 rows are too few"):
+        fit(part(slice(0, 3)), "ols", "cost")
     with pytest.raises(ModelError, match="0 rows"):
         fit(Summary.zero(SCHEMA), "ridge", "cost")
     assert fit(part(slice(0, 6)), "ridge", "cost").n == 6
@@ -222,7 +232,17 @@ def test_a_model_is_json_and_back():
         again = Model.from_dict(json.loads(text))
         assert again == model
         assert np.array_equal(again.predict(TABLE), model.predict(TABLE))
-    assert again.options == {"lam": "1/10"}
+    assert again.options == {"lam": "0.1"}
+
+
+@pytest.mark.parametrize("kind", ["ols", "ridge"])
+@pytest.mark.parametrize("strange", [{"a": [900, -900], "b": [900, -900]}, {"a": [5, -5], "b": [-5, 5]}])
+def test_rows_that_were_never_there_are_noticed_when_taken_out(kind, strange):
+    a = np.arange(20)
+    table = {"a": a, "b": a + a % 2 / 10, "c": a % 7, "d": a % 3, "y": a % 5}
+    wrong = collect(ALIASES, table) - collect(ALIASES, strange | {"c": [0, 1], "d": [0, 1], "y": [0, 1]})
+    with pytest.raises(ModelError, match="no rows could give this summary"):
+        fit(wrong, kind, "y")
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,16 @@ def test_another_confidence_changes_only_the_intervals():
     assert wide["confidence"] == 0.99
 
 
+def test_a_summary_that_no_rows_could_give_is_refused():
+    schema = Schema([Feature(n, "continuous", min=-9, max=9, resolution=1) for n in "xy"])
+    wrong = collect(schema, {"x": [1, 2, 3, 4], "y": [1, 2, 3, 5]}) - collect(schema, {"x": [-9, 9], "y": [9, -9]})
+    with pytest.raises(SchemaError, match="no rows could give"):
+        explore(wrong).univariate("x")
+    wrong = collect(schema, {"x": [1, 2, 3, 4], "y": [1, 2, 3, 5]}) - collect(schema, {"x": [2, 2], "y": [0, 5]})
+    with pytest.raises(SchemaError, match="no rows could give"):
+        explore(wrong).bivariate("x", "y")
+
+
 def test_answers_are_json():
     for name in TABLE:
         json.dumps([TOLD.univariate(name), *(TOLD.bivariate(name, other) for other in TABLE)], allow_nan=False)
