@@ -64,13 +64,7 @@ class Card(Value, frozen=True):
         _check_sign(self.sign)
         _check_seal(self.seal)
         passes.check_public(self.broker, "user")
-        if (
-            not self.name
-            or len(self.name) > _MOST_NAME
-            or not self.name.isprintable()
-            or self.name != self.name.strip()
-        ):
-            raise MalformedError(f"{self.name[:_MOST_NAME]!r} is not a name: 1 to {_MOST_NAME} printable characters")
+        check_name(self.name)
         return self
 
 
@@ -82,6 +76,7 @@ class Identity:
     _sign: Ed25519PrivateKey
     _open: MLKEM768X25519PrivateKey
     _card: Card
+    peer: PeerId
 
     @classmethod
     def of(cls, entropy: bytes) -> Identity:
@@ -101,7 +96,7 @@ class Identity:
         seal = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
         broker = passes.public_key(_broker_seed(root), "user")
         card = Card(sign.public_key().public_bytes_raw(), seal, broker, "")
-        return cls(root, sign, MLKEM768X25519PrivateKey(mlkem, x25519), card)
+        return cls(root, sign, MLKEM768X25519PrivateKey(mlkem, x25519), card, card.peer)
 
     def secret(self) -> bytes:
         """The 32 bytes to keep, from which `from_secret` makes the same identity."""
@@ -110,11 +105,6 @@ class Identity:
     def broker_seed(self) -> str:
         """The seed text of the NATS user key: proves who connects to the broker, never signs data."""
         return _broker_seed(self._root)
-
-    @property
-    def peer(self) -> PeerId:
-        """The id of this peer."""
-        return self._card.peer
 
     def card(self, name: str) -> Card:
         """The public keys, under the name by which people shall know them."""

@@ -79,7 +79,10 @@ def _status(turn: Turn, sender: PeerId, status: Status, boot: bytes) -> None:
 
 
 def _answer(turn: Turn, sender: PeerId, number: int) -> None:
-    if turn.state.phase == "active" and turn.state.settings.pulsing:
+    state = turn.state
+    offered = state.session.offered
+    is_new = offered is None or offered[0] is not state.local or offered[1] is not state.roster
+    if state.phase == "active" and state.settings.pulsing and is_new:
         pulse(turn)
     turn.session(answers={**turn.state.session.answers, sender: number}, dirty=True)
 

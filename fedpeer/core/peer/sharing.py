@@ -54,6 +54,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
     state = turn.state
     if not state.batches and state.released is None:
         return "empty", "this node has no data yet"
+    turn.session(offered=(state.local, state.roster))
     last = state.released.summary if state.released else None
     action, policy = state.settings.send_action, state.roster.policy
     passage = outbound(state.local, state.roster, action=action, policy=policy, last=last)

@@ -123,7 +123,10 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What lives only as long as the process. `boot` makes this process's keys and nonces its own."""
+    """What lives only as long as the process. `boot` makes this process's keys and nonces its own.
+
+    `offered` is what the last pulse considered: rows and terms that have not changed need not be considered again.
+    """
 
     boot: bytes
     habits: Habits = field(default_factory=Habits)
@@ -136,6 +139,7 @@ class Session:
     answers: Mapping[PeerId, int] = field(default_factory=dict)
     said_at: Mapping[str, float] = field(default_factory=dict)
     assembly: Assembly = field(default_factory=Assembly)
+    offered: tuple[Summary, Roster] | None = None
 
 
 @dataclass(frozen=True, slots=True)
