@@ -145,7 +145,7 @@ class Predict(Body, frozen=True):
 class AddUser(Body, frozen=True):
     """A user of the second dialect."""
 
-    cid: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    cid: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 
 class Wait(Body, frozen=True):

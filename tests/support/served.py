@@ -24,12 +24,13 @@ from fedpeer.api.call import Limits
 from fedpeer.api.symetry.door import Dialect
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import DuplicateError, SourceError, UnknownError
+from fedpeer.core.errors import SourceError
 from fedpeer.core.peer.state import Habits
 from fedpeer.node.commands import Means, Node
 from fedpeer.node.engine import Engine, Manners, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.shapes import NodeInfo
+from fedpeer.node.users import KeptUsers
 
 ADMIN, VIEWER = "admin-" + "a" * 40, "viewer-" + "v" * 40
 NOW = 1_800_000_000.0
@@ -67,34 +68,15 @@ class MovableClock:
         return self.at + time.monotonic() - self._begun
 
 
-class MemoryUsers:
-    """Users as the port asks for them, in memory."""
+class _Keys:
+    """Entropy for users' keys: the first is KEY, so that a client can know it."""
 
     def __init__(self) -> None:
-        self.keys = {CID: KEY}
-        self.bound: dict[tuple[str, str], str] = {}
+        self._count = 0
 
-    def get(self, cid: str) -> bytes | None:
-        return self.keys.get(cid)
-
-    def names(self) -> list[str]:
-        return sorted(self.keys)
-
-    async def add(self, cid: str) -> bytes:
-        if cid in self.keys:
-            raise DuplicateError(f"there is a user {cid} already")
-        self.keys[cid] = hashlib.sha256(cid.encode()).digest()[:16]
-        return self.keys[cid]
-
-    async def remove(self, cid: str) -> None:
-        if self.keys.pop(cid, None) is None:
-            raise UnknownError(f"there is no user {cid}")
-
-    def project(self, cid: str, pid: str) -> str | None:
-        return self.bound.get((cid, pid))
-
-    async def bind(self, cid: str, pid: str, federation: str) -> None:
-        self.bound[cid, pid] = federation
+    def draw(self, size: int) -> bytes:
+        self._count += 1
+        return KEY if self._count == 1 else hashlib.sha256(str(self._count).encode()).digest()[:size]
 
 
 @dataclass(slots=True)
@@ -155,10 +137,11 @@ async def node_on(broker: MemoryBroker, clock: MovableClock, name: str) -> Async
 
 @asynccontextmanager
 async def serving(
-    node: Any, clock: MovableClock, *, limits: Limits | None = None, hosts: tuple[str, ...] = (), **dialect: Any
+    node: Node, clock: MovableClock, *, limits: Limits | None = None, hosts: tuple[str, ...] = (), **dialect: Any
 ) -> AsyncIterator[Served]:
     """The application in front of a node, on a port of its own."""
-    users = MemoryUsers()
+    users = KeptUsers(node._engine, _Keys())
+    await users.add(CID)
     app = make_app(
         node,
         tokens=Tokens(ADMIN, VIEWER),
