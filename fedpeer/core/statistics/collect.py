@@ -10,15 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from fedpeer.core.errors import OverflowRefusedError
-from fedpeer.core.statistics.encode import CLIPPED, REASONS, Codes, Measured, Writer
+from fedpeer.core.statistics.encode import Measured, Writer
+from fedpeer.core.statistics.faults import Fault, Faults
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.gram import Gram
 from fedpeer.core.statistics.levels import Leveled
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
-
-Faults = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Collected:
     summary: Summary
     read: int
     counted: int
-    rejected: Faults
+    rejected: dict[str, dict[str, int]]
     clipped: dict[str, int]
 
     def report(self) -> dict[str, Any]:
@@ -61,7 +60,7 @@ class _Counter:
     def __init__(self, schema: Schema) -> None:
         self._schema, self._gram = schema, Gram(schema)
         self._read = self._counted = 0
-        self._faults = np.zeros((len(schema.features), len(REASONS)), np.int64)
+        self._faults = np.zeros((len(schema.features), len(Fault)), np.int64)
         self._coders = [self._coder(feature) for feature in schema.features]
         sizes = [1 if feature.kind != "category" else len(feature.levels) for feature in schema.features]
         self._places = list(zip(np.cumsum([0, *sizes]).tolist(), sizes, strict=False))
@@ -80,11 +79,12 @@ class _Counter:
     def collected(self) -> Collected:
         """Everything so far."""
         names = [feature.name for feature in self._schema.features]
-        rejected: Faults = {}
-        for name, counts in zip(names, self._faults.tolist(), strict=True):
-            found = {REASONS[i]: n for i, n in enumerate(counts) if n and 0 < i < CLIPPED}
-            rejected |= {name: found} if found else {}
-        clipped = {name: int(n) for name, n in zip(names, self._faults[:, CLIPPED], strict=True) if n}
+        counts = {
+            name: dict(zip(Fault, row, strict=True)) for name, row in zip(names, self._faults.tolist(), strict=True)
+        }
+        found = {name: {f.reason: n for f, n in row.items() if n and f.fatal} for name, row in counts.items()}
+        rejected = {name: reasons for name, reasons in found.items() if reasons}
+        clipped = {name: row[Fault.CLIPPED] for name, row in counts.items() if row[Fault.CLIPPED]}
         summary = Summary(self._schema, self._gram.residues())
         return Collected(summary, self._read, summary.rows, rejected, clipped)
 
@@ -105,9 +105,9 @@ class _Counter:
             )
         self._gram.commit(rows, lost)
 
-    def _noted(self, feature: int, codes: Codes, lost: Any) -> Any:
-        self._faults[feature] += np.bincount(codes, minlength=len(REASONS))
-        fault = (codes != 0) & (codes != CLIPPED)
+    def _noted(self, feature: int, codes: Faults, lost: Any) -> Any:
+        self._faults[feature] += np.bincount(codes, minlength=len(Fault))
+        fault = (codes != Fault.NONE) & (codes != Fault.CLIPPED)
         return fault if lost is None else lost | fault
 
     def _coder(self, feature: Feature) -> Measured | Leveled:

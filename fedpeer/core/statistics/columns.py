@@ -53,8 +53,7 @@ def columns_of(feature: Feature) -> tuple[Column, ...]:
 
 
 def _measured(feature: Feature) -> Column:
-    assert feature.min is not None and feature.max is not None and feature.resolution is not None  # noqa: PT018, S101
-    low, high, step = Fraction(feature.min), Fraction(feature.max), Fraction(feature.resolution)
+    low, high, step = map(Fraction, feature.limits())
     origin = step * nearest((low + high) / 2, _ZERO, step)
     ends = (nearest(low, origin, step), nearest(high, origin, step))
     return Column(feature.name, feature.name, "continuous", origin, step, *ends)

@@ -13,16 +13,13 @@ import pyarrow.compute as pc
 
 from fedpeer.core.errors import TableError
 from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.faults import Fault, Faults
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, NUMBER, decimal
 from fedpeer.core.statistics.scale import Scale, decimals
 
-REASONS = ("", "missing", "out of range", "not finite", "unknown level", "unparsable", "clipped")
-FINE, GONE, OUTSIDE, ENDLESS, UNKNOWN, UNPARSABLE, CLIPPED = range(7)
-
 Row = npt.NDArray[Any]  # of float64 integers, or of int64 where those do not reach
-Codes = npt.NDArray[np.uint8]  # one a row: positions in REASONS
-Writer = Callable[[int, int, Row], Codes | None]  # (start, stop, out): None when every value counts
+Writer = Callable[[int, int, Row], Faults | None]  # (start, stop, out): None when every value counts
 
 _INFINITE = frozenset({"inf", "infinity"})
 _TRUTH = {"false": Decimal(0), "true": Decimal(1)}
@@ -32,7 +29,7 @@ class Measured:
     """Encodes one continuous feature: numbers, decimals, truth values and texts that hold numbers."""
 
     def __init__(self, feature: Feature, column: Column, *, clip: bool, chunk: int) -> None:
-        self._name, self._column, self._outside = feature.name, column, CLIPPED if clip else OUTSIDE
+        self._name, self._column, self._outside = feature.name, column, Fault.CLIPPED if clip else Fault.OUT_OF_RANGE
         self._scale = Scale.of(feature, column)
         self._y = np.empty(chunk)
 
@@ -46,7 +43,7 @@ class Measured:
         """A writer that converts slice by slice, so that memory stays bounded by the chunk."""
         coded = pa.types.is_dictionary(array.type)
 
-        def write(start: int, stop: int, out: Row) -> Codes | None:
+        def write(start: int, stop: int, out: Row) -> Faults | None:
             part = array.slice(start, stop - start)
             part = (part.dictionary_decode() if coded else part).cast(target)
             return self._text(part, out) if target == pa.large_string() else self._native(part)(0, len(part), out)
@@ -60,7 +57,7 @@ class Measured:
         factor, shift, whole = self._scale.factor, self._scale.shift, array.null_count == 0
         least, most = np.minimum.reduce, np.maximum.reduce
 
-        def write(start: int, stop: int, out: Row) -> Codes | None:
+        def write(start: int, stop: int, out: Row) -> Faults | None:
             x, d = values[start:stop], y[: stop - start]
             full = margin > 0 and (whole or array.slice(start, stop - start).null_count == 0)
             # A NaN makes the minimum NaN, which fails the comparison: one test settles range, NaN and infinity.
@@ -68,14 +65,15 @@ class Measured:
                 np.rint(np.multiply(x, factor, out=d), out=out)
                 np.subtract(d, out, out=d)
                 if most(d) < margin and -margin < least(d):
-                    np.subtract(out, shift, out=out)
+                    if shift:
+                        np.subtract(out, shift, out=out)
                     return None
             codes = _codes(x, array.slice(start, stop - start))
             return self._careful(x, codes, out, lambda at: decimals(x[at]))
 
         return write
 
-    def _text(self, array: pa.Array, out: Row) -> Codes | None:
+    def _text(self, array: pa.Array, out: Row) -> Faults | None:
         texts = pc.utf8_trim_whitespace(array)
         matched = pc.fill_null(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"), fill_value=False)
         x = pc.if_else(matched, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
@@ -89,11 +87,11 @@ class Measured:
         return self._careful(x, codes, out, numbers, edges=True)
 
     def _careful(
-        self, x: Row, codes: Codes, out: Row, numbers: Callable[[Any], Iterable[Decimal]], *, edges: bool = False
-    ) -> Codes | None:
+        self, x: Row, codes: Faults, out: Row, numbers: Callable[[Any], Iterable[Decimal]], *, edges: bool = False
+    ) -> Faults | None:
         """Encode with every doubt settled exactly; with `edges`, a limit's own float is a doubt too."""
         scale, reach, column = self._scale, self._scale.reach(x.dtype), self._column
-        sure = codes == FINE
+        sure = codes == Fault.NONE
         low, high = _beyond(reach.low, reach.high) if edges else (reach.low, reach.high)
         below, above = sure & (x < low), sure & (x > high)
         codes[below | above] = self._outside
@@ -110,7 +108,7 @@ class Measured:
         at = np.flatnonzero(doubt)
         for i, number in zip(at.tolist(), numbers(at), strict=True):
             out[i], inside = scale.exact(number)
-            codes[i] = FINE if inside else self._outside
+            codes[i] = Fault.NONE if inside else self._outside
         return codes if codes.any() else None
 
     def _halve(self, x: Row, y: Row, doubt: npt.NDArray[np.bool_], out: Row) -> None:
@@ -133,13 +131,13 @@ def native(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def _codes(x: Row, array: pa.Array) -> Codes:
+def _codes(x: Row, array: pa.Array) -> Faults:
     codes = np.zeros(len(x), np.uint8)
     if x.dtype.kind == "f":
-        codes[np.isinf(x)] = ENDLESS
-        codes[np.isnan(x)] = GONE
+        codes[np.isinf(x)] = Fault.NOT_FINITE
+        codes[np.isnan(x)] = Fault.MISSING
     if array.null_count:
-        codes[array.is_null().to_numpy(zero_copy_only=False)] = GONE
+        codes[array.is_null().to_numpy(zero_copy_only=False)] = Fault.MISSING
     return codes
 
 
@@ -163,10 +161,10 @@ def _word(text: str | None) -> tuple[int, float]:
     """The reason that a text is no number, or the number that a truth value is."""
     word = "" if text is None else text.strip().lower()
     if word in _TRUTH:
-        return FINE, float(_TRUTH[word])
+        return Fault.NONE, float(_TRUTH[word])
     if word in MISSING:
-        return GONE, np.nan
-    return (ENDLESS if word.lstrip("+-") in _INFINITE else UNPARSABLE), np.nan
+        return Fault.MISSING, np.nan
+    return (Fault.NOT_FINITE if word.lstrip("+-") in _INFINITE else Fault.UNPARSABLE), np.nan
 
 
 def _number(text: str) -> Decimal:

@@ -70,6 +70,12 @@ class Feature:
         for field, value in zip(self.__slots__, (name, kind, *numbers, levels, unit), strict=True):
             object.__setattr__(self, field, value)
 
+    def limits(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Min, max and resolution; SchemaError for a feature that is not continuous."""
+        if self.min is None or self.max is None or self.resolution is None:
+            raise SchemaError(f"feature {self.name!r} is {self.kind}, so it has no range")
+        return self.min, self.max, self.resolution
+
     def to_dict(self) -> dict[str, Any]:
         """Return the feature as JSON-able values, decimals as text; `Feature(**d)` gives it back."""
         limits = {"min": self.min, "max": self.max, "resolution": self.resolution}

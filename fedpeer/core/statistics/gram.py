@@ -11,6 +11,7 @@ so one symmetric product does the work of two general ones.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,16 +88,15 @@ class Gram:
 
     def _part(self, place: int, q: npt.NDArray[Any], here: slice) -> None:
         """Split q into limbs: each is what is left after rounding to a multiple of 2**w."""
-        depth = sum(place < len(plane) for plane in self._planes)
-        for plane in self._planes[: depth - 1]:
+        rows = [plane[place, here] for plane in self._planes if place < len(plane)]
+        for low, high in pairwise(rows):
             if q.dtype == np.int64:
                 rest = (q + (1 << (BITS - 1))) >> BITS
-                plane[place, here] = q - (rest << BITS)
+                low[:], high[:] = q - (rest << BITS), rest
             else:
-                rest = np.rint(q * 2.0**-BITS)
-                plane[place, here] = q - rest * 2.0**BITS
+                rest = np.rint(np.multiply(q, 2.0**-BITS, out=high), out=high)
+                np.subtract(q, rest * 2.0**BITS, out=low)
             q = rest
-        self._planes[depth - 1][place, here] = q
 
     def _multiply(self) -> None:
         """Add the products of the chunk's rows to the accumulators, and empty the chunk."""

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fedpeer.core.statistics.encode import GONE, UNKNOWN, Codes, Row, Writer, native, readable
+from fedpeer.core.statistics.encode import Row, Writer, native, readable
+from fedpeer.core.statistics.faults import Fault, Faults
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, spelling
 
@@ -39,7 +40,7 @@ class Leveled:
     def _native(self, array: pa.Array) -> Writer:
         values, spelled = native(array), self._spelled(array)
 
-        def write(start: int, stop: int, out: Row) -> Codes | None:
+        def write(start: int, stop: int, out: Row) -> Faults | None:
             x = values[start:stop]
             if array.slice(start, stop - start).null_count == 0 and np.all((x == 0) | (x == 1)):
                 np.copyto(out[0], x)
@@ -53,13 +54,13 @@ class Leveled:
         return lambda start, stop, out: self._write(array.slice(start, stop - start).indices, levels, out)
 
     def _spelled(self, array: pa.Array) -> Writer:
-        def write(start: int, stop: int, out: Row) -> Codes | None:
+        def write(start: int, stop: int, out: Row) -> Faults | None:
             part = array.slice(start, stop - start).dictionary_encode()
             return self._write(part.indices, self._levels(part.dictionary), out)
 
         return write
 
-    def _write(self, indices: pa.Array, levels: npt.NDArray[np.int64], out: Row) -> Codes | None:
+    def _write(self, indices: pa.Array, levels: npt.NDArray[np.int64], out: Row) -> Faults | None:
         level = levels[indices.fill_null(len(levels) - 1).to_numpy(zero_copy_only=False)]
         fine = level >= 0
         if self._binary:
@@ -73,12 +74,12 @@ class Leveled:
         """The level of each value, or minus its reason; the last entry is for null."""
         if len(self._known) > _CACHE:
             self._known.clear()
-        return np.array([*map(self._level, _texts(values)), -GONE])
+        return np.array([*map(self._level, _texts(values)), -Fault.MISSING])
 
     def _level(self, value: Any) -> int:
         if value not in self._known:
             text = spelling(value)
-            lost = -GONE if text.lower() in MISSING else -UNKNOWN
+            lost = -Fault.MISSING if text.lower() in MISSING else -Fault.UNKNOWN_LEVEL
             self._known[value] = self._index.get(text, lost)
         return self._known[value]
 

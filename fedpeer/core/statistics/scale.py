@@ -53,9 +53,8 @@ class Scale:
     @classmethod
     def of(cls, feature: Feature, column: Column) -> Scale:
         """The scale of a continuous feature."""
-        low, high = feature.min or Decimal(0), feature.max or Decimal(0)
-        half = Decimal(str(feature.resolution)).as_tuple()
-        places = max(0, 1 - int(half.exponent))
+        low, high, resolution = feature.limits()
+        places = max(0, 1 - int(resolution.as_tuple().exponent))
         per_half = float(column.step / 2 * 10**places)
         factor, shift = np.float64(1 / column.step), np.float64(column.origin / column.step)
         return cls(column, low, high, factor, shift, (per_half, places))

@@ -50,23 +50,23 @@ def test_rounding_beyond_the_range_of_floats_is_infinite():
 @given(POSITIVE)
 def test_balls_and_rationals_round_alike(value):
     exact = rational(value)
-    assert certified(lambda _: [exact, flint.arb(exact), exact * flint.arb(3) / 3]) == [rounded(value)] * 3
+    assert certified(lambda: [exact, flint.arb(exact), exact * flint.arb(3) / 3]) == [rounded(value)] * 3
 
 
 def test_precision_grows_until_the_result_is_settled():
     seen = []
 
-    def cancelling(attempt):
-        seen.append((attempt, flint.ctx.prec))
+    def cancelling():
+        seen.append(flint.ctx.prec)
         return [(1 + flint.arb(2) ** -500 / 3) - 1, None]
 
     assert certified(cancelling, 64) == [rounded(Fraction(1, 3 * 2**500)), None]
-    assert seen == [(0, 64), (1, 128), (2, 256), (3, 512), (4, 1024)]
+    assert seen == [64, 128, 256, 512, 1024]
 
 
 def test_a_value_midway_between_two_floats_ends_at_one_of_them():
     tie = Fraction(2**53 + 1)
-    values = certified(lambda _: [flint.arb(rational(tie**2 / 3)).sqrt() * flint.arb(3).sqrt()])
+    values = certified(lambda: [flint.arb(rational(tie**2 / 3)).sqrt() * flint.arb(3).sqrt()])
     assert values in ([2.0**53], [2.0**53 + 2])
 
 
@@ -74,18 +74,18 @@ def test_a_wide_ball_is_not_settled_and_nothing_else_changes_the_precision():
     before = flint.ctx.prec
     assert settled(flint.arb(1, 0.5)) is None
     assert settled(flint.arb.nan()) is None
-    assert certified(lambda _: [flint.arb(2).sqrt()]) == [math.sqrt(2)]
+    assert certified(lambda: [flint.arb(2).sqrt()]) == [math.sqrt(2)]
     assert flint.ctx.prec == before
 
 
 def test_a_precision_changed_by_another_thread_costs_a_repetition_only():
     calls = []
 
-    def disturbed(attempt):
-        calls.append(attempt)
+    def disturbed():
+        calls.append(flint.ctx.prec)
         if len(calls) < 4:
             flint.ctx.prec = 20
         return [flint.arb(2).sqrt() - flint.arb(1) / 3]
 
-    assert certified(disturbed) == certified(lambda _: [flint.arb(2).sqrt() - flint.arb(1) / 3])
-    assert len(calls) == 4
+    assert certified(disturbed) == certified(lambda: [flint.arb(2).sqrt() - flint.arb(1) / 3])
+    assert calls == [128] * 4
