@@ -1,8 +1,8 @@
 """Linear systems of exact integers: what is singular is known for certain, and solutions carry proved bounds.
 
 1. Rank is decided modulo a prime, which can only be too small, and what it finds is then proved over the integers.
-2. A solution comes first as balls, from the inverse in ball arithmetic; where those cannot be settled (a coefficient
-   that is exactly zero, a fit that is perfect) it comes again as exact rationals.
+2. A solution comes first as balls, from the inverse in ball arithmetic; where narrow balls cannot be settled (a
+   coefficient that is exactly zero, a fit that is perfect) it comes again as exact rationals.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ Balls = list[flint.arb]
 IMPOSSIBLE = "no rows could give this summary: a sum of squares is negative"
 
 _PRIME = 2**63 - 25
-_SPARE_BITS = 96  # beyond what the condition number takes
-_WORST = 2.0**60  # a condition number beyond what float64 can tell
+_SHARP = 64  # bits of the inverse that are right: enough to settle any number that is not exactly zero or a tie
 
 
 def relations(matrix: Matrix) -> dict[int, list[int]]:
@@ -51,6 +50,11 @@ class Solved:
     diagonal: Balls
     form: flint.arb
 
+    @property
+    def sharp(self) -> bool:
+        """Whether more precision would be in vain: what does not settle then is zero, and wants exact rationals."""
+        return all(ball.rel_accuracy_bits() >= _SHARP for ball in self.diagonal)
+
 
 @dataclass(frozen=True, slots=True)
 class System:
@@ -73,20 +77,6 @@ class System:
             [int(c) << k for c, k in zip(right, shifts, strict=True)],
             shifts,
         )
-
-    def bits(self) -> int:
-        """A precision at which balls will do, by the condition number of the correlations."""
-        if not self.right:
-            return _SPARE_BITS
-        excess = max(0, int(self.matrix[0, 0]).bit_length() - 1000)
-        floats = (self.matrix >> excess).astype(np.float64)
-        size = np.sqrt(floats.diagonal())
-        correlations = floats / np.multiply.outer(size, size)
-        try:
-            condition = float(np.linalg.norm(correlations, 1) * np.linalg.norm(np.linalg.inv(correlations), 1))
-        except np.linalg.LinAlgError:
-            condition = _WORST
-        return _SPARE_BITS + 2 * int(np.log2(min(condition, _WORST)))
 
     def solved(self, u: Sequence[flint.fmpq], *, exactly: bool) -> Solved:
         """Solve at the precision now set; x as rationals if `exactly`, everything else as balls."""

@@ -107,10 +107,15 @@ def _fitted(kind: str, line: _Line, options: dict[str, str]) -> Model:
     design, (system, factor) = line.design, line.system()
     report = _Report(line, factor)
 
-    def compute(attempt: int) -> list[Number | None]:
-        return report.values(system.solved(report.lever, exactly=attempt > 0))
+    exactly = False
 
-    floats = iter(certified(compute, system.bits()))
+    def compute() -> list[Number | None]:
+        nonlocal exactly
+        solved = system.solved(report.lever, exactly=exactly)
+        exactly = exactly or solved.sharp
+        return report.values(solved)
+
+    floats = iter(certified(compute))
     names = [INTERCEPT, *(column.name for column in design.columns)]
     table = [Row(name=name, **{key: next(floats) for key in _ROW}) for name in names]  # type: ignore[typeddict-item]
     numbers: dict[str, Any] = dict(zip(_NUMBERS, floats, strict=True))
@@ -156,11 +161,11 @@ class _Report:
         beta = [b * ratio for b, ratio in zip(solved.x, self._ratios, strict=True)]
         intercept = self._mean - sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
         sse, sst, free = self._error(solved.x), self._unit * self._total, self._free(solved.diagonal)
-        plain = bool(self._line.penalty) or sse == 0
+        spreads, plain = self._spreads(solved), bool(self._line.penalty) or sse == 0
         if plain:
             table = [_untested(value, flat=sse == 0) for value in (intercept, *beta)]
         else:
-            errors = [_root(spread * sse / free) for spread in self._spreads(solved)]
+            errors = [_root(spread * sse / free) for spread in spreads]
             table = self._tested([intercept, *beta], errors, n - p - 1)
         overall = (None, None) if plain or p == 0 else _overall((sst - sse) / p / (sse / free), p, n - p - 1)
         adjusted = 1 - (sse / free) / (sst / (n - 1))

@@ -83,7 +83,7 @@ class Exploration:
             return bounds
         middle, square = mean(self.summary, name), variance(self.summary, name) / (n - 1)
 
-        def ends(_: int) -> list[flint.arb | flint.fmpq]:
+        def ends() -> list[flint.arb | flint.fmpq]:
             reach = student_quantile(self.confidence, n - 1) * flint.arb(rational(square)).sqrt() if square else 0
             return [rational(middle) - reach, rational(middle) + reach]
 
@@ -115,7 +115,7 @@ class Exploration:
         if shared * shared == spread:
             return (_signed_root(shared, spread),) * 2
 
-        def ends(_: int) -> list[flint.arb]:
+        def ends() -> list[flint.arb]:
             centre = (rational(shared) / flint.arb(rational(spread)).sqrt()).atanh()
             reach = normal_quantile(self.confidence) / flint.arb(n - 3).sqrt()
             return [(centre - reach).tanh(), (centre + reach).tanh()]

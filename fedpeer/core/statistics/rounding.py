@@ -46,22 +46,21 @@ def settled(value: Number) -> float | None:
     return low if low == high else None
 
 
-def certified(compute: Callable[[int], Sequence[Number | None]], bits: int = 128) -> list[float | None]:
-    """Call compute(0), compute(1), … at growing precision until all its values are settled; None stands for itself.
+def certified(compute: Callable[[], Sequence[Number | None]], bits: int = 128) -> list[float | None]:
+    """Repeat `compute` with more and more bits until all its values are settled; None stands for itself.
 
     A true value midway between two floats never settles as a ball; at 2¹⁴ bits the midpoint is rounded.
     """
-    attempt = 0
     while True:
         with flint.ctx.workprec(bits):
-            values = compute(attempt)
+            values = compute()
             floats = [None if value is None else settled(value) for value in values]
             disturbed = flint.ctx.prec != bits
         if all(value is None or result is not None for value, result in zip(values, floats, strict=True)):
             return floats
         if bits >= _MOST_BITS and not disturbed:
             return [_middle(value) if result is None else result for value, result in zip(values, floats, strict=True)]
-        attempt, bits = attempt + 1, bits if disturbed else 2 * bits
+        bits = bits if disturbed else 2 * bits
 
 
 def rational(value: Fraction | int) -> flint.fmpq:
