@@ -7,9 +7,10 @@ contribution it holds of everyone, and whoever sees another lack something sends
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
@@ -20,6 +21,12 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 LABEL = "contribution"
+
+# What a member can make another hold or read at once is bounded before anything is allocated for it.
+MOST_HELD = 10_000
+MOST_ENTRIES = 100_000
+_Digest = Annotated[bytes, Meta(max_length=32)]
+_Id = Annotated[str, Meta(max_length=26)]
 
 
 class Kind(IntEnum):
@@ -35,24 +42,24 @@ class Kind(IntEnum):
 class Holding(Value, frozen=True, array_like=True):
     """Which contribution of a peer a member holds; `digest` is that of its summary."""
 
-    peer: str
+    peer: _Id
     serial: int
-    digest: bytes
+    digest: _Digest
 
 
 class Standing(Value, frozen=True):
     """What a member holds: the same for two members exactly when they would compute the same results."""
 
     charter_version: int
-    charter_head: bytes
+    charter_head: _Digest
     epoch: int
-    holds: tuple[Holding, ...]
+    holds: Annotated[tuple[Holding, ...], Meta(max_length=MOST_HELD)]
 
 
 class Answer(Value, frozen=True, array_like=True):
     """The newest request of `peer` that the sender of a status has dealt with."""
 
-    peer: str
+    peer: _Id
     ask: int
 
 
@@ -63,10 +70,10 @@ class Status(Value, frozen=True, tag="status"):
     """
 
     standing: Standing
-    total: bytes
+    total: _Digest
     explorable: bool
     ask: int
-    answers: tuple[Answer, ...]
+    answers: Annotated[tuple[Answer, ...], Meta(max_length=MOST_HELD)]
 
 
 class Share(Value, frozen=True, tag="share"):
@@ -84,10 +91,10 @@ class Hello(Value, frozen=True, tag="hello"):
 class CatchUp(Value, frozen=True, tag="catchup"):
     """The answer: charter entries, the newest epoch's secret, and contributions of members who are away."""
 
-    entries: tuple[bytes, ...]
+    entries: Annotated[tuple[bytes, ...], Meta(max_length=MOST_ENTRIES)]
     epoch: int
-    secret: bytes
-    contributions: tuple[bytes, ...]
+    secret: _Digest
+    contributions: Annotated[tuple[bytes, ...], Meta(max_length=MOST_HELD)]
 
 
 class Farewell(Value, frozen=True, tag="farewell"):

@@ -1,13 +1,17 @@
 """The newest contribution of every member, and their exact total.
 
-`record` is idempotent: the same or an older contribution changes nothing. The total is kept by adding and subtracting,
-which is exact, so it does not depend on the order or the number of changes.
+1. `record` is idempotent, and what is held does not depend on the order of arrival: a higher serial wins, and of two
+   contributions that their origin signed under one serial the one with the higher digest.
+2. The total is kept by adding and subtracting, which is exact, so it depends on what is held and on nothing else.
+3. No total may have more rows than the schema proves safe. Where all together would, the largest are left out, so that
+   a member who claims 2**40 rows shuts out itself and nobody else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from fedpeer.core.contract.admit import Admitted, Refused
 from fedpeer.core.envelope.messages import Contribution, Holding
@@ -26,6 +30,15 @@ class Held:
     contribution: Contribution
     summary: Summary
     verdict: Admitted | Refused
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", bytes.fromhex(self.summary.digest))
+
+    @property
+    def rank(self) -> tuple[int, bytes]:
+        """What decides between two contributions of one origin: the higher is held."""
+        return self.contribution.serial, self.digest
 
     @property
     def admitted(self) -> bool:
@@ -48,23 +61,33 @@ class Ledger:
     @property
     def contributors(self) -> tuple[PeerId, ...]:
         """Members whose contribution counts."""
-        return tuple(sorted(p for p, h in self.held.items() if h.admitted))
+        return tuple(sorted(self._fitting(self.held)))
+
+    @property
+    def left_out(self) -> tuple[PeerId, ...]:
+        """Members whose contribution the contract admits and the total has no room for."""
+        fitting = self._fitting(self.held)
+        return tuple(sorted(p for p, h in self.held.items() if h.admitted and p not in fitting))
 
     @property
     def holdings(self) -> tuple[Holding, ...]:
         """What we hold, in the form that members compare."""
         rows = sorted(self.held.items())
-        return tuple(Holding(p, h.contribution.serial, bytes.fromhex(h.summary.digest)) for p, h in rows)
+        return tuple(Holding(p, *h.rank) for p, h in rows)
 
     def serial(self, peer: str) -> int:
         """The serial of what we hold of a peer, 0 for nothing."""
+        return self.rank(peer)[0]
+
+    def rank(self, peer: str) -> tuple[int, bytes]:
+        """The rank of what we hold of a peer; below it is nothing but what no peer says."""
         held = self.held.get(PeerId(peer))
-        return held.contribution.serial if held else 0
+        return held.rank if held else (0, b"")
 
     def record(self, held: Held) -> Ledger:
         """The ledger with this contribution, or the same ledger if it holds this one or a newer one."""
         peer = PeerId(held.contribution.origin)
-        if held.contribution.serial <= self.serial(peer):
+        if held.contribution.serial < 1 or held.rank <= self.rank(peer):
             return self
         return self._with(peer, held)
 
@@ -84,10 +107,23 @@ class Ledger:
         return ledger
 
     def _with(self, peer: PeerId, held: Held | None) -> Ledger:
-        total, before = self.total, self.held.get(peer)
-        if before and before.admitted:
-            total = total - before.summary
-        if held and held.admitted:
-            total = total + held.summary
         rest = {p: h for p, h in self.held.items() if p != peer}
-        return Ledger({**rest, peer: held} if held else rest, total)
+        after = {**rest, peer: held} if held else rest
+        old, new = self._fitting(self.held), self._fitting(after)
+        total = self.total
+        # What goes, goes first: between the two no sum can be larger than the larger of them.
+        for p in old - new | old & {peer}:
+            total = total - self.held[p].summary
+        for p in new - old | new & {peer}:
+            total = total + after[p].summary
+        return Ledger(after, total)
+
+    def _fitting(self, held: Mapping[PeerId, Held]) -> set[PeerId]:
+        """Who counts: all that are admitted, or the smallest that stay within the schema's row bound together."""
+        rows = {p: h.summary.rows for p, h in held.items() if h.admitted}
+        bound = self.total.schema.row_bound
+        if sum(rows.values()) <= bound:
+            return set(rows)
+        ascending = sorted(rows, key=lambda p: (rows[p], p))
+        sums = accumulate(rows[p] for p in ascending)
+        return {p for p, rows_so_far in zip(ascending, sums, strict=True) if rows_so_far <= bound}

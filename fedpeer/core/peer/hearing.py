@@ -19,6 +19,7 @@ from fedpeer.core.peer.turn import Turn
 
 # After connecting, kept messages arrive by their first piece only; the rest is then asked for.
 RECENT_S = 15.0
+UNKNOWN_EVERY_S = 60.0
 
 
 def hear(turn: Turn, subject: str, body: bytes) -> None:
@@ -42,7 +43,8 @@ def hear(turn: Turn, subject: str, body: bytes) -> None:
         return
     turn.change(windows={**turn.state.windows, sender: windows})
     if header.kind not in set(Kind):
-        turn.note("receive", "warning", f"ignored a message of unknown kind {header.kind}", peer=sender)
+        if turn.seldom(f"kind/{sender}", UNKNOWN_EVERY_S):
+            turn.note("receive", "warning", f"ignored a message of unknown kind {header.kind}", peer=sender)
         return
     heed(turn, sender, parse(header.kind, whole), boot=header.boot)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fedpeer.core.envelope.messages import Answer, CatchUp, Farewell, Hello, Message, Share, Standing, Status
+from fedpeer.core.envelope.messages import Answer, CatchUp, Farewell, Hello, Message, Share, Standing, Status, origin_of
 from fedpeer.core.errors import CharterError, ForkError
+from fedpeer.core.federation.ledger import Held
 from fedpeer.core.federation.membership import MEMBERSHIP
 from fedpeer.core.federation.roster import EpochBegun, described
 from fedpeer.core.identity import PeerId
@@ -16,8 +17,15 @@ from fedpeer.core.pulse.inbound import inbound
 
 # How often the same help is given to, or asked of, the same member.
 SELDOM_S = 3.0
-# How much of absent members' contributions one answer carries.
+# How much of absent members' contributions one answer carries, and how much of such is sent in a second: whoever keeps
+# saying that it lacks everything must not make the others fill the bus.
 MOST_RELAYED_BYTES = 16 * 2**20
+REPEATED_BYTES_PER_S = 2**20
+# How often a member that says it has just started makes us say where we stand.
+GREET_S = 1.0
+DOUBLED_S = 60.0
+
+_NONE = (0, b"")
 
 
 def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
@@ -44,12 +52,28 @@ def ask(turn: Turn, peer: PeerId) -> None:
 def record(turn: Turn, signed: bytes) -> None:
     """Put a contribution into the ledger, if it is newer than what is there."""
     state = turn.state
-    held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
-    origin, serial = PeerId(held.contribution.origin), held.contribution.serial
-    if origin == state.me.peer or serial <= state.ledger.serial(origin):
+    known = state.ledger.held.get(PeerId(origin_of(signed)))
+    if known is not None and known.signed == signed:
         return
-    turn.change(ledger=state.ledger.record(held))
+    held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
+    if known is not None and known.contribution.serial == held.contribution.serial and known.digest != held.digest:
+        _doubled(turn, held)
+    ledger = state.ledger.record(held)
+    if ledger is state.ledger:
+        return
+    turn.change(ledger=ledger)
     turn.session(dirty=True)
+    if held.contribution.origin == state.me.peer:
+        # Signed by us and unknown to us: our data is that of a backup. What the others last saw of us is this.
+        text = f"the others hold contribution {held.contribution.serial} of this node, which it had forgotten"
+        turn.note("sync", "warning", text)
+    else:
+        _recorded(turn, held)
+        _crowded(turn, state.ledger.left_out)
+
+
+def _recorded(turn: Turn, held: Held) -> None:
+    origin, serial = PeerId(held.contribution.origin), held.contribution.serial
     turn.count(received=1)
     text = f"received contribution {serial} of {turn.name(origin)}: {held.summary.rows} rows"
     turn.note("sync", "info", text, peer=origin, data={"serial": serial, "digest": held.summary.digest})
@@ -58,6 +82,24 @@ def record(turn: Turn, signed: bytes) -> None:
         what = "counted although" if held.admitted else "left out because"
         turn.blame(origin)
         turn.note("contract", "error", f"{turn.name(origin)} is {what} {failed[0].text}", peer=origin)
+
+
+def _crowded(turn: Turn, before: tuple[PeerId, ...]) -> None:
+    """Name whom the total has no room for any more."""
+    for peer in turn.state.ledger.left_out:
+        if peer not in before:
+            rows, bound = turn.state.ledger.held[peer].summary.rows, turn.state.roster.schema.row_bound
+            text = f"{turn.name(peer)} is left out: with its {rows} rows all would be more than the bound of {bound}"
+            turn.blame(peer)
+            turn.note("contract", "error", text, peer=peer)
+
+
+def _doubled(turn: Turn, held: Held) -> None:
+    """Name who signed two contributions under one serial; the ledger holds the same one of them everywhere."""
+    origin, serial = PeerId(held.contribution.origin), held.contribution.serial
+    if turn.seldom(f"doubled/{origin}", DOUBLED_S):
+        text = f"{turn.name(origin)} signed two different contributions {serial}: a restored backup, or a lie"
+        turn.note("sync", "error", text, peer=origin, data={"serial": serial})
 
 
 def online(turn: Turn, peer: PeerId) -> bool:
@@ -69,22 +111,24 @@ def online(turn: Turn, peer: PeerId) -> bool:
 def _status(turn: Turn, sender: PeerId, status: Status, boot: bytes) -> None:
     session = turn.state.session
     known = session.heard.get(sender)
-    if known is None or known.boot != boot:
+    turn.session(heard={**session.heard, sender: Heard(status, turn.now, boot)})
+    if (known is None or known.boot != boot) and turn.seldom(f"greet/{sender}", GREET_S):
         # Whoever has just started has not heard from us yet.
         turn.session(dirty=True)
-    turn.session(heard={**session.heard, sender: Heard(status, turn.now, boot)})
     if status.ask > session.answers.get(sender, 0):
-        _answer(turn, sender, status.ask)
+        turn.session(dirty=True)
     _compare(turn, sender, status.standing)
 
 
-def _answer(turn: Turn, sender: PeerId, number: int) -> None:
+def answer(turn: Turn) -> None:
+    """Do once what members have asked for since the last time: pulse, and say that it was done."""
     state = turn.state
-    offered = state.session.offered
+    heard, answers, offered = state.session.heard, state.session.answers, state.session.offered
+    asked = {p: h.status.ask for p, h in heard.items() if h.status.ask > answers.get(p, 0)}
     is_new = offered is None or offered[0] is not state.local or offered[1] is not state.roster
-    if state.phase == "active" and state.settings.pulsing and is_new:
+    if asked and state.phase == "active" and state.settings.pulsing and is_new:
         pulse(turn)
-    turn.session(answers={**turn.state.session.answers, sender: number}, dirty=True)
+    turn.session(answers={**answers, **asked})
 
 
 def _compare(turn: Turn, sender: PeerId, theirs: Standing) -> None:
@@ -96,27 +140,33 @@ def _compare(turn: Turn, sender: PeerId, theirs: Standing) -> None:
     ):
         ask(turn, sender)
         return
-    known = {h.peer: h.serial for h in theirs.holds}
-    me = turn.state.me.peer
-    _outrank(turn, known.get(me, 0))
-    if known.get(me, 0) < turn.state.ledger.serial(me) and turn.seldom("share", SELDOM_S):
-        share_again(turn)
-    if theirs.charter_version < ours.charter_version or theirs.epoch < ours.epoch or _absent(turn, known):
+    released = turn.state.released
+    if released and _ranks(theirs).get(turn.state.me.peer, _NONE) < released.rank:
+        _repeat(turn, released)
+    if theirs.charter_version < ours.charter_version or theirs.epoch < ours.epoch or _absent(turn, sender, theirs):
         _help(turn, sender, theirs)
 
 
-def _outrank(turn: Turn, serial: int) -> None:
-    """A restored backup has forgotten serials that the others have seen: our next one must be higher than theirs."""
-    if serial > max(turn.state.ledger.serial(turn.state.me.peer), turn.state.outranked):
-        turn.change(outranked=serial)
-        turn.note("sync", "warning", f"the others hold contribution {serial} of this node, which it does not know")
+def _repeat(turn: Turn, released: Held) -> None:
+    if turn.seldom("share", SELDOM_S + len(released.signed) / REPEATED_BYTES_PER_S):
+        share_again(turn)
 
 
-def _absent(turn: Turn, known: dict[str, int]) -> list[bytes]:
-    """Contributions that a member lacks and whose origin is not there to send them."""
-    found, size = [], 0
+def _ranks(standing: Standing) -> dict[str, tuple[int, bytes]]:
+    return {h.peer: (h.serial, h.digest) for h in standing.holds}
+
+
+def _absent(turn: Turn, to: PeerId, theirs: Standing) -> list[bytes]:
+    """Contributions that a member lacks and that nobody else sends it.
+
+    Those of members who are away; its own, which a restored backup has forgotten; and those whose origin says one thing
+    here and another there.
+    """
+    found, size, ranks = [], 0, _ranks(theirs)
     for peer, held in turn.state.ledger.held.items():
-        if peer == turn.state.me.peer or online(turn, peer) or known.get(peer, 0) >= held.contribution.serial:
+        rank = ranks.get(peer, _NONE)
+        comes_anyway = peer == turn.state.me.peer or (online(turn, peer) and peer != to and rank[0] != held.rank[0])
+        if comes_anyway or rank >= held.rank:
             continue
         size += len(held.signed)
         if size <= MOST_RELAYED_BYTES:
@@ -125,14 +175,21 @@ def _absent(turn: Turn, known: dict[str, int]) -> list[bytes]:
 
 
 def _help(turn: Turn, peer: PeerId, theirs: Standing) -> None:
-    """Give a member what it lacks, if that is up to us: the admin if it is there, else the first of those who are."""
-    admin, me = turn.state.roster.admin, turn.state.me.peer
-    there = sorted(p for p in turn.state.roster.active if p not in {peer, me} and online(turn, p))
-    first = admin if admin in there else min([*there, me])
-    mine_to_give = me in {admin, first} or peer == admin
-    if mine_to_give and turn.seldom(f"help/{peer}", SELDOM_S):
-        lacking = _absent(turn, {h.peer: h.serial for h in theirs.holds})
-        turn.tell(peer, catch_up(turn.state, theirs.charter_version, lacking=tuple(lacking)))
+    """Give a member what it lacks, if that is up to us: the admin if it is there, else the first of those who are.
+
+    Whoever follows another charter is told so by everyone: only two entries side by side prove that it was forked.
+    """
+    state, me = turn.state, turn.state.me.peer
+    there = sorted(p for p in state.roster.active if p not in {peer, me} and online(turn, p))
+    first = state.roster.admin if state.roster.admin in there else min([*there, me])
+    version, hashes = theirs.charter_version, state.charter.hashes
+    forked = 0 <= version < len(hashes) and hashes[version] != theirs.charter_head
+    if me not in {state.roster.admin, first} and peer != state.roster.admin and not forked:
+        return
+    message = catch_up(state, 0 if forked else version, lacking=tuple(_absent(turn, peer, theirs)))
+    size = sum(map(len, (*message.entries, *message.contributions)))
+    if turn.seldom(f"help/{peer}", SELDOM_S + size / REPEATED_BYTES_PER_S):
+        turn.tell(peer, message)
 
 
 def _caught_up(turn: Turn, message: CatchUp) -> None:
@@ -140,9 +197,9 @@ def _caught_up(turn: Turn, message: CatchUp) -> None:
     if turn.state.phase != "active":
         return
     roster = turn.state.roster
-    expected = commitment(turn.state.federation, message.epoch, message.secret)
+    expected = commitment(turn.state.federation, roster.epoch, message.secret)
     if message.epoch == roster.epoch and expected == roster.commitment and turn.state.secret is None:
-        turn.hold(message.epoch, message.secret)
+        turn.hold(roster.epoch, message.secret)
         share_again(turn)
     for signed in message.contributions:
         record(turn, signed)

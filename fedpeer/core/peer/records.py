@@ -75,7 +75,6 @@ def _parts(state: State) -> Parts:
         }
     return {
         "phase": (state.phase, state.alarm, ""),
-        "outranked": state.outranked,
         "settings": state.settings,
         "secret/me": state.me,
         "secret/bus": state.bus,
@@ -97,7 +96,7 @@ def _changed(part: str, old: Any, new: Any) -> dict[str, bytes | None]:
     return gone | {part + k: _bytes(v) for k, v in after.items() if before.get(k) is not v}
 
 
-_SMALL = ("phase", "outranked")
+_SMALL = ("phase",)
 
 
 def _items(part: Any) -> Mapping[str, Any]:
@@ -157,7 +156,6 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         invites={k: canonical.decode(v, InviteRecord) for k, v in _under(records, "invite/").items()},
         windows={PeerId(k): canonical.decode(v, Windows) for k, v in _under(records, "window/").items()},
         counters=canonical.decode(records["counters"], Counters),
-        outranked=canonical.decode(records["outranked"], int),
     )
 
 

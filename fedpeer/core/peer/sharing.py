@@ -94,7 +94,7 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     outline = Contribution(
         federation=state.federation,
         origin=me,
-        serial=max(state.ledger.serial(me), state.outranked) + 1,
+        serial=state.ledger.serial(me) + 1,
         pulse=state.roster.schedule.pulse_at(turn.now),
         made_at=int(turn.now),
         schema=state.roster.schema.digest,

@@ -174,7 +174,6 @@ class Peer:
     invites: Mapping[str, InviteRecord] = field(default_factory=dict)
     windows: Mapping[PeerId, Windows] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
-    outranked: int = 0
 
     @property
     def federation(self) -> FederationId:

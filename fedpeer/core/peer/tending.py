@@ -9,7 +9,7 @@ from fedpeer.core.envelope.messages import Status
 from fedpeer.core.federation.membership import INVITE
 from fedpeer.core.peer.deciding import new_epoch
 from fedpeer.core.peer.effects import Enforce, Fetch
-from fedpeer.core.peer.heeding import answers, ask
+from fedpeer.core.peer.heeding import answer, answers, ask
 from fedpeer.core.peer.turn import Turn
 
 EPOCH_LASTS_S = 86_400
@@ -47,8 +47,9 @@ def settle(turn: Turn) -> None:
     """Say once where we stand after all that arrived together."""
     session = turn.state.session
     if session.dirty and turn.state.phase in {"active", "alarmed"} and turn.now - session.status_at >= STATUS_GAP_S:
+        answer(turn)
         turn.session(dirty=False, status_at=turn.now)
-        state = turn.state
+        state, session = turn.state, turn.state.session
         total = bytes.fromhex(state.ledger.total.digest)
         turn.say(Status(state.standing, total, state.settings.explorable, session.ask, answers(turn)))
 
