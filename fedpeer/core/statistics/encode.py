@@ -78,7 +78,9 @@ class Measured:
         matched = pc.fill_null(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"), fill_value=False)
         x = pc.if_else(matched, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
         codes = np.zeros(len(x), np.uint8)
-        for i in np.flatnonzero(~matched.to_numpy(zero_copy_only=False)):
+        gone = texts.is_null().to_numpy(zero_copy_only=False)
+        codes[gone] = Fault.MISSING
+        for i in np.flatnonzero(~(matched.to_numpy(zero_copy_only=False) | gone)).tolist():
             codes[i], x[i] = _word(texts[i].as_py())
 
         def numbers(at: npt.NDArray[np.intp]) -> Iterable[Decimal]:
@@ -157,9 +159,9 @@ def readable(name: str, kind: pa.DataType) -> pa.DataType:
     raise TableError(f"column {name!r} holds {kind}, which is neither number, truth value nor text")
 
 
-def _word(text: str | None) -> tuple[int, float]:
+def _word(text: str) -> tuple[int, float]:
     """The reason that a text is no number, or the number that a truth value is."""
-    word = "" if text is None else text.strip().lower()
+    word = text.strip().lower()
     if word in _TRUTH:
         return Fault.NONE, float(_TRUTH[word])
     if word in MISSING:
@@ -168,4 +170,5 @@ def _word(text: str | None) -> tuple[int, float]:
 
 
 def _number(text: str) -> Decimal:
-    return _TRUTH.get(text.strip().lower()) or decimal(text)
+    word = text.strip().lower()
+    return _TRUTH[word] if word in _TRUTH else decimal(text)

@@ -117,6 +117,13 @@ def test_decimal_data_count_alike_by_every_path(hundredths, step):
         assert collect(schema, {"x": values}).digest == digest
 
 
+def test_truth_values_are_zero_and_one_however_they_are_held():
+    schema = schema_of(("0", "1", "0.5"))
+    forms = [[True, False, None], ["true", "FALSE", None], [1, 0, None], pa.array([True, False, None])]
+    assert collect(schema, {"x": forms[0]}).products().tolist() == [[2]]  # q is −1 and 1
+    assert len({collect(schema, {"x": form}).digest for form in forms}) == 1
+
+
 def test_half_way_points_at_length_are_settled_to_even():
     tenths = np.arange(0, 200_000) % 2001
     summary = collect(schema_of(("0", "200", "0.2")), {"x": tenths / 10})
@@ -141,7 +148,9 @@ def test_half_way_points_at_length_are_settled_to_even():
         ("1_000", "unparsable"),
         ("١", "unparsable"),
         (True, None),
+        (False, None),
         ("true", None),
+        ("False", None),
         (" +3.50e0 ", None),
     ],
 )
