@@ -346,11 +346,13 @@ def _bad_api(api: _Api) -> Iterator[tuple[str, str]]:
 def _bad_bus(bus: _Bus) -> Iterator[tuple[str, str]]:
     if bus.kind == "external" and not bus.servers:
         yield "bus.servers", "must name at least one server when bus.kind is external"
-    for name, servers in (("bus.servers", bus.servers), ("bus.advertise", bus.advertise)):
-        for server in servers:
-            # The address is not repeated: it may hold a password.
-            if not re.fullmatch(r"(nats|tls|ws|wss)://[^\s@/]+", server):
-                yield name, "holds an address that is not nats://host:port (credentials have settings of their own)"
+    for server in bus.servers:
+        # The address is not repeated: it may hold a password.
+        if not re.fullmatch(r"(nats|tls)://[^\s@/]+", server):
+            yield "bus.servers", "holds an address that is not nats://host:port (credentials have their own settings)"
+    for place in bus.advertise:
+        if not re.fullmatch(r"[^\s@/]+", place):
+            yield "bus.advertise", "holds something that is neither a host nor host:port"
     if bool(bus.user) != bool(bus.password_file):
         yield "bus.user", "needs both bus.user and bus.password_file, or neither"
     if sum(map(bool, (bus.user, bus.token_file, bus.nkey_file))) > 1:

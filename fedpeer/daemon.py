@@ -58,7 +58,6 @@ class Options:
     home: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     passphrase: Callable[[], str] | None = None
-    make_home: bool = False
 
 
 def init(home: Path, passphrase: Callable[[], str] | None = None) -> Path:
@@ -91,8 +90,6 @@ def settings_of(options: Options) -> config.Settings:
 
 def serve(options: Options) -> int:
     """Run a daemon until SIGTERM or SIGINT; the exit code."""
-    if options.make_home and not (options.home / "home.key").exists():
-        init(options.home, options.passphrase)
     settings = settings_of(options)
     _set_up_logging(settings)
     home = Home.open(options.home, passphrase=options.passphrase)

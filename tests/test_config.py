@@ -132,7 +132,7 @@ def test_an_old_file_goes_through_every_step(monkeypatch):
         ("api: {tls: {cert: c.pem}}", "api.tls needs both"),
         ("bus: {kind: external}", "bus.servers must name at least one"),
         ("bus: {servers: ['http://h']}", "bus.servers holds an address that is not nats://host:port"),
-        ("bus: {advertise: ['h:1']}", "bus.advertise holds an address"),
+        ("bus: {advertise: ['nats://h:1']}", "bus.advertise holds something that is neither"),
         ("bus: {listen: '0.0.0.0:4222'}", "bus.advertise must say"),
         ("bus: {user: u}", "bus.user needs both"),
         ("bus: {user: u, password_file: p, token_file: t}", "exclude each other"),

@@ -43,7 +43,10 @@ _REFUSED = re.compile(r"(Publish|Subscription) Violation|authentication error|Au
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Where to listen (port 0: a free one, kept), by which `names` others reach it, and how much it may take."""
+    """Where to listen (port 0: a free one, kept), how others reach it, and how much it may take.
+
+    `names` are hosts, or host:port where something on the way has another port than the server.
+    """
 
     listen: str = "127.0.0.1:0"
     names: tuple[str, ...] = ()
@@ -86,8 +89,9 @@ class EmbeddedServer:
     @property
     def urls(self) -> tuple[str, ...]:
         """Where others reach the server: what invites carry."""
-        names = self._setup.names or (_local(self._host) if is_loopback(self._host) else _reachable(self._host),)
-        return tuple(f"{self._scheme}://{_bracketed(name)}:{self._port}" for name in names)
+        own = _local(self._host) if is_loopback(self._host) else _reachable(self._host)
+        places = [_place(name) for name in self._setup.names] or [(own, 0)]
+        return tuple(f"{self._scheme}://{_bracketed(host)}:{port or self._port}" for host, port in places)
 
     @property
     def ca(self) -> str:
@@ -193,7 +197,7 @@ class EmbeddedServer:
 
     def _renew_certificates(self) -> None:
         if self._scheme == "tls":
-            names = ("localhost", "127.0.0.1", "::1", *self._setup.names)
+            names = ("localhost", "127.0.0.1", "::1", *(_place(name)[0] for name in self._setup.names))
             reached = () if self._setup.names else (_reachable(self._host),)
             self._certificates = certify(self._folder, (*names, *reached), entropy=self._entropy, now=self._clock.now())
 
@@ -369,6 +373,14 @@ def _local(host: str) -> str:
 
 def _reachable(host: str) -> str:
     return socket.gethostname() if host != _local(host) else host
+
+
+def _place(name: str) -> tuple[str, int]:
+    """Split host or host:port (0: none given); an IPv6 address with a port is written [::1]:4222."""
+    match = re.fullmatch(r"\[?(.+?)\]?:(\d+)", name)
+    if match is None or (match[1].count(":") and not name.startswith("[")):
+        return name.strip("[]"), 0
+    return match[1], _number(match[2])
 
 
 def _bracketed(host: str) -> str:

@@ -58,7 +58,7 @@ def crew(root: Path, names: Sequence[str], *, keep: bool = False) -> Iterator[Ca
 def _start(home: Path, *, keep: bool) -> subprocess.Popen[bytes]:
     home.mkdir(mode=0o700, parents=True)
     command = [sys.executable, "-m", "fedpeer", "serve", "--home", str(home), "--init", "--api", "127.0.0.1:0"]
-    command += ["--name", home.name, "--set", "federation.status_every_s=2"]
+    command += ["--name", home.name]
     log = os.open(home.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603 (this program itself, with arguments made here)

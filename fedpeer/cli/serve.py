@@ -40,7 +40,9 @@ def init(protect: bool, passphrase_file: Path | None) -> None:
 @click.option("--api", metavar="HOST:PORT", help="Where the API listens (127.0.0.1:8440; port 0: a free one).")
 @click.option("--bus", metavar="WHAT", help="`embedded`: a NATS server of its own; or the URL of another (embedded).")
 @click.option("--bus-listen", metavar="HOST:PORT", help="Where the embedded server listens (127.0.0.1, a free port).")
-@click.option("--advertise", multiple=True, metavar="URL", help="How others reach the embedded server, for invites.")
+@click.option(
+    "--advertise", multiple=True, metavar="HOST[:PORT]", help="How others reach the embedded server, for invites."
+)
 @click.option("--name", help="What this node is called (the machine's name).")
 @click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="Any other setting of config/fedpeer.yaml.")
 @click.option("--init", "make_home", is_flag=True, help="Create the home first if there is none.")

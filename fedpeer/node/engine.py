@@ -279,7 +279,8 @@ class Engine:
             link = self.links.get(outgoing.scope)
             if link is not None:
                 link.send([(number, outgoing)])
-        for scope in outcome.touched:
+        settled = {t.scope for t in tasks if isinstance(t.event, ev.Settle)}
+        for scope in outcome.touched | settled:
             self._tend(scope)
         for task in tasks:
             _answer(task, outcome.failed)

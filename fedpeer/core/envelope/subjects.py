@@ -43,6 +43,11 @@ def followed_by_admin(federation: FederationId, me: PeerId) -> tuple[str, ...]:
     return (*followed_by_member(federation, me), f"fp.{federation}.join.>")
 
 
+def is_welcome(subject: str) -> bool:
+    """Whether a subject is one on which an admin answers."""
+    return subject.split(".")[2:3] == ["welcome"]
+
+
 def invite_of(subject: str) -> str | None:
     """The invite that a join or welcome subject speaks of, None for any other subject."""
     parts = subject.split(".")

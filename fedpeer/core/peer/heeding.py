@@ -75,10 +75,10 @@ def record(turn: Turn, signed: bytes) -> None:
 def _recorded(turn: Turn, held: Held) -> None:
     origin, serial = PeerId(held.contribution.origin), held.contribution.serial
     turn.count(received=1)
-    text = f"received contribution {serial} of {turn.name(origin)}: {held.summary.rows} rows"
+    text = f"received contribution {serial} of {turn.name(origin)}: {held.summary.rows or 'no'} rows"
     turn.note("sync", "info", text, peer=origin, data={"serial": serial, "digest": held.summary.digest})
     failed = [v for v in held.verdict.verdicts if not v.passed]
-    if failed:
+    if failed and held.summary.rows:
         what = "counted although" if held.admitted else "left out because"
         turn.blame(origin)
         turn.note("contract", "error", f"{turn.name(origin)} is {what} {failed[0].text}", peer=origin)

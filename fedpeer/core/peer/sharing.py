@@ -10,9 +10,10 @@ from fedpeer.core.errors import DuplicateError, UnknownError
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch
 from fedpeer.core.peer.state import Local
 from fedpeer.core.peer.turn import Turn
-from fedpeer.core.privacy.protect import Shareable, Withheld
+from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
 from fedpeer.core.pulse.inbound import inbound
 from fedpeer.core.pulse.outbound import outbound
+from fedpeer.core.statistics.summary import Summary
 
 Outcome = Literal["sent", "unchanged", "refused", "withheld", "empty"]
 
@@ -56,6 +57,8 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
         return "empty", "this node has no data yet"
     turn.session(offered=(state.local, state.roster))
     last = state.released.summary if state.released else None
+    if last is not None and not state.batches:
+        return _retracted(turn, last)
     action, policy = state.settings.send_action, state.roster.policy
     passage = outbound(state.local, state.roster, action=action, policy=policy, last=last)
     if isinstance(passage, Refused):
@@ -71,6 +74,13 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
             return _shared(turn, result)
         case Withheld():
             return _withheld(turn, result)
+
+
+def _retracted(turn: Turn, last: Summary) -> tuple[Outcome, str]:
+    """With no data left, what was released is taken back, whatever contract and release rules say of other sums."""
+    if not last.rows:
+        return "unchanged", "nothing new since the last pulse"
+    return _shared(turn, nothing(turn.state.roster.schema))
 
 
 def share_again(turn: Turn) -> None:

@@ -28,6 +28,8 @@ FAULTS_EVERY_S = 0.2
 
 def _received(turn: Turn, event: events.Received) -> None:
     invite = subjects.invite_of(event.subject)
+    if invite is not None and turn.state.me.peer != turn.state.roster.admin and subjects.is_welcome(event.subject):
+        return  # the answer to our own request, repeated
     if invite is not None:
         joining.requested(turn, invite, event.body)
     else:
@@ -93,7 +95,7 @@ def _joining(state: Joining, stamped: Stamped, session: Session) -> tuple[State,
     match event:
         case events.Received() if state.phase == "joining":
             try:
-                return joining.welcomed(state, stamped, event.body, session)
+                return joining.answered(state, stamped, event.body, session)
             except RemoteError as error:
                 return state, [Note("receive", "error", f"an answer to our request to join was refused: {error}")]
         case events.Connected():

@@ -7,6 +7,7 @@ from dataclasses import InitVar, dataclass
 from fedpeer.core.contract.admit import SENDING, Admitted
 from fedpeer.core.privacy.disclosure import Release, exchanged, risk, smallest
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 _MAKER = object()
@@ -54,6 +55,11 @@ def protect(admitted: Admitted, policy: Policy, last: Summary | None) -> Shareab
     if reason is None and change is not None:
         reason = _change(change, policy, len(release.columns)) or _cells(change, policy, _SINCE)
     return reason or Shareable(summary, _risk(release, change), last == summary, _MAKER)
+
+
+def nothing(schema: Schema) -> Shareable:
+    """The empty summary, which takes back what was released before: nobody is in it, so no rule holds it back."""
+    return Shareable(Summary.zero(schema), 0.5, False, _MAKER)
 
 
 _SINCE = " in the change since the last release"

@@ -249,6 +249,19 @@ def test_a_blocked_contribution_is_not_sent_and_the_log_has_rule_and_value():
     assert not [s for s, _ in simulation.recorded if ".all." in s]
 
 
+def test_rows_that_are_all_withdrawn_are_taken_back_everywhere_as_if_they_had_never_been():
+    simulation, alfa, bravo, charlie = trio()
+    shared(simulation, alfa, bravo, charlie)
+    simulation.act(bravo, ev.WithdrawBatch(next(iter(bravo.peer.batches))))
+    assert simulation.act(bravo, ev.SyncNow())[0] == "sent"
+    simulation.run()
+    simulation.pass_time(1)
+    left = collect(SCHEMA, rows(0)) + collect(SCHEMA, rows(2))
+    assert totals(simulation) == {left.digest}
+    assert alfa.peer.counters.receive_contract_failures == {}
+    assert simulation.act(bravo, ev.SyncNow())[0] == "unchanged"
+
+
 def test_a_new_contract_is_put_to_what_is_already_held():
     simulation, *nodes = trio()
     shared(simulation, *nodes)
