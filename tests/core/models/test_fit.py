@@ -122,6 +122,8 @@ def test_too_few_rows_are_refused_with_the_numbers():
         fit(part(slice(0, 6)), "ols", "cost")
     with pytest.raises(ModelError, match="3 rows are too few"):
         fit(part(slice(0, 3)), "ols", "cost")
+    with pytest.raises(ModelError, match="4 rows are too few for 3 columns"):
+        fit(part(slice(0, 4)), "ols", "cost", ["age", "dose", "sex", "site"], singular="drop")
     with pytest.raises(ModelError, match="0 rows"):
         fit(Summary.zero(SCHEMA), "ridge", "cost")
     assert fit(part(slice(0, 6)), "ridge", "cost").n == 6
