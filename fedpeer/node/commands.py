@@ -17,6 +17,7 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.envelope.keys import check_name
 from fedpeer.core.errors import (
     ContractError,
+    InviteError,
     MalformedError,
     PermissionRefusedError,
     RequestError,
@@ -129,6 +130,9 @@ class Node(Views):
         settings = Settings(send_action=send_action, receive_action=receive_action)
         fed = await self._engine.begin(ev.Join(invitation, _checked_name(display), settings))
         await self._engine.until(lambda: self._is_settled(fed), wait_s)
+        state = self._engine.states[fed]
+        if isinstance(state, Joining) and state.phase == "declined":
+            raise InviteError(f"{invitation.federation_name} did not admit this node: {state.reason}")
         return self.federation(fed)
 
     # Deciding
