@@ -87,7 +87,7 @@ class Connection:
         self._dial = dial
         self._deliver = deliver
         self._tell = tell
-        self._client = _Client(dial, garbled=self._garbled)
+        self._client = _Client(dial, garbled=self._garbled, blamed=self._blame)
         self._subjects: set[str] = set()
         self._refused: set[str] = set()
         self._asked: dict[str, asyncio.Future[None]] = {}
@@ -213,7 +213,12 @@ class Connection:
         elif "permissions violation" in text:
             self._on_refusal(text)
         else:
-            self._cause = text
+            self._cause = self._cause or text
+
+    def _blame(self, said: str) -> None:
+        """Keep what the server says before it hangs up: nats-py would report the hanging up instead."""
+        if "permissions violation" not in said:
+            self._cause = _plain(nats.errors.Error(said))
 
     def _on_refusal(self, text: str) -> None:
         subject = text.partition('"')[2].rpartition('"')[0]
@@ -237,11 +242,12 @@ class _Parser(Parser):
 class _Client(nats.aio.client.Client):
     """nats-py's client, which by itself would show credentials without TLS and be ended by one hostile message."""
 
-    def __init__(self, dial: Dial, *, garbled: Callable[[], None]) -> None:
+    def __init__(self, dial: Dial, *, garbled: Callable[[], None], blamed: Callable[[str], None]) -> None:
         super().__init__()
         self._ps = _Parser(self)
         self._dial = dial
         self._garbled = garbled
+        self._blamed = blamed
         if dial.access.kind == "nkey":
             self._public_nkey = passes.public_key(dial.access.secret, "user")
 
@@ -268,6 +274,10 @@ class _Client(nats.aio.client.Client):
         if self._dial.context is not None and not self._server_info.get("tls_required", False):
             raise nats.errors.Error("the server does not offer TLS; nothing was sent to it")
         return super()._connect_command()
+
+    async def _process_err(self, err_msg: str) -> None:
+        self._blamed(err_msg)
+        await super()._process_err(err_msg)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         ours = subject.startswith(bytes(self._inbox_prefix))

@@ -175,6 +175,17 @@ async def test_a_federation_made_while_the_server_runs_has_its_account_and_its_s
     await admin.close()
 
 
+async def test_a_pass_cannot_follow_without_end_and_the_reason_is_told(server):
+    member, ear, _ = await join(server, A)
+    await member.follow([f"fp.{FED}.all.{i}" for i in range(60)])
+    following = asyncio.create_task(member.follow([f"fp.{FED}.now.{i}" for i in range(60)]))
+    await until(lambda: ear.told("maximum subscriptions exceeded"))
+    assert not following.done()
+    await member.close()
+    with pytest.raises(BusError, match="closed"):
+        await following
+
+
 async def test_an_expired_pass_is_cut_and_said_to_have_expired(server):
     member, ear, _ = await join(server, A, grants.permissions_for_member(FED, A, expires=int(time.time()) + 2))
     await until(lambda: ear.told("our pass has expired"), within_s=4)
