@@ -131,8 +131,8 @@ class Store(Protocol):
     ) -> list[Entry]:
         """Page through the timeline; `after`/`before` are entry ids, 0 for none; empty `kinds`/`levels` mean all."""
 
-    def clear_entries(self, scope: str, kinds: Sequence[str]) -> int:
-        """Forget entries of these kinds (the numbers in the statistics stay); return how many there were."""
+    def clear_entries(self, scope: str, kinds: Sequence[str], levels: Sequence[str] = ()) -> int:
+        """Forget entries of these kinds and levels (none: all levels); return how many there were."""
 
     def close(self) -> None:
         """Close for good. Idempotent."""

@@ -88,14 +88,13 @@ class MemoryStore:
         ]
         return (found[::-1] if newest_first else found)[: max(limit, 0)]
 
-    def clear_entries(self, scope: str, kinds: Sequence[str]) -> int:
-        """Forget the entries of these kinds; return how many there were."""
+    def clear_entries(self, scope: str, kinds: Sequence[str], levels: Sequence[str] = ()) -> int:
+        """Forget the entries of these kinds and levels; return how many there were."""
         self._check(writing=True)
-        kept = [entry for entry in self._entries if not (entry.scope == scope and entry.kind in kinds)]
-        gone, self._entries = len(self._entries) - len(kept), kept
-        for kind in kinds:
-            self._counts.pop((scope, kind), None)
-        return gone
+        gone = [e for e in self._entries if e.scope == scope and e.kind in kinds and (not levels or e.level in levels)]
+        self._entries = [entry for entry in self._entries if entry not in gone]
+        self._counts.subtract((entry.scope, entry.kind) for entry in gone)
+        return len(gone)
 
     def close(self) -> None:
         """Close for good."""

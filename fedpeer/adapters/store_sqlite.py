@@ -66,6 +66,8 @@ _PAGE_ALL = """SELECT at, scope, kind, level, text, peer, pulse, data, id FROM t
 _PAGE_SCOPE = _PAGE_ALL.replace("WHERE ", "WHERE scope = :scope AND ")
 _TRIM = """DELETE FROM timeline WHERE id IN
   (SELECT id FROM timeline WHERE scope = ? AND kind = ? ORDER BY id LIMIT ?)"""
+_CLEAR = """DELETE FROM timeline WHERE scope = :scope AND kind IN (SELECT value FROM json_each(:kinds))
+  AND (:levels = '[]' OR level IN (SELECT value FROM json_each(:levels)))"""
 _LAST_ID = 2**63 - 1
 
 
@@ -151,13 +153,13 @@ class SqliteStore:
             rows = db.execute(page if newest_first else page.replace("DESC", "ASC"), asked).fetchall()
         return [_entry(row) for row in rows]
 
-    def clear_entries(self, scope: str, kinds: Sequence[str]) -> int:
-        """Forget the entries of these kinds; return how many there were."""
+    def clear_entries(self, scope: str, kinds: Sequence[str], levels: Sequence[str] = ()) -> int:
+        """Forget the entries of these kinds and levels; return how many there were."""
+        names = {"scope": scope, "kinds": json.dumps(list(kinds)), "levels": json.dumps(list(levels))}
         with self._using("write") as db, _transaction(db):
-            rows = [(scope, kind) for kind in set(kinds)]
-            gone = db.executemany("DELETE FROM timeline WHERE scope = ? AND kind = ?", rows).rowcount if rows else 0
-        for key in rows:
-            self._counts.pop(key, None)
+            gone = db.execute(_CLEAR, names).rowcount
+        for kind in kinds:
+            self._counts.pop((scope, kind), None)
         return gone
 
     def close(self) -> None:

@@ -36,6 +36,7 @@ PROBES = ("received", "stepped", "before-commit", "after-commit", "before-publis
 
 MOST_TOGETHER = 256
 MOST_WAITING = 20_000
+MOST_WAITING_BYTES = 256 * 2**20
 TICK_S = 1.0
 STOP_S = 5.0
 NODE = ""
@@ -95,11 +96,13 @@ class Engine:
         """Nothing is read or opened before `start`."""
         self.states: Mapping[str, State] = {}
         self.links: dict[str, Link] = {}
+        self.fault = ""
         self.timeline = Timeline((), keep=manners.keep_entries)
         self.pulses = Pulses(lambda scope: self.post(scope, ev.PulseDue()), jitter=manners.jitter)
         self._world = world
         self._manners = manners
         self._queue: deque[_Task] = deque()
+        self._waiting_bytes = 0
         self._more = asyncio.Event()
         self._changed = asyncio.Condition()
         self._left: list[int] = []
@@ -150,7 +153,9 @@ class Engine:
 
     def post(self, scope: str, event: ev.Event) -> None:
         """Have an event dealt with. What arrives faster than it can be is dropped: the others will say it again."""
-        if len(self._queue) < MOST_WAITING:
+        size = len(event.body) if isinstance(event, ev.Received) else 0
+        if len(self._queue) < MOST_WAITING and self._waiting_bytes + size <= MOST_WAITING_BYTES:
+            self._waiting_bytes += size
             self._enqueue(_Task(scope, event))
 
     def note(self, entry: Entry) -> None:
@@ -199,9 +204,14 @@ class Engine:
             tasks = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_TOGETHER))]
             if not self._queue:
                 self._more.clear()
+            self._waiting_bytes -= sum(len(t.event.body) for t in tasks if isinstance(t.event, ev.Received))
             self._world.probe("received")
             outcome = await self._write(self._advance, tasks)
-            await self._release(outcome, tasks)
+            try:
+                await self._release(outcome, tasks)
+            except Exception:  # noqa: BLE001 see `_step`
+                # What is committed is committed; the loop must go on for the sake of all that is still to come.
+                _log.exception("a bug while carrying out what was committed")
 
     def _advance(self, tasks: Sequence[_Task]) -> _Outcome:
         """Step every task's event and commit what came of all of them. On the writer thread."""
@@ -214,8 +224,21 @@ class Engine:
         try:
             self._commit(outcome)
         except StoreError as error:
-            return _Outcome(dict(self.states), failed=error)
+            return self._failed(error)
+        except Exception:  # noqa: BLE001 see `_step`
+            _log.exception("a bug while storing what came of %d events", len(tasks))
+            return self._failed(StoreError("what came of this could not be stored: an internal error, see the log"))
+        if self.fault:
+            _log.info("the store can be written again")
+            self.fault = ""
         return outcome
+
+    def _failed(self, error: StoreError) -> _Outcome:
+        """Nothing happened, and people can see why."""
+        if self.fault != str(error):
+            _log.error("nothing can be stored, so rounds have stopped: %s", error)
+        self.fault = str(error)
+        return _Outcome(dict(self.states), failed=error)
 
     def _step(self, outcome: _Outcome, task: _Task) -> None:
         stamped = ev.Stamped(self._world.clock.now(), self._world.entropy.draw(32), task.event)
@@ -263,7 +286,9 @@ class Engine:
         self._world.probe("after-commit")
         del self._left[: len(left)]
         outcome.outgoing = list(zip(ids, outbox, strict=True))
-        outcome.entries = self._stored(entries)
+        with contextlib.suppress(StoreError):
+            # The change is safe; that its entries cannot be read back must not make it seem otherwise.
+            outcome.entries = self._stored(entries)
 
     def _stored(self, entries: Sequence[Entry]) -> list[Entry]:
         if not entries:

@@ -9,11 +9,28 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from fedpeer.core.federation.schedule import Schedule
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+class _Aligned(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
+    """Fires once a period, late by up to a fraction of it.
+
+    The next pulse is counted from the schedule and not from when the last one fired, as the library's own interval
+    does: otherwise each lateness would be added to all before.
+    """
+
+    def __init__(self, schedule: Schedule, jitter: float) -> None:
+        self._schedule = schedule
+        self._late_s = schedule.period_s * jitter
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The first pulse after both: what was slept through is not made up for one by one."""
+        since = max(previous_fire_time or now, now)
+        due = datetime.fromtimestamp(self._schedule.next_due(since.timestamp()), UTC)
+        late: datetime = self._apply_jitter(due, self._late_s, now)
+        return late
 
 
 class Pulses:
@@ -44,10 +61,14 @@ class Pulses:
             del self._set[scope]
         if schedule is not None:
             self._set[scope] = schedule
-            late = max(int(schedule.period_s * self._jitter), 0) or None
-            trigger = IntervalTrigger(seconds=schedule.period_s, start_date=_EPOCH, timezone=UTC, jitter=late)
             self._scheduler.add_job(
-                self._due, trigger, args=[scope], id=scope, coalesce=True, max_instances=1, misfire_grace_time=None
+                self._due,
+                _Aligned(schedule, self._jitter),
+                args=[scope],
+                id=scope,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
             )
 
     def next_at(self, scope: str) -> float:

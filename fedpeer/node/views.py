@@ -146,10 +146,10 @@ class Views:
         trouble = [
             f for f in self.federations() if f.state in {"active", "alarmed"} and (f.alarm or not f.bus_connected)
         ]
-        return {
-            "status": "degraded" if trouble else "ok",
-            "trouble": {f.name: f.alarm or "the bus is not connected" for f in trouble},
-        }
+        told = {f.name: f.alarm or "the bus is not connected" for f in trouble}
+        if self._engine.fault:
+            told["store"] = self._engine.fault
+        return {"status": "degraded" if told else "ok", "trouble": told}
 
     def metrics(self) -> Mapping[str, float | Sequence[tuple[Mapping[str, str], float]]]:
         """Numbers for monitoring, by name and labels."""
