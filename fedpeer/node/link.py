@@ -68,6 +68,7 @@ class Link:
         self._more = asyncio.Event()
         self._up = asyncio.Event()
         self._listening = False
+        self._setting = asyncio.Lock()
         self._idle = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._publisher: asyncio.Task[None] | None = None
@@ -79,15 +80,16 @@ class Link:
 
     async def set(self, line: Line | None) -> None:
         """Reach the bus in this way from now on; what is waiting leaves by the old way first, if it can."""
-        if line == self._line:
-            return
-        await self._hang_up()
-        self._line = line
-        if line is None:
-            return
-        self._bus = self._open_bus(line)
-        await self._bus.open(self._hooks.received, self._noticed)
-        self._publisher = asyncio.create_task(self._publish())
+        async with self._setting:
+            if line == self._line:
+                return
+            await self._hang_up()
+            self._line = line
+            if line is None:
+                return
+            self._bus = self._open_bus(line)
+            await self._bus.open(self._hooks.received, self._noticed)
+            self._publisher = asyncio.create_task(self._publish())
 
     def send(self, waiting: Iterable[tuple[int, Outgoing]]) -> None:
         """Publish these stored messages, each after those before it; a newer one in a slot replaces an older one."""
@@ -150,14 +152,22 @@ class Link:
         bus, line = self._bus, self._line
         if bus is None or line is None or self._listening:
             return
-        self._listening = True
+        self._listening, told = True, ""
         try:
-            if line.keeper:
-                await bus.ensure_stream()
-            await bus.follow(line.subjects)
+            while True:
+                try:
+                    if line.keeper:
+                        await bus.ensure_stream()
+                    await bus.follow(line.subjects)
+                except BusError as error:
+                    # Connected and deaf is the worst state to stay in: nobody would notice.
+                    if str(error) != told:
+                        told = str(error)
+                        self._hooks.notice(Notice("error", f"the bus refused: {error}", connected=False))
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    break
             self._hooks.connected()
-        except BusError as error:
-            self._hooks.notice(Notice("error", f"the bus refused: {error}", connected=False))
         finally:
             self._listening = False
 
