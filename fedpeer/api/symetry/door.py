@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -43,7 +43,7 @@ class Dialect:
     plain: bool = False
     replays: signing.Replays = field(default_factory=signing.Replays)
     begun: float = field(init=False)
-    naming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    naming: set[tuple[str, str]] = field(default_factory=set)  # names that are about to be given
     hidden: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -138,22 +138,25 @@ def doorway(dialect: Dialect, point: Endpoint) -> endpoint.Handle:
 
 async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> Ask:
     served, cid, now = request.app[SERVED], request.match_info["cid"], dialect.clock.now()
-    most = served.limits.upload if point.large else served.limits.body
-    signed = _signed(request, cid, await endpoint.read_body(request, most, served.limits.read_s))
-    key, signature = signing.check(signed, dialect.users.get(cid), now)
+    signed, known = _signed(request, cid), dialect.users.get(cid)
+    signing.check_head(signed, now)
+    most = served.limits.upload if point.large and known is not None else served.limits.body
+    signed = replace(signed, body=await endpoint.read_body(request, most, served.limits.read_s))
+    key, signature = signing.check(signed, known, now)
     _once(dialect, point, signed, signature, now)
     body = await _opened(request, dialect, cid, key, signed.body)
     return Ask(served, dialect, request, cid, key, await _read(body, point.kind))
 
 
-def _signed(request: web.Request, cid: str, body: bytes) -> signing.Signed:
+def _signed(request: web.Request, cid: str) -> signing.Signed:
+    """What the request says of itself, but for its body."""
     url = request.rel_url
     path, query = url.raw_path, url.raw_query_string
     return signing.Signed(
         method=request.method,
         path=path,
         query=query,
-        body=body,
+        body=b"",
         cid=cid,
         date=request.headers.get("Sym-Date"),
         authorization=request.headers.get("Authorization"),

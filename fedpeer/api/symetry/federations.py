@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -24,8 +26,7 @@ _GONE = ("left", "removed", "declined")
 async def create(ask: Ask) -> web.Response:
     """Found a federation under the user's name for it."""
     told = maps.to_create(ask.body, ask.node.node().bus)
-    async with ask.dialect.naming:
-        pid = _free(ask)
+    with _naming(ask) as pid:
         made = await ask.node.create(
             told["fed_name"],
             maps.schema(ask.body),
@@ -43,8 +44,7 @@ async def create(ask: Ask) -> web.Response:
 async def join(ask: Ask) -> web.Response:
     """Redeem an invite under the user's name for its federation."""
     told = maps.to_join(ask.body)
-    async with ask.dialect.naming:
-        pid = _free(ask)
+    with _naming(ask) as pid:
         joined = await ask.node.join(
             told["invite"],
             told["passwd"],
@@ -158,13 +158,24 @@ def _federation(ask: Ask) -> Federation:
     return ask.node.federation(ask.federation())
 
 
+@contextmanager
+def _naming(ask: Ask) -> Iterator[str]:
+    """Yield the new project's name, kept for this request; DialectError if the user has a federation of that name."""
+    pid = _free(ask)
+    mine = (ask.cid, pid)
+    ask.dialect.naming.add(mine)
+    try:
+        yield pid
+    finally:
+        ask.dialect.naming.discard(mine)
+
+
 def _free(ask: Ask) -> str:
-    """Return the new project's name; DialectError if the user has a federation of that name."""
     if not ask.flag("persist", True):
         raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a federation is always kept")
     pid = maps.new_pid(ask.query("pid"))
     known = ask.dialect.users.project(ask.cid, pid)
-    if known is not None and _alive(ask, known):
+    if (ask.cid, pid) in ask.dialect.naming or (known is not None and _alive(ask, known)):
         raise DialectError(HTTPStatus.CONFLICT, f"Customer [{ask.cid}] already have SYMETRYML with id[{pid}]")
     return pid
 

@@ -61,20 +61,25 @@ def sign(signed: Signed, key: bytes) -> str:
     return base64.b64encode(_mac(key, signed.text(base64.b64encode(key).decode()))).decode()
 
 
-def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
-    """Return the key and the signature's bytes if that is good; DialectError, in the dialect's words, if not."""
+def check_head(signed: Signed, now: float) -> None:
+    """Refuse what needs no look at the body: a missing header, a date that is none or not near `now`."""
     if signed.authorization is None:
         raise DialectError(_BAD, "Authentication header is null")
     if signed.date is None:
         raise DialectError(_BAD, "sym-date header is null")
     if not -AHEAD_S <= now - dated(signed.date) <= OLDEST_S:
         raise DialectError(_BAD, "Please update your server time, it is likely out of sync with UTC")
+
+
+def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
+    """Return the key and the signature's bytes if that is good; DialectError, in the dialect's words, if not."""
+    check_head(signed, now)
     if signed.content_md5 and signed.content_md5 != (_md5(signed.body) if signed.body else ""):
         raise DialectError(_BAD, "Md5 do not match")
     told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
     if key is None:
         raise DialectError(_NO, "Invalid User", told)
-    given = _decoded(signed.authorization)
+    given = _decoded(signed.authorization or "")
     if not any(hmac.compare_digest(given, _mac(key, text)) for text in _forms(signed, key)):
         raise DialectError(_NO, "Invalid Signature", told)
     return key, given

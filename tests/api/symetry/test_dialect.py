@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -146,6 +147,14 @@ async def test_actions_have_long_and_short_names(served: Served) -> None:
     await good(caller(served), "POST", "/fedml/create", asked, query="pid=p1")
     fed = await served.good("GET", "/v1/federations/hearts")
     assert (fed["send_action"], fed["receive_action"]) == ("allow", "allow")
+
+
+async def test_two_at_once_cannot_have_one_name(served: Served) -> None:
+    who = caller(served)
+    asked = [{**CREATE, "fed_name": name, "fed_schema": SCHEMA} for name in ("one", "two")]
+    told = await asyncio.gather(*(who.ask("POST", "/fedml/create", body, query="pid=p1") for body in asked))
+    assert sorted(status for status, _, _ in told) == [201, 409]
+    assert len(await served.good("GET", "/v1/federations")) == 1
 
 
 async def test_a_name_belongs_to_its_user(mine: Caller, served: Served) -> None:
