@@ -303,3 +303,5 @@ def _set_up_logging(settings: config.Settings) -> None:
     )
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     logging.getLogger("nats").setLevel(logging.ERROR)
+    # asyncio says this whenever a TLS connection ends in the ordinary way.
+    logging.getLogger("asyncio").addFilter(lambda record: "eof_received()" not in record.getMessage())

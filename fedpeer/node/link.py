@@ -156,8 +156,6 @@ class Link:
         try:
             while True:
                 try:
-                    if line.keeper:
-                        await bus.ensure_stream()
                     await bus.follow(line.subjects)
                 except BusError as error:
                     # Connected and deaf is the worst state to stay in: nobody would notice.
@@ -167,9 +165,18 @@ class Link:
                     await asyncio.sleep(RETRY_S)
                 else:
                     break
+            if line.keeper:
+                await self._keep(bus)
             self._hooks.connected()
         finally:
             self._listening = False
+
+    async def _keep(self, bus: Bus) -> None:
+        """Have the broker keep what was said; without that, members who were away are helped by those who are there."""
+        try:
+            await bus.ensure_stream()
+        except BusError as error:
+            self._hooks.notice(Notice("warning", f"{error}", connected=self.connected))
 
     async def _fetch(self, wanted: Sequence[str]) -> None:
         for subject in wanted:

@@ -6,6 +6,7 @@ rows times the range, a variance is negative, two columns go together more than 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +18,9 @@ from fedpeer.core.statistics.residues import Residues, integer, integers
 from fedpeer.core.statistics.schema import Schema
 
 _Ints = npt.NDArray[np.object_]  # Python integers
+# Four roundings of half a unit in the last place each are far less than this much.
+_SURELY = 1 - 1e-12
+
 _Checks = list[tuple[Any, str]]  # what must hold, an array or one truth; and what is wrong where it does not
 
 
@@ -38,20 +42,21 @@ class _Moments:
         self.low, self.high = _array([c.low for c in columns]), _array([c.high for c in columns])
         self.sums = _array(integers(residues.part("sums")))
         self.triangle = _array(integers(residues.part("products")))
-        self.starts = [i * (2 * p - i + 1) // 2 for i in range(p)]  # of the rows of the triangle
+        self.first, self.second = np.triu_indices(p)  # the columns of each entry of the triangle
+        self.starts = np.flatnonzero(self.first == self.second)  # where each column meets itself
         self.squares = _array(integers(residues.part("squares"))).reshape(len(self.measured), len(self.indicators))
         self.own = self.triangle[self.starts]
 
     def fault(self) -> str | None:
         """The first thing that cannot be."""
         names = [column.name for column in self.columns]
-        found = _first(self._singles(), names)
-        for i, name in enumerate(names):
-            found = found or _first(self._pairs(i), [f"{name} with {other}" for other in names[i:]])
-        given = [names[j] for j in self.indicators]
-        for at, i in enumerate(self.measured):
-            found = found or _first(self._squares(at, i), [f"{names[i]} given {other}" for other in given])
-        return found or self._wholes()
+        given = [f"{names[i]} given {names[j]}" for i in self.measured for j in self.indicators]
+        return (
+            _first(self._singles(), names.__getitem__)
+            or _first(self._pairs(), lambda k: f"{names[self.first[k]]} with {names[self.second[k]]}")
+            or _first(self._squares(), given.__getitem__)
+            or self._wholes()
+        )
 
     def product(self, i: int, others: list[int]) -> _Ints:
         """Σqᵢqⱼ for several j."""
@@ -68,28 +73,35 @@ class _Moments:
             (~one | (own == s), "squares of zeros and ones that are not themselves"),
         ]
 
-    def _pairs(self, i: int) -> _Checks:
-        start, n, s = self.starts[i], self.n, self.sums
-        own, products = self.own, self.triangle[start : start + len(s) - i]
-        spread = n * own - s * s
+    def _pairs(self) -> _Checks:
+        """Cauchy and Schwarz about the means: with the variances, that implies it about zero where there are rows."""
+        n, i, j, both = self.n, self.first, self.second, self.triangle
+        spread = n * self.own - self.sums * self.sums
+        together = n * both - self.sums[i] * self.sums[j]
         checks = [
-            (products * products <= own[i] * own[i:], "a product greater than its squares allow"),
-            ((n * products - s[i] * s[i:]) ** 2 <= spread[i] * spread[i:], "a covariance greater than the variances"),
+            (both == 0 if n == 0 else True, "a product of no rows"),
+            (_squared_within(together, spread, i, j), "a covariance greater than the variances"),
         ]
-        if self.columns[i].indicator:
-            one = _array([column.indicator for column in self.columns[i:]]).astype(bool)
-            both = (products >= 0) & (products >= s[i] + s[i:] - n) & (products <= np.minimum(s[i], s[i:]))
-            checks.append((~one | both, "more or fewer rows with both than there can be"))
+        one = np.array([column.indicator for column in self.columns])
+        k = np.flatnonzero(one[i] & one[j])
+        if k.size:
+            a, b, ab = self.sums[i[k]], self.sums[j[k]], both[k]
+            holds = np.ones(len(both), bool)
+            holds[k] = (ab >= 0) & (ab >= a + b - n) & (ab <= np.minimum(a, b))
+            checks.append((holds, "more or fewer rows with both than there can be"))
         return checks
 
-    def _squares(self, at: int, i: int) -> _Checks:
+    def _squares(self) -> _Checks:
         """Both halves of the rows, those with b = 1 and those with b = 0, are rows themselves."""
-        count, total, squares = self.sums[self.indicators], self.product(i, self.indicators), self.squares[at]
-        halves = [(count, total, squares), (self.n - count, self.sums[i] - total, self.own[i] - squares)]
-        low, high = self.low[i], self.high[i]
+        if not self.squares.size:
+            return []
+        total = np.array([self.product(i, self.indicators) for i in self.measured], dtype=object)
+        count, squares = self.sums[self.indicators], self.squares
+        every, own = self.sums[self.measured, None], self.own[self.measured, None]
+        low, high = self.low[self.measured, None], self.high[self.measured, None]
         holds = [
             (n * low <= s) & (s <= n * high) & (q >= 0) & (n * q >= s * s) & _within(n, s, q, low, high)
-            for n, s, q in halves
+            for n, s, q in ((count, total, squares), (self.n - count, every - total, own - squares))
         ]
         return [(holds[0] & holds[1], "sums that no part of the rows can have")]
 
@@ -113,10 +125,19 @@ def _within(n: Any, s: Any, squares: Any, low: Any, high: Any) -> Any:
     return (low + high) * s - squares - n * low * high >= 0
 
 
-def _first(checks: _Checks, names: list[str]) -> str | None:
+def _squared_within(value: _Ints, bound: _Ints, i: Any, j: Any) -> npt.NDArray[np.bool_]:
+    """Where value² ≤ boundᵢ·boundⱼ, exactly: floats decide what is clear, integers what is within their rounding."""
+    value_f, bound_f = value.astype(np.float64), bound.astype(np.float64)
+    holds = value_f * value_f <= bound_f[i] * bound_f[j] * _SURELY
+    for k in np.flatnonzero(~holds):
+        holds[k] = value[k] ** 2 <= bound[i[k]] * bound[j[k]]
+    return np.asarray(holds, bool)
+
+
+def _first(checks: _Checks, name: Callable[[int], str]) -> str | None:
     for holds, wrong in checks:
         if not np.all(holds):
-            return f"{names[int(np.argmin(holds))]}: {wrong}"
+            return f"{name(int(np.argmin(holds)))}: {wrong}"
     return None
 
 

@@ -34,6 +34,7 @@ class Summary:
     schema: Schema
     residues: Residues
     rows: int = field(init=False)
+    _digest: list[str] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         rows = integer(self.residues.part("rows")[0])
@@ -72,8 +73,10 @@ class Summary:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the canonical bytes, in hexadecimal."""
-        return canonical.digest("summary", self.to_bytes()).hex()
+        """SHA-256 over the canonical bytes, in hexadecimal; computed when first asked for."""
+        if not self._digest:
+            self._digest.append(canonical.digest("summary", self.to_bytes()).hex())
+        return self._digest[0]
 
     def __add__(self, other: Summary) -> Summary:
         self._check(other)

@@ -134,7 +134,7 @@ def changed(name: str, at: int, by: int) -> dict[str, list[int]]:
         (changed("products", 0, -blocks()["products"][0]), "x: a negative variance"),
         (changed("products", 0, 1), "x: .* odd"),
         (changed("products", 11, -2), "b: squares of zeros and ones"),
-        (changed("products", 1, 10**16), "x with y: a product"),
+        (changed("products", 1, 10**16), "x with y: a covariance"),
         (changed("products", 12, 250), "b with c"),
         (changed("products", 12, 1), "c: levels"),
         (changed("products", 16, 1), "c\\$u with c\\$v|c: levels"),

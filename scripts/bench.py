@@ -1,0 +1,290 @@
+"""`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
+
+Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
+run only some: `python scripts/bench.py collect pulse start csv`. Stop other work first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nats
+import nats.errors
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from fedpeer.cli.crew import Running, crew
+from fedpeer.core.envelope.padding import pad
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.schema import Schema
+
+PEERS, COLUMNS = 10, 100
+PAIRS = 5
+
+
+def schema(columns: int, *, limit: int = 100, resolution: str = "0.001") -> Schema:
+    return Schema(
+        [Feature(f"x{i}", "continuous", min=-limit, max=limit, resolution=resolution) for i in range(columns)]
+    )
+
+
+def timed(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def pairs(ours: Callable[[], object], theirs: Callable[[], object], count: int = PAIRS) -> tuple[float, float, float]:
+    """Seconds of each and the ratio, all medians; each is run once before, unmeasured."""
+    ours(), theirs()
+    rows = [(timed(ours), timed(theirs)) for _ in range(count)]
+    return (
+        statistics.median(a for a, _ in rows),
+        statistics.median(b for _, b in rows),
+        statistics.median(a / b for a, b in rows),
+    )
+
+
+def report(what: str, measured: tuple[float, float, float], goal: str) -> None:
+    ours, theirs, ratio = measured
+    print(f"{what:<74} {ours:8.3f} s {theirs:8.3f} s   {ratio:6.2f}x   goal {goal}", flush=True)
+
+
+def bench_collect() -> None:
+    """Collecting a table in memory, against the float arithmetic that it makes exact."""
+    rows = 1_000_000
+    values = np.random.default_rng(1).uniform(-100, 100, (COLUMNS, rows)).round(3)
+    table = pa.table({f"x{i}": values[i] for i in range(COLUMNS)})
+    matrix = np.ascontiguousarray(values.T)
+    agreed = schema(COLUMNS)
+    report(
+        f"collect {rows:,} x {COLUMNS} | X.T @ X",
+        pairs(lambda: collect(agreed, table), lambda: matrix.T @ matrix),
+        "<= 2.5x",
+    )
+    report(
+        f"collect {rows:,} x {COLUMNS} | np.cov",
+        pairs(lambda: collect(agreed, table), lambda: np.cov(values), 3),
+        "<= 0.5x",
+    )
+
+
+def bench_start() -> None:
+    """From a command to a daemon that says it is ready, against Python importing what a daemon imports."""
+    imports = "import numpy, pyarrow, scipy.special, aiohttp, nats, cryptography, apscheduler, msgspec"
+
+    def start() -> None:
+        with tempfile.TemporaryDirectory() as folder, crew(Path(folder), ["node"]) as ready:
+            begun.append(time.perf_counter())
+            ready()
+            taken.append(time.perf_counter() - begun[-1])
+
+    taken: list[float] = []
+    begun: list[float] = []
+    bare = [timed(lambda: subprocess.run([sys.executable, "-c", imports], check=True)) for _ in range(PAIRS)]
+    for _ in range(PAIRS):
+        start()
+    ours, theirs = statistics.median(taken), statistics.median(bare)
+    report("daemon from start to ready | Python importing its libraries", (ours, theirs, ours / theirs), "<= 1.5 s")
+
+
+def bench_csv() -> None:
+    """The memory of collecting a CSV of 2 GB, and its time against the fastest scan of the same file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        _write_csv(path, 2 << 30)
+        code = (
+            "import resource, sys; from pathlib import Path; from fedpeer.daemon import source;"
+            "from fedpeer.core.statistics.collect import tally; "
+            "from fedpeer.core.statistics.schema import Schema; from fedpeer.core.statistics.feature import Feature;"
+            "s = Schema([Feature(f'x{i}', 'continuous', min=-100, max=100, resolution='0.001') for i in range(20)]);"
+            "c = tally(s, source(Path(sys.argv[1]), s).batches([f.name for f in s.features]));"
+            "print(c.counted, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        )
+        begun = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+        ours = time.perf_counter() - begun
+        theirs = timed(lambda: [None for _ in pyarrow.csv.open_csv(path)])
+        rows, resident = (int(word) for word in done.stdout.split())
+        report(f"collect a CSV of 2 GB ({rows:,} rows x 20) | pyarrow's scan", (ours, theirs, ours / theirs), "-")
+        print(f"{'    most memory resident meanwhile':<74} {resident:8d} MB{'':24}goal <= 400 MB", flush=True)
+
+
+def _write_csv(path: Path, size: int) -> None:
+    block = np.random.default_rng(2).uniform(-100, 100, (100_000, 20)).round(3)
+    lines = "\n".join(",".join(f"{v:.3f}" for v in row) for row in block).encode() + b"\n"
+    with path.open("wb") as file:
+        file.write(",".join(f"x{i}" for i in range(20)).encode() + b"\n")
+        while file.tell() < size:
+            file.write(lines)
+
+
+def bench_pulse() -> None:
+    """A pulse of ten peers, from new rows to everyone agreeing, against the same bytes moved by nats-py alone."""
+    with tempfile.TemporaryDirectory() as folder, crew(Path(folder), [f"peer{i}" for i in range(PEERS)]) as ready:
+        everyone = list(ready().values())
+        fed, size = _federate(everyone)
+        ours = [_pulse(everyone, fed, seed) for seed in range(2, 2 + PAIRS)]
+        where = _where(everyone)
+    theirs = [_bare(size) for _ in range(PAIRS)]
+    a, b = statistics.median(ours), statistics.median(theirs)
+    report(f"pulse of {PEERS} peers x {COLUMNS} features, {size:,} B each | nats-py", (a, b, a / b), "<= 5x")
+    print(where, flush=True)
+
+
+def _federate(everyone: Sequence[Running]) -> tuple[str, int]:
+    admin, *others = everyone
+    agreed = schema(COLUMNS)
+    fed = admin.client.create(
+        "bench", agreed.to_dict(), "ROWS() >= 1", schedule="d1", display=admin.name, profile="relaxed"
+    ).id
+    for other in others:
+        invite = admin.client.invite(fed)
+        other.client.join(invite.text, invite.passphrase, display=other.name)
+    for peer in everyone:
+        peer.client.set_pulsing(fed, True)
+    _pulse(everyone, fed, 1)
+    summary = collect(agreed, _rows(0, 1))
+    return fed, len(pad(summary.to_bytes())) + 400
+
+
+def _rows(peer: int, seed: int) -> dict[str, list[float]]:
+    values = np.random.default_rng([peer, seed]).uniform(-100, 100, (COLUMNS, 200)).round(3)
+    return {f"x{i}": values[i].tolist() for i in range(COLUMNS)}
+
+
+def _pulse(everyone: Sequence[Running], fed: str, seed: int) -> float:
+    for i, peer in enumerate(everyone):
+        job = peer.client.add_rows(fed, _rows(i, seed), source=f"rows {seed}")
+        while peer.client.job(job.id).state == "running":
+            time.sleep(0.01)
+    with ThreadPoolExecutor(len(everyone)) as pool:
+        begun = time.perf_counter()
+        done = list(pool.map(lambda peer: peer.client.sync(fed, wait_s=60), everyone))
+        taken = time.perf_counter() - begun
+    assert all(synced.converged for synced in done)
+    assert len({peer.client.federation(fed).total_digest for peer in everyone}) == 1
+    return taken
+
+
+def _where(everyone: Sequence[Running]) -> str:
+    """CPU seconds of the daemons so far, by process: the broker is the admin's child."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    used = []
+    for peer in everyone:
+        fields = Path(f"/proc/{peer.process.pid}/stat").read_text().rpartition(")")[2].split()
+        used.append((int(fields[11]) + int(fields[12])) / ticks)
+    return f"    CPU seconds of the ten daemons since their start: {', '.join(f'{u:.1f}' for u in used)}"
+
+
+WORKER = """
+import asyncio, sys, nats
+async def main(url, me, peers, size):
+    client = await nats.connect(url)
+    got, go, all_here = set(), asyncio.Event(), asyncio.Event()
+    async def heard(message):
+        got.add(message.subject)
+        if len(got) == peers - 1: all_here.set()
+    async def begin(message): go.set()
+    for i in range(peers):
+        if i != me: await client.subscribe(f"bare.{i}", cb=heard)
+    await client.subscribe("go", cb=begin)
+    await client.flush(); await client.flush()
+    print("ready", flush=True)
+    await go.wait()
+    await client.publish(f"bare.{me}", bytes(size)); await client.flush()
+    await all_here.wait()
+    print("done", flush=True)
+    await client.close()
+url, me, peers, size = sys.argv[1], *map(int, sys.argv[2:])
+asyncio.run(main(url, me, peers, size))
+"""
+
+
+def _bare(size: int) -> float:
+    return asyncio.run(_bare_run(size))
+
+
+async def _bare_run(size: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        server = await asyncio.create_subprocess_exec(
+            _server(), "-p", str(port), "-a", "127.0.0.1", stderr=asyncio.subprocess.DEVNULL, cwd=folder
+        )
+        try:
+            url = f"nats://127.0.0.1:{port}"
+            client = await _connected(url)
+            workers = [
+                await asyncio.create_subprocess_exec(
+                    sys.executable, "-c", WORKER, url, str(i), str(PEERS), str(size), stdout=asyncio.subprocess.PIPE
+                )
+                for i in range(PEERS)
+            ]
+            for worker in workers:
+                await worker.stdout.readline()
+            begun = time.perf_counter()
+            await client.publish("go", b"")
+            await client.flush()
+            for worker in workers:
+                await worker.stdout.readline()
+            taken = time.perf_counter() - begun
+            for worker in workers:
+                await worker.wait()
+            await client.close()
+            return taken
+        finally:
+            server.terminate()
+            await server.wait()
+
+
+async def _connected(url: str) -> nats.NATS:
+    while True:
+        try:
+            return await nats.connect(url, allow_reconnect=False, error_cb=_quiet)
+        except (OSError, nats.errors.Error):
+            await asyncio.sleep(0.05)
+
+
+async def _quiet(_: Exception) -> None:
+    """A server that is still starting refuses; that is no news."""
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _server() -> str:
+    return str(Path(sys.executable).with_name("nats-server"))
+
+
+BENCHES: Mapping[str, Callable[[], None]] = {
+    "collect": bench_collect,
+    "pulse": bench_pulse,
+    "start": bench_start,
+    "csv": bench_csv,
+}
+
+
+def main(names: Sequence[str]) -> None:
+    print(json.dumps({"cores": os.cpu_count(), "python": sys.version.split()[0], "numpy": np.__version__}))
+    print(f"{'what | against what':<74} {'ours':>10} {'theirs':>10}   ratio")
+    for name in names or BENCHES:
+        BENCHES[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
