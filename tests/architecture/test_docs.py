@@ -112,7 +112,8 @@ def test_places_that_are_named_exist(page):
 
 @pytest.mark.parametrize("page", OWN, ids=name)
 def test_lines_are_short_but_for_tables(page):
-    long = [line for line in text(page).splitlines() if len(line) > 120 and not line.startswith("|")]
+    # A single long word, the name of a test, cannot be broken.
+    long = [line for line in text(page).splitlines() if len(line) > 120 and line[0] != "|" and " " in line]
     assert long == []
 
 
