@@ -27,6 +27,8 @@ MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
+# There is always a next one that can be written.
+_Serial = Annotated[int, Meta(ge=1, le=2**62)]
 
 
 class Kind(IntEnum):
@@ -118,7 +120,7 @@ class Contribution(Value, frozen=True):
 
     federation: str
     origin: str
-    serial: int
+    serial: _Serial
     pulse: int
     made_at: int
     schema: str

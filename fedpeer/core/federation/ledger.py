@@ -87,7 +87,7 @@ class Ledger:
     def record(self, held: Held) -> Ledger:
         """The ledger with this contribution, or the same ledger if it holds this one or a newer one."""
         peer = PeerId(held.contribution.origin)
-        if held.contribution.serial < 1 or held.rank <= self.rank(peer):
+        if held.rank <= self.rank(peer):
             return self
         return self._with(peer, held)
 

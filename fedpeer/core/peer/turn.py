@@ -120,7 +120,10 @@ class Turn:
             action = before.settings.receive_action
             ledger = ledger.judged(lambda summary: judge(summary, roster, action=action))
         self.change(ledger=ledger)
-        self.session(dirty=True, heard={p: h for p, h in self.state.session.heard.items() if roster.member(p)})
+        session = self.state.session
+        heard = {p: h for p, h in session.heard.items() if roster.member(p)}
+        answers = {p: n for p, n in session.answers.items() if roster.member(p)}
+        self.session(dirty=True, heard=heard, answers=answers)
 
     def hold(self, epoch: int, secret: bytes) -> None:
         """Hold the newest epoch's secret and retire the ones before it."""
