@@ -7,6 +7,7 @@ rows times the range, a variance is negative, two columns go together more than 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -14,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fedpeer.core.statistics.layout import split
-from fedpeer.core.statistics.residues import Residues, integer, integers
+from fedpeer.core.statistics.residues import Residues, floats, integer, integers
 from fedpeer.core.statistics.schema import Schema
 
 _Ints = npt.NDArray[np.object_]  # Python integers
-# Four roundings of half a unit in the last place each are far less than this much.
-_SURELY = 1 - 1e-12
+# Far more than all roundings of a float comparison together, relative to the terms that were rounded.
+_SLACK = 1e-12
 
 _Checks = list[tuple[Any, str]]  # what must hold, an array or one truth; and what is wrong where it does not
 
@@ -41,11 +42,11 @@ class _Moments:
         self.measured, self.indicators = split(schema)
         self.low, self.high = _array([c.low for c in columns]), _array([c.high for c in columns])
         self.sums = _array(integers(residues.part("sums")))
-        self.triangle = _array(integers(residues.part("products")))
-        self.first, self.second = np.triu_indices(p)  # the columns of each entry of the triangle
+        self.products = residues.part("products")  # the upper triangle, row by row
+        self.first, self.second = _triangle(p)
         self.starts = np.flatnonzero(self.first == self.second)  # where each column meets itself
         self.squares = _array(integers(residues.part("squares"))).reshape(len(self.measured), len(self.indicators))
-        self.own = self.triangle[self.starts]
+        self.own = self.entries(self.starts)
 
     def fault(self) -> str | None:
         """The first thing that cannot be."""
@@ -60,7 +61,11 @@ class _Moments:
 
     def product(self, i: int, others: list[int]) -> _Ints:
         """Σqᵢqⱼ for several j."""
-        return self.triangle[[self.starts[min(i, j)] + abs(i - j) for j in others]]
+        return self.entries([self.starts[min(i, j)] + abs(i - j) for j in others])
+
+    def entries(self, places: Any) -> _Ints:
+        """Some of the products as Python integers: all of them are seldom needed, and slow."""
+        return _array(integers(self.products[places]))
 
     def _singles(self) -> _Checks:
         n, s, own = self.n, self.sums, self.own
@@ -75,21 +80,31 @@ class _Moments:
 
     def _pairs(self) -> _Checks:
         """Cauchy and Schwarz about the means: with the variances, that implies it about zero where there are rows."""
-        n, i, j, both = self.n, self.first, self.second, self.triangle
-        spread = n * self.own - self.sums * self.sums
-        together = n * both - self.sums[i] * self.sums[j]
         checks = [
-            (both == 0 if n == 0 else True, "a product of no rows"),
-            (_squared_within(together, spread, i, j), "a covariance greater than the variances"),
+            (self.n > 0 or not self.products.any(), "a product of no rows"),
+            (self._covariances(), "a covariance greater than the variances"),
         ]
         one = np.array([column.indicator for column in self.columns])
-        k = np.flatnonzero(one[i] & one[j])
+        k = np.flatnonzero(one[self.first] & one[self.second])
         if k.size:
-            a, b, ab = self.sums[i[k]], self.sums[j[k]], both[k]
-            holds = np.ones(len(both), bool)
-            holds[k] = (ab >= 0) & (ab >= a + b - n) & (ab <= np.minimum(a, b))
+            a, b, both = self.sums[self.first[k]], self.sums[self.second[k]], self.entries(k)
+            holds = np.ones(len(self.products), bool)
+            holds[k] = (both >= 0) & (both >= a + b - self.n) & (both <= np.minimum(a, b))
             checks.append((holds, "more or fewer rows with both than there can be"))
         return checks
+
+    def _covariances(self) -> npt.NDArray[np.bool_]:
+        """Where (n·Σqq′ − Σq·Σq′)² ≤ the spreads' product: floats decide what is clear, integers what is not."""
+        n, i, j = self.n, self.first, self.second
+        spread = n * self.own - self.sums * self.sums
+        sums, bound = self.sums.astype(np.float64), spread.astype(np.float64)
+        left, right = n * floats(self.products), sums[i] * sums[j]
+        most = np.abs(left - right) + _SLACK * (np.abs(left) + np.abs(right))
+        holds = most * most <= bound[i] * bound[j] * (1 - _SLACK)
+        for k in np.flatnonzero(~holds):
+            exact = n * int(self.entries([k])[0]) - self.sums[i[k]] * self.sums[j[k]]
+            holds[k] = exact**2 <= spread[i[k]] * spread[j[k]]
+        return np.asarray(holds, bool)
 
     def _squares(self) -> _Checks:
         """Both halves of the rows, those with b = 1 and those with b = 0, are rows themselves."""
@@ -125,13 +140,10 @@ def _within(n: Any, s: Any, squares: Any, low: Any, high: Any) -> Any:
     return (low + high) * s - squares - n * low * high >= 0
 
 
-def _squared_within(value: _Ints, bound: _Ints, i: Any, j: Any) -> npt.NDArray[np.bool_]:
-    """Where value² ≤ boundᵢ·boundⱼ, exactly: floats decide what is clear, integers what is within their rounding."""
-    value_f, bound_f = value.astype(np.float64), bound.astype(np.float64)
-    holds = value_f * value_f <= bound_f[i] * bound_f[j] * _SURELY
-    for k in np.flatnonzero(~holds):
-        holds[k] = value[k] ** 2 <= bound[i[k]] * bound[j[k]]
-    return np.asarray(holds, bool)
+@cache
+def _triangle(p: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The two columns of each entry of the upper triangle, row by row."""
+    return np.triu_indices(p)
 
 
 def _first(checks: _Checks, name: Callable[[int], str]) -> str | None:

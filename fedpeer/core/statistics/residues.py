@@ -127,6 +127,14 @@ def integers(limbs: Limbs) -> list[int]:
     return list(total)
 
 
+def floats(limbs: Limbs) -> npt.NDArray[np.float64]:
+    """Return every entry as a float, within a few units in the last place."""
+    negative = (limbs[:, -1] >> np.uint64(63)).astype(bool)
+    size = np.where(negative[:, None], subtract(np.zeros_like(limbs), limbs), limbs).astype(np.float64)
+    whole = size @ (2.0 ** (64 * np.arange(limbs.shape[1])))
+    return np.where(negative, -whole, whole)
+
+
 def _ripple(a: Limbs, b: Limbs, *, carry: bool) -> Limbs:
     out = np.empty_like(a)
     over: npt.NDArray[np.uint64] = np.full(a.shape[0], carry, np.uint64)
