@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from fedpeer.core.canonical import Value
 from fedpeer.core.contract.grammar import Contract
-from fedpeer.core.envelope.keys import Card
+from fedpeer.core.envelope.keys import Card, check_name
 from fedpeer.core.errors import CharterError, FedpeerError
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import PeerId
@@ -22,6 +22,8 @@ from fedpeer.core.statistics.schema import Schema
 MOST_MEMBERS = 10_000
 
 Action = Literal["block", "allow"]
+# How contributions are exchanged. A charter that asks for another mode is refused whole.
+Mode = Literal["open"]
 
 
 class Founded(Value, frozen=True, tag="founded"):
@@ -32,7 +34,7 @@ class Founded(Value, frozen=True, tag="founded"):
     schema: str
     contract: str
     schedule: str
-    mode: str
+    mode: Mode
     policy: Policy
     nonce: bytes
 
@@ -123,6 +125,8 @@ class Roster:
 
     @classmethod
     def _founded(cls, decision: Founded, at: int) -> Roster:
+        for name in (decision.name, decision.admin.name):
+            check_name(name)
         schema = Schema.from_json(decision.schema)
         admin = Member(decision.admin.peer, decision.admin, "admin", at)
         return cls(
@@ -163,6 +167,8 @@ class Roster:
 
     def _admitted(self, decision: MemberAdmitted, at: int) -> Roster:
         peer = decision.card.peer
+        for name in (decision.card.name, decision.role):
+            check_name(name)
         if peer in self.members:
             raise CharterError(f"{decision.card.name} was a member before: a peer joins with new keys")
         if len(self.members) >= MOST_MEMBERS:
