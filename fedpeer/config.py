@@ -88,8 +88,8 @@ class _Log(_Section, frozen=True):
 
 
 class _Limits(_Section, frozen=True):
-    reassembly_mib: _Mib = 256
-    reassembly_sender_mib: _Mib = 64
+    reassembly_mib: _Mib = 512
+    reassembly_sender_mib: _Mib = 160
 
 
 class Settings(_Section, frozen=True):

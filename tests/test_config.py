@@ -10,9 +10,13 @@ import yaml
 
 from fedpeer import config
 from fedpeer.config import Settings, parse
+from fedpeer.core.envelope.chunks import Bounds
+from fedpeer.core.envelope.header import MOST_CHUNKS
+from fedpeer.core.envelope.seal import MOST_MESSAGE
 from fedpeer.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
+ENVELOPE = (ROOT / "docs" / "protocol" / "envelope.md").read_text()
 SAMPLE = (ROOT / "config" / "fedpeer.yaml").read_text()
 
 
@@ -36,6 +40,17 @@ def test_what_a_file_does_not_say_keeps_its_default(text):
 def test_the_sample_file_is_exactly_the_defaults_and_complete():
     assert parse(SAMPLE) == Settings()
     assert sorted(dotted(yaml.safe_load(SAMPLE))) == sorted(config.names())
+
+
+def test_the_largest_message_fits_into_what_is_kept_of_a_sender():
+    limits = Settings().limits
+    assert (limits.reassembly_sender_mib << 20, limits.reassembly_mib << 20) == (Bounds().sender, Bounds().total)
+    assert limits.reassembly_sender_mib << 20 >= MOST_CHUNKS * MOST_MESSAGE
+    chunk = int(re.search(r"above ([\d,]+) bytes is cut", ENVELOPE)[1].replace(",", ""))
+    most = round(MOST_CHUNKS * chunk / 2**20)
+    assert f"({most} MiB)" in ENVELOPE.replace("\n", " ")
+    assert f"the largest has {most} MiB" in (ROOT / "docs" / "configuration.md").read_text()
+    assert f"the largest there can be has {most} MiB" in " ".join(SAMPLE.replace("#", "").split())
 
 
 def test_every_setting_of_the_sample_file_is_commented():
