@@ -84,7 +84,10 @@ def _state(fed: Federation) -> Text:
 
 def _converged(fed: Federation) -> Text:
     waiting = f", waiting for {', '.join(fed.waiting_for)}" if fed.waiting_for else ""
-    return render.mark(fed.converged, "yes", f"no{waiting}")
+    differing = f", but {', '.join(fed.differing)} computes another total" if fed.differing else ""
+    return render.mark(
+        fed.converged and not differing, f"yes{differing}", f"{'yes' if fed.converged else 'no'}{waiting}{differing}"
+    )
 
 
 def _pulse(fed: Federation) -> str:

@@ -51,6 +51,7 @@ class Federation(Shape, frozen=True):
     bus_connected: bool
     converged: bool
     waiting_for: list[str]  # names of members that have not confirmed the same state
+    differing: list[str]  # names of members that hold the same, and yet compute another total: their settings differ
     members: int
     contributors: int
     rows: int

@@ -207,6 +207,7 @@ class Views:
             bus_connected=link is not None and link.connected,
             converged=not waiting and state.secret is not None and not session.dirty,
             waiting_for=waiting,
+            differing=[state.roster.members[p].card.name for p in state.differing],
             members=len(state.roster.active),
             contributors=len(state.ledger.contributors),
             rows=state.ledger.total.rows,

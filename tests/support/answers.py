@@ -48,6 +48,7 @@ FEDERATION = shapes.Federation(
     bus_connected=True,
     converged=False,
     waiting_for=["south"],
+    differing=[],
     members=3,
     contributors=2,
     rows=1300,

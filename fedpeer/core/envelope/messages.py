@@ -50,7 +50,7 @@ class Holding(Value, frozen=True, array_like=True):
 
 
 class Standing(Value, frozen=True):
-    """What a member holds: the same for two members exactly when they would compute the same results."""
+    """What a member holds: the same for two members exactly when they hold the same contributions."""
 
     charter_version: int
     charter_head: _Digest

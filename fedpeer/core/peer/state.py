@@ -22,6 +22,9 @@ from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.statistics.summary import Summary
 
+# How long an admin that has just connected waits to hear of decisions that it may have forgotten.
+LISTENS_S = 5.0
+
 
 class Settings(Value, frozen=True):
     """What this node's operator chose for itself."""
@@ -125,13 +128,15 @@ class Habits:
 class Session:
     """What lives only as long as the process. `boot` makes this process's keys and nonces its own.
 
-    `offered` is what the last pulse considered: rows and terms that have not changed need not be considered again.
+    `current` says that the admin has decided something in it, so that its charter is known to be the newest; `offered`
+    is what the last pulse considered: rows and terms that have not changed need not be considered again.
     """
 
     boot: bytes
     habits: Habits = field(default_factory=Habits)
     sequence: int = 0
     dirty: bool = True
+    current: bool = False
     connected_at: float = 0.0
     status_at: float = 0.0
     ask: int = 0
@@ -212,6 +217,13 @@ class Peer:
         standing, others = self.standing, (p for p in self.roster.active if p != self.me.peer)
         return tuple(p for p in others if not self._agrees(self.session.heard.get(p), standing))
 
+    @property
+    def differing(self) -> tuple[PeerId, ...]:
+        """Members that hold what we hold and yet compute another total, because they admit other contributions."""
+        standing, total = self.standing, bytes.fromhex(self.ledger.total.digest)
+        heard = {p: h.status for p, h in self.session.heard.items()}
+        return tuple(p for p, s in sorted(heard.items()) if s.standing == standing and s.total != total)
+
     def _agrees(self, heard: Heard | None, standing: Standing) -> bool:
         if heard is None or heard.status.standing != standing:
             return False
@@ -224,6 +236,17 @@ class Peer:
         gone = {m.card.broker: m.removed_at for m in self.roster.members.values() if m.removed_at}
         over = {i.broker: i.expires_at for i in self.invites.values() if i.broker and i.state in {"revoked", "expired"}}
         return gone | over
+
+    def may_decide(self, now: float) -> bool:
+        """Whether an admin can know that its charter is the newest: a restored backup may have forgotten decisions.
+
+        It asks whoever is there; if nobody answers for a while, nobody can be told another thing than before.
+        """
+        heard = self.session.heard.values()
+        if any(h.status.standing.charter_version > self.charter.version for h in heard):
+            return False
+        waited = bool(self.session.connected_at) and now - self.session.connected_at >= LISTENS_S
+        return self.session.current or bool(heard) or waited or self.roster.active == (self.me.peer,)
 
     def with_session(self, **changes: object) -> Peer:
         """The same peer with some of its session changed."""

@@ -39,7 +39,8 @@ def tick(turn: Turn) -> None:
         turn.session(dirty=True)
     if turn.state.is_admin:
         _expire_invites(turn)
-        if turn.now - turn.state.roster.epoch_at >= EPOCH_LASTS_S:
+        is_due = turn.now - turn.state.roster.epoch_at >= EPOCH_LASTS_S
+        if is_due and turn.state.may_decide(turn.now):
             new_epoch(turn)
 
 

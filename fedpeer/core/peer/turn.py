@@ -103,7 +103,13 @@ class Turn:
     # Deciding, as the admin
 
     def decide(self, *decisions: Decision) -> None:
-        """Append the admin's decisions to the charter and take the consequences."""
+        """Append the admin's decisions to the charter; StateError while ours may be an old one."""
+        if not self.state.may_decide(self.now):
+            raise StateError(
+                "this node has just started and asks the members whether its charter is the newest",
+                hint="try again in a few seconds; if it stays so, check that the bus is connected",
+            )
+        self.session(current=True)
         charter = self.state.charter
         for decision in decisions:
             charter = charter.decide(decision, self.state.me, int(self.now))

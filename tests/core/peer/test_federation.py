@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fedpeer.core import canonical
 from fedpeer.core.envelope.seal import read
-from fedpeer.core.errors import PermissionRefusedError, StateError
+from fedpeer.core.errors import MalformedError, PermissionRefusedError, StateError
+from fedpeer.core.federation.charter import LABEL, Charter, SignedEntry
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.state import Settings
 from fedpeer.core.statistics.collect import collect
@@ -221,6 +223,48 @@ def test_a_restored_backup_catches_up_and_its_next_contribution_still_counts():
     assert len(totals(simulation)) == 1
 
 
+def test_an_admin_restored_from_an_old_backup_hears_of_its_own_decisions_before_it_makes_new_ones():
+    simulation, alfa, bravo, charlie = trio()
+    backup = dict(alfa.disk)
+    simulation.act(alfa, ev.SetSchedule("h7"))
+    simulation.run()
+    simulation.crash(alfa)
+    simulation.now += 2 * 86_400
+    simulation.restart(alfa, backup)
+    assert "is the newest" in str(refused(simulation, alfa, ev.SetSchedule("h9")))
+    simulation.act(alfa, ev.Tick())
+    simulation.pass_time(12)
+    assert {n.peer.phase for n in (alfa, bravo, charlie)} == {"active"}
+    assert alfa.peer.roster.schedule.text == "h7"
+    simulation.act(alfa, ev.SetSchedule("h9"))
+    simulation.pass_time(2)
+    assert {n.peer.roster.schedule.text for n in (alfa, bravo, charlie)} == {"h9"}
+
+
+def test_an_admin_whose_members_are_all_away_may_decide_after_a_while():
+    simulation, alfa, bravo, charlie = trio()
+    simulation.crash(bravo)
+    simulation.crash(charlie)
+    simulation.crash(alfa)
+    simulation.restart(alfa)
+    assert refused(simulation, alfa, ev.RemoveMember(alfa.peer.roster.active[-1], "")) is not None
+    simulation.pass_time(6)
+    gone = next(p for p in alfa.peer.roster.active if p != alfa.peer.me.peer)
+    simulation.act(alfa, ev.RemoveMember(gone, "away"))
+    assert alfa.peer.roster.member(gone) is None
+
+
+def test_a_charter_that_asks_for_another_mode_is_refused_whole():
+    simulation = Simulation()
+    alfa = simulation.found("alfa")
+    signed = canonical.decode(alfa.peer.charter.entries[0], SignedEntry)
+    forged = signed.body.replace(b"open", b"lock")
+    assert forged != signed.body
+    entry = SignedEntry(forged, alfa.peer.me.sign(LABEL, forged))
+    with pytest.raises(MalformedError):
+        Charter.open(canonical.encode(entry))
+
+
 def test_a_contribution_that_fails_the_contract_here_is_left_out_counted_and_named():
     simulation = Simulation()
     alfa = simulation.found("alfa", contract="COUNT(x) >= 100")
@@ -235,6 +279,9 @@ def test_a_contribution_that_fails_the_contract_here_is_left_out_counted_and_nam
     assert alfa.peer.ledger.total.rows == 0
     assert charlie.peer.ledger.total.rows == 20
     assert charlie.peer.counters.receive_contract_failures == {bravo.peer.me.peer: 1}
+    simulation.pass_time(1)
+    assert alfa.peer.differing == (charlie.peer.me.peer,)
+    assert set(charlie.peer.differing) == {alfa.peer.me.peer, bravo.peer.me.peer}
     assert any("measured COUNT(x) = 20" in text for text in alfa.said("contract"))
 
 
