@@ -51,6 +51,8 @@ class Release:
         return self.rows == 0 and not any(block.any() for block in (self.sums, self.products, self.squares))
 
     def _only(self, common: tuple[Column, ...]) -> Release:
+        if common == self.columns:
+            return self
         kept = frozenset(common).__contains__
         at = _places(self.columns, kept)
         squared = np.ix_(_places(_measured(self.columns), kept), _places(_indicators(self.columns), kept))

@@ -101,6 +101,7 @@ class _Moments:
         left, right = n * floats(self.products), sums[i] * sums[j]
         most = np.abs(left - right) + _SLACK * (np.abs(left) + np.abs(right))
         holds = most * most <= bound[i] * bound[j] * (1 - _SLACK)
+        holds[self.starts] = True  # of a column with itself it is the spread, squared
         for k in np.flatnonzero(~holds):
             exact = n * int(self.entries([k])[0]) - self.sums[i[k]] * self.sums[j[k]]
             holds[k] = exact**2 <= spread[i[k]] * spread[j[k]]
