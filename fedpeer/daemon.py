@@ -24,6 +24,7 @@ from typing import Any
 from aiohttp import web
 
 from fedpeer import config
+from fedpeer.adapters import logs
 from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.home import Home
@@ -91,7 +92,7 @@ def settings_of(options: Options) -> config.Settings:
 def serve(options: Options) -> int:
     """Run a daemon until SIGTERM or SIGINT; the exit code."""
     settings = settings_of(options)
-    _set_up_logging(settings)
+    logs.set_up(settings.log.level, as_json=settings.log.format == "json")
     home = Home.open(options.home, passphrase=options.passphrase)
     try:
         asyncio.run(_serve(home, settings))
@@ -293,15 +294,3 @@ def _probe() -> Callable[[str], None]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return probe
-
-
-def _set_up_logging(settings: config.Settings) -> None:
-    text = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    as_json = '{"at":"%(asctime)s","level":"%(levelname)s","logger":"%(name)s","text":%(message)r}'
-    logging.basicConfig(
-        level=settings.log.level.upper(), stream=sys.stderr, format=as_json if settings.log.format == "json" else text
-    )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("nats").setLevel(logging.ERROR)
-    # asyncio says this whenever a TLS connection ends in the ordinary way.
-    logging.getLogger("asyncio").addFilter(lambda record: "eof_received()" not in record.getMessage())
