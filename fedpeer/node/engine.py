@@ -228,9 +228,6 @@ class Engine:
         except Exception:  # noqa: BLE001 see `_step`
             _log.exception("a bug while storing what came of %d events", len(tasks))
             return self._failed(StoreError("what came of this could not be stored: an internal error, see the log"))
-        if self.fault:
-            _log.info("the store can be written again")
-            self.fault = ""
         return outcome
 
     def _failed(self, error: StoreError) -> _Outcome:
@@ -284,6 +281,9 @@ class Engine:
         self._world.probe("before-commit")
         ids = self._world.store.commit(Commit(records, outbox, left, entries))
         self._world.probe("after-commit")
+        if self.fault:
+            _log.info("the store can be written again")
+            self.fault = ""
         del self._left[: len(left)]
         outcome.outgoing = list(zip(ids, outbox, strict=True))
         with contextlib.suppress(StoreError):
