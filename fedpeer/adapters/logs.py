@@ -11,7 +11,7 @@ _TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, in ASCII whatever was said: `at` (UTC), `level`, `logger`, `text`, perhaps `exception`."""
+    """One JSON object a line, in ASCII whatever was said: `at` (UTC), `level`, `logger`, `text`, maybe `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line."""
