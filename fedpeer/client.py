@@ -32,6 +32,7 @@ from fedpeer.node.shapes import (
     Predicted,
     Synced,
     SyncStats,
+    User,
 )
 
 T = TypeVar("T")
@@ -281,6 +282,20 @@ class Client:
     def predict(self, fed: str, model_id: str, rows: Sequence[Any] | Mapping[str, Any]) -> Predicted:
         """Predict rows: a list of objects, or an object of columns."""
         return self._post(fed, f"models/{quote(model_id, safe='')}/predict", {"rows": rows}, Predicted)
+
+    # users of the second dialect
+
+    def users(self) -> list[User]:
+        """Who may sign requests of the SymetryML dialect, without their keys."""
+        return self.call("GET", "/v1/symetry/users", shape=list[User])
+
+    def add_user(self, cid: str) -> User:
+        """Add a user of that dialect; only this answer ever has its key."""
+        return self.call("POST", "/v1/symetry/users", body={"cid": cid}, shape=User)
+
+    def remove_user(self, cid: str) -> None:
+        """Remove a user of that dialect; its signatures are worthless from now on."""
+        self.call("DELETE", _path("/v1/symetry/users", cid), shape=object)
 
     # transport
 

@@ -27,7 +27,6 @@ from fedpeer.api.bodies import (
 from fedpeer.api.call import Handler
 from fedpeer.api.handlers import contracts, data, federations, logs, models, people, service
 from fedpeer.api.handlers.logs import Cleared
-from fedpeer.api.handlers.people import User
 from fedpeer.node.shapes import (
     Batch,
     CharterEntry,
@@ -44,6 +43,7 @@ from fedpeer.node.shapes import (
     Predicted,
     Synced,
     SyncStats,
+    User,
 )
 
 JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"

@@ -27,9 +27,7 @@ def invite(ctx: click.Context, out: Path | None, passphrase_out: Path | None, ex
     """
     if ctx.invoked_subcommand is not None:
         return
-    for path in (out, passphrase_out):
-        if path is not None and path.exists():
-            raise click.BadParameter(f"{path} exists already; name a new file")
+    prompt.unused(out, passphrase_out)
     client = frame.client()
     issued = client.invite(frame.federation(client), expires_in_s=_seconds(expires))
     if out is not None:

@@ -50,6 +50,9 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "models": ("model", "List, show and forget models."),
         "predict": ("model", "Predict with a model."),
     },
+    "Connect": {
+        "symetry": ("symetry", "Let SymetryML scripts use this node: add, list and remove users."),
+    },
 }
 _COMMANDS = {name: told for section in _SECTIONS.values() for name, told in section.items()}
 

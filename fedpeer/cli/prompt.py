@@ -27,6 +27,13 @@ def passphrase(file: Path | None, *, prompt: str = "Passphrase of the invite", t
     return _checked(typed.strip(), "no passphrase was typed")
 
 
+def unused(*paths: Path | None) -> None:
+    """Refuse files that are there already, before anything is made that would go into them."""
+    for path in paths:
+        if path is not None and path.exists():
+            raise click.BadParameter(f"{path} exists already; name a new file")
+
+
 def keep(path: Path, text: str) -> None:
     """Write a secret to a new file that only its owner can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w", encoding="utf-8") as file:

@@ -214,6 +214,16 @@ class Predicted(Shape, frozen=True):
     values: list[float | None]
 
 
+class User(Shape, frozen=True):
+    """A user of the second dialect; the key (base64 of 16 bytes) is given once, when the user is added."""
+
+    cid: str
+    secret_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"User(cid={self.cid!r})"
+
+
 class Synced(Shape, frozen=True):
     """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
 

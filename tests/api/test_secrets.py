@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from fedpeer.api.bodies import Issue, Join
-from fedpeer.api.handlers.people import User
+from fedpeer.node.shapes import User
 from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, key_text
 from tests.support.symetry import Caller
 

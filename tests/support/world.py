@@ -203,6 +203,13 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("DELETE", "/v1/jobs/j1"): msgspec.structs.replace(JOB, state="cancelled"),
     ("DELETE", "data/b1"): BATCH,
     ("GET", "schema"): SCHEMA,
+    ("GET", "/v1/symetry/users"): [shapes.User(cid="c1"), shapes.User(cid="lab7")],
+    ("POST", "/v1/symetry/users"): lambda body: (
+        shapes.User(cid=body["cid"], secret_key="AAECAwQFBgcICQoLDA0ODw==")
+        if body["cid"] != "c1"
+        else _refuse(409, "FP112", "there is a user c1 already", "choose another name")(body)
+    ),
+    ("DELETE", "/v1/symetry/users/c1"): None,
     ("POST", "explore"): lambda body: shapes.Explored(
         of=body["of"],
         rows=1300,

@@ -8,17 +8,7 @@ import msgspec
 
 from fedpeer.api.bodies import AddUser, Issue, Nothing, Reason
 from fedpeer.api.call import Call
-from fedpeer.node.shapes import Federation, Invite, Member
-
-
-class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A user of the second dialect; the key (base64 of 16 bytes) is given once, when the user is added."""
-
-    cid: str
-    secret_key: str = ""
-
-    def __repr__(self) -> str:
-        return f"User(cid={self.cid!r})"
+from fedpeer.node.shapes import Federation, Invite, Member, User
 
 
 async def members(call: Call[Nothing, Nothing]) -> list[Member]:
