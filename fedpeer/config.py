@@ -45,6 +45,7 @@ class _Api(_Section, frozen=True):
     upload_mib: _Mib = 64
     read_timeout_s: _Seconds = 30.0
     allow_plain: bool = False
+    symetry_encryption: bool = True
     tls: _Tls = _Tls()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import logging
 import os
@@ -183,9 +184,11 @@ async def _api(stack: contextlib.AsyncExitStack, home: Home, settings: config.Se
     app = make_app(
         front.node,
         tokens=Tokens(home.token("admin"), home.token("viewer")),
-        allowed_hosts=settings.api.allowed_hosts,
+        allowed_hosts=(*settings.api.allowed_hosts, *_own_hosts(settings.api.listen)),
         limits=limits,
-        dialect=Dialect(front.users, SystemClock(), plain=settings.api.allow_plain),
+        dialect=Dialect(
+            front.users, SystemClock(), encryption=settings.api.symetry_encryption, plain=settings.api.allow_plain
+        ),
     )
     runner = make_runner(app)
     await runner.setup()
@@ -202,6 +205,18 @@ def _listen(text: str) -> socket.socket:
             f"the API cannot listen on {text}: {error.strerror}",
             hint="choose another address, or port 0 for a free one",
         ) from None
+
+
+def _own_hosts(listen: str) -> list[str]:
+    """The host that the API listens on, as requests name it; none if it listens on every address."""
+    host, _ = config.address(listen)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return [host]
+    if address.is_unspecified:
+        return []
+    return [f"[{text}]" for text in (host, address.compressed)] if address.version == 6 else [host]
 
 
 def _url(settings: config.Settings, listening: socket.socket) -> str:

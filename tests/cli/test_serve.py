@@ -8,14 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from fedpeer import daemon
+from fedpeer.adapters.system import SystemClock
 from fedpeer.cli import frame, main
+from fedpeer.client import Client
+from tests.support.symetry import Caller
 
 SECRET = "a few unrelated words"
 
@@ -104,6 +111,46 @@ def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         code, _, err = _said(capsys, "--home", str(tmp_path / "home"), "serve", "--init", "--api", where)
     assert (code, where in err, "hint:" in err) == (1, True, True)
+
+
+def test_the_host_that_is_listened_on_is_a_name_of_the_node(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with _daemon(home, "--init", "--api", "127.0.0.2:0") as ready:
+        assert ready["api"].startswith("http://127.0.0.2:")
+        assert Client.of_home(home).node().api == ready["api"]
+        elsewhere = urllib.request.Request(f"{ready['api']}/v1/health", headers={"Host": "rebound.example"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(elsewhere, timeout=10)
+        assert refused.value.code == 421
+        refused.value.close()
+
+
+@pytest.mark.parametrize(
+    ("listen", "names"),
+    [
+        ("192.0.2.7:8440", ["192.0.2.7"]),
+        ("node.example.org:8440", ["node.example.org"]),
+        ("[2001:DB8:0::7]:8440", ["[2001:DB8:0::7]", "[2001:db8::7]"]),
+        ("0.0.0.0:8440", []),
+        ("[::]:8440", []),
+    ],
+)
+def test_names_that_come_from_where_the_api_listens(listen: str, names: list[str]) -> None:
+    assert daemon._own_hosts(listen) == names
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_the_vendors_form_of_bodies_is_taken_or_not(tmp_path: Path, taken: bool) -> None:
+    home = tmp_path / "home"
+    with _daemon(home, "--init", "--set", f"api.symetry_encryption={str(taken).lower()}") as ready:
+        key = Client.of_home(home).add_user("c1").secret_key
+        async with aiohttp.ClientSession() as session:
+            caller = Caller(session, ready["api"], SystemClock(), "c1", key)
+            ask = ("POST", "/fedml/p1/contractValidate", ["ROWS() >= 1"])
+            status, told, _ = await caller.ask(*ask, hidden=True)
+            plain, _, _ = await caller.ask(*ask)
+    assert status == plain == 400
+    assert ("switched off" in told["statusString"]) is not taken
 
 
 def test_a_home_under_a_passphrase(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
