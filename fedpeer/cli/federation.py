@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,17 +50,20 @@ def create(name: str, schema_file: Path, contract_file: Path, **options: str) ->
 @click.argument("invite", type=FILE)
 @click.argument("stray", nargs=-1, callback=_refuse_stray, expose_value=False, metavar="")
 @click.option("--passphrase-file", type=FILE, help="Read the passphrase from here (- is stdin) and do not ask.")
+@click.option("--schema", "schema_file", type=FILE, help="Join only if the federation measures exactly this.")
 @click.option("--wait", "wait_s", type=float, default=30.0, show_default=True, help="Seconds to wait for the admin.")
 @_display
 @_send
 @_receive
-def join(invite: Path, passphrase_file: Path | None, wait_s: float, **options: str) -> int:
+def join(invite: Path, passphrase_file: Path | None, schema_file: Path | None, wait_s: float, **options: Any) -> int:
     """Join a federation with an invite (a file, or - for stdin) and its passphrase.
 
     The passphrase is asked for, or read from --passphrase-file or from FEDPEER_PASSPHRASE.
     Exit code 3 when the admin's node has not answered yet: joining then goes on by itself.
     """
     text = read(invite)
+    if schema_file is not None:
+        options["schema"] = read_schema(schema_file).to_dict()
     passphrase = prompt.passphrase(passphrase_file)
     with progress.spin("waiting for the admin's node"):
         joined = frame.client().join(text, passphrase, wait_s=wait_s, **options)
