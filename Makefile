@@ -29,7 +29,7 @@ check: $(VENV)/dev  ## Lint, types, layers and the pure tests; under a minute.
 	@$(RUN)/ruff format --check
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
-	@$(RUN)/pytest -q -n 2 tests/core tests/architecture
+	@$(RUN)/pytest -q -n 2 -m "not soak and not long" tests/core tests/architecture
 
 test: $(VENV)/dev  ## Everything: check's static part, then every test against real servers and processes.
 	@$(RUN)/ruff check

@@ -48,6 +48,7 @@ def trees(draw: st.DrawFn, depth: int = 3, above: str = "") -> Comparison | Junc
     return Junction(word, tuple(draw(st.lists(trees(depth - 1, word), min_size=2, max_size=3))))
 
 
+@pytest.mark.long
 @given(st.lists(trees(), min_size=1, max_size=3))
 def test_what_is_printed_reads_back_as_the_same_tree(rules: list[Comparison | Junction]) -> None:
     text = "\n".join(map(str, rules))

@@ -77,6 +77,7 @@ def replay_many(count: int) -> None:
             windows.admit(read(mix.choice(MESSAGES)), NOW + mix.randrange(500))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", KINDS)
 def test_ten_thousand_of_each_kind_are_refused(make: Callable[[Random], bytes]) -> None:
     refuse_many(make, 10_000)

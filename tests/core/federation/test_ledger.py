@@ -44,6 +44,7 @@ def ledger(of: list[Held], schema: Schema = SCHEMA) -> Ledger:
     return made
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(of=contributions(), data=st.data())
 def test_order_and_repetition_change_nothing(of, data):
@@ -81,6 +82,7 @@ def test_an_older_one_changes_nothing_at_all():
     assert made.rank(PEERS[1]) < held(PEERS[1], 1, []).rank
 
 
+@pytest.mark.long
 @given(of=contributions())
 def test_putting_all_to_another_contract_counts_them_anew(of):
     made = ledger(of)

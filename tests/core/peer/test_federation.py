@@ -321,6 +321,7 @@ def test_a_new_contract_is_put_to_what_is_already_held():
 FATES = ["ok", "ok", "ok", "drop", "twice"]
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9), data=st.data())
 def test_whatever_the_bus_and_the_power_do_everyone_ends_with_the_pooled_summary(seed, data):

@@ -71,6 +71,7 @@ def _attacked(lived, make, count, *, kept: set[str]) -> list[Victim]:
 DAMAGE = [attack.garbage, attack.truncations, attack.flips, attack.forgeries]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", DAMAGE, ids=lambda f: f.__name__)
 def test_damaged_and_forged_messages_are_counted_and_have_no_effect(lived, make):
     for victim in _attacked(lived, make, VARIANTS, kept={"counters"}):

@@ -54,6 +54,7 @@ def cases(draw) -> tuple[tuple[str, str, str], float]:
     return limits, draw(st.one_of(st.just(near), anywhere, st.sampled_from([float(low), float(high)])))
 
 
+@pytest.mark.long
 @given(cases())
 @settings(max_examples=400, deadline=None)
 @example((("0", "10", "0.1"), 0.15))
@@ -124,6 +125,7 @@ def test_truth_values_are_zero_and_one_however_they_are_held():
     assert len({collect(schema, {"x": form}).digest for form in forms}) == 1
 
 
+@pytest.mark.long
 def test_half_way_points_at_length_are_settled_to_even():
     tenths = np.arange(0, 200_000) % 2001
     summary = collect(schema_of(("0", "200", "0.2")), {"x": tenths / 10})
