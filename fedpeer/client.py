@@ -136,8 +136,8 @@ class Client:
         body = {"text": text, "passphrase": passphrase, **options}
         return self.call("POST", "/v1/joins", body=body, wait_s=wait_s, shape=Federation)
 
-    def invite(self, fed: str, *, role: str = "member", expires_in_s: int = 72 * 3600) -> Invite:
-        """Issue an invite; only this answer ever has its text and passphrase."""
+    def invite(self, fed: str, *, role: str = "member", expires_in_s: int | None = None) -> Invite:
+        """Issue an invite; only this answer ever has its text and passphrase. Unsaid, it lasts as the node is set."""
         return self._post(fed, "invites", {"role": role, "expires_in_s": expires_in_s}, Invite)
 
     def invites(self, fed: str) -> list[Invite]:

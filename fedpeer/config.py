@@ -74,7 +74,7 @@ class _Federation(_Section, frozen=True):
 
 
 class _Invites(_Section, frozen=True):
-    expiry_hours: Annotated[float, msgspec.Meta(gt=0, le=720)] = 72.0
+    expiry_hours: Annotated[float, msgspec.Meta(ge=0.1, le=720)] = 72.0
 
 
 class _Data(_Section, frozen=True):

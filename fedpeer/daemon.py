@@ -252,7 +252,7 @@ def _manners(settings: config.Settings) -> Manners:
 
 def _means(settings: config.Settings) -> Means:
     catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
-    return Means(catalogue.open, catalogue.rows, _external(settings))
+    return Means(catalogue.open, catalogue.rows, _external(settings), round(settings.invites.expiry_hours * 3600))
 
 
 def _external(settings: config.Settings) -> Access | None:

@@ -137,7 +137,7 @@ def test_an_old_file_goes_through_every_step(monkeypatch):
         ("api: {read_timeout_s: 1:30}", "api.read_timeout_s must be a number from 1 to 86400"),
         ("api: {read_timeout_s: .nan}", "api.read_timeout_s must be a number"),
         ("pulse: {jitter_fraction: 0.6}", "pulse.jitter_fraction must be a number from 0 to 0.5"),
-        ("invites: {expiry_hours: 0}", "invites.expiry_hours must be a number"),
+        ("invites: {expiry_hours: 0}", "invites.expiry_hours must be a number from 0.1 to 720"),
         ("bus: {kind: foreign}", "bus.kind must be one of embedded, external"),
         ("data: {roots: /srv}", "data.roots must be a list of texts"),
         ("data: {roots: [1]}", "data.roots must be a list of texts"),

@@ -16,7 +16,7 @@ _Text = Annotated[str, msgspec.Meta(max_length=65_536)]
 _Display = Annotated[str, msgspec.Meta(max_length=64)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
 _Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-_Hours = 3600
+_HOUR_S = 3600
 _Cells = list[dict[str, Cell]] | dict[str, list[Cell]]
 
 
@@ -44,10 +44,10 @@ class Create(Body, frozen=True):
 
 
 class Issue(Body, frozen=True):
-    """An invite to issue; without `passphrase` one is drawn, which is better."""
+    """An invite to issue; without `passphrase` one is drawn, which is better, without a span it is the node's own."""
 
     role: Literal["member"] = "member"
-    expires_in_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 24 * _Hours)] = 72 * _Hours
+    expires_in_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 24 * _HOUR_S)] | None = None
     passphrase: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
 
     def __repr__(self) -> str:

@@ -48,7 +48,7 @@ class _Commands(Protocol):
         receive_action: Action = "block",
     ) -> Federation: ...
     async def invite(
-        self, fed: str, *, role: str = "member", expires_in_s: int, passphrase: str | None = None
+        self, fed: str, *, role: str = "member", expires_in_s: int | None = None, passphrase: str | None = None
     ) -> Invite:
         """Issue an invite; `passphrase` None draws one, a given one of under 16 characters is refused."""
 

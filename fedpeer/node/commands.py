@@ -49,11 +49,15 @@ LONGEST_INVITE_S = 30 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What commands need besides the engine: sources by location, rows as a source, and an external bus if any."""
+    """What commands need besides the engine.
+
+    Sources by location, rows as a source, an external bus if any, and how long invites last that do not say.
+    """
 
     open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
     open_rows: Callable[[str, Rows, Schema], Source]
     external: Access | None
+    invite_s: int = 72 * 3600
 
 
 class Node(Views):
@@ -95,9 +99,10 @@ class Node(Views):
         return self.federation(await self._engine.begin(event))
 
     async def invite(
-        self, fed: str, *, role: str = "member", expires_in_s: int, passphrase: str | None = None
+        self, fed: str, *, role: str = "member", expires_in_s: int | None = None, passphrase: str | None = None
     ) -> shapes.Invite:
         """Issue an invite; its text and passphrase are in the answer and nowhere else."""
+        expires_in_s = self._means.invite_s if expires_in_s is None else expires_in_s
         if not 0 < expires_in_s <= LONGEST_INVITE_S:
             raise RequestError(f"an invite lasts between a second and {LONGEST_INVITE_S // 86_400} days")
         if role != "member":

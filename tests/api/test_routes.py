@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
 
+from fedpeer import config, daemon
 from fedpeer.api.bodies import Nothing
 from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
 from fedpeer.node.shapes import LogEntry
@@ -297,3 +298,13 @@ async def test_metrics_are_prometheus_text(ready: tuple[Served, dict[str, str]])
     line = re.compile(r'# TYPE [a-z_]+ (counter|gauge)|[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)*",?)*\})? -?[0-9.e+]+')
     assert all(line.fullmatch(one) for one in text.splitlines())
     assert 'fedpeer_local_rows{federation="' in text
+
+
+async def test_an_invite_that_does_not_say_lasts_as_the_node_is_set(founded):
+    node = founded.node
+    settings = config.override(config.Settings(), {"invites.expiry_hours": 0.5})
+    node._means = replace(node._means, invite_s=daemon._means(settings).invite_s)
+    ask = ("POST", "/v1/federations/hearts/invites")
+    unsaid, said = [await founded.good(*ask, body) for body in ({}, {"expires_in_s": 3600})]
+    assert unsaid["expires_at"] - unsaid["created_at"] == 1800
+    assert said["expires_at"] - said["created_at"] == 3600

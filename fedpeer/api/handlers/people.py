@@ -29,8 +29,6 @@ async def invites(call: Call[Nothing, Nothing]) -> list[Invite]:
 async def invite(call: Call[Issue, Nothing]) -> Invite:
     """Issue an invite (the admin only); only this answer ever has its text and passphrase."""
     body = call.body
-    if body.passphrase is None:
-        return await call.node.invite(call.fed, role=body.role, expires_in_s=body.expires_in_s)
     return await call.node.invite(call.fed, role=body.role, expires_in_s=body.expires_in_s, passphrase=body.passphrase)
 
 
