@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fedpeer.adapters.source_arrow import ArrowSource
 from fedpeer.adapters.source_csv import CsvSource
+from fedpeer.adapters.source_lines import LinesSource
 from fedpeer.adapters.source_parquet import ParquetSource
 from fedpeer.adapters.source_rows import RowsSource
+from fedpeer.adapters.source_several import MappedSource, SeveralSource, mapping
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.ports import Source
 
 _Options = Mapping[str, Any]
 _NEVER = '"\0\r\n\\.+-'  # signs with a meaning of their own in a CSV file or a number
+_MOST = 100_000  # files in one location
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a source is to be read: for which schema, by how many rows, with which columns for which features."""
+
+    schema: Schema | None
+    chunk_rows: int
+    names: Mapping[str, str]
+    options: _Options
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """How to open files of a kind, and the options that they know with their defaults."""
 
-    open: Callable[[Path, Schema | None, int, _Options], Source]
+    open: Callable[[Path, Wanted], Source]
     options: Mapping[str, str]
 
 
-def _csv(path: Path, schema: Schema | None, chunk_rows: int, options: _Options) -> Source:
-    return CsvSource(path, schema, delimiter=_checked_delimiter(options["delimiter"]), chunk_rows=chunk_rows)
+def _csv(path: Path, wanted: Wanted) -> Source:
+    sign = _checked_delimiter(wanted.options["delimiter"])
+    return CsvSource(path, wanted.schema, delimiter=sign, names=wanted.names, chunk_rows=wanted.chunk_rows)
 
 
-def _parquet(path: Path, _schema: Schema | None, chunk_rows: int, _options: _Options) -> Source:
-    return ParquetSource(path, chunk_rows=chunk_rows)
+def _parquet(path: Path, wanted: Wanted) -> Source:
+    return ParquetSource(path, chunk_rows=wanted.chunk_rows)
+
+
+def _arrow(path: Path, wanted: Wanted) -> Source:
+    return ArrowSource(path, chunk_rows=wanted.chunk_rows)
+
+
+def _lines(path: Path, wanted: Wanted) -> Source:
+    return LinesSource(path, wanted.schema, names=wanted.names, chunk_rows=wanted.chunk_rows)
 
 
 _COMMAS, _TABS = _Kind(_csv, {"delimiter": ","}), _Kind(_csv, {"delimiter": "\t"})
+_PARQUET, _ARROW, _LINES = _Kind(_parquet, {}), _Kind(_arrow, {}), _Kind(_lines, {})
 KINDS: dict[str, _Kind] = {
-    ".csv": _COMMAS,
-    ".csv.gz": _COMMAS,
-    ".csv.zst": _COMMAS,
-    ".tsv": _TABS,
-    ".tsv.gz": _TABS,
-    ".tsv.zst": _TABS,
-    ".parquet": _Kind(_parquet, {}),
-    ".pq": _Kind(_parquet, {}),
+    **dict.fromkeys((".csv", ".csv.gz", ".csv.zst"), _COMMAS),
+    **dict.fromkeys((".tsv", ".tsv.gz", ".tsv.zst"), _TABS),
+    **dict.fromkeys((".parquet", ".pq"), _PARQUET),
+    **dict.fromkeys((".arrow", ".arrows", ".feather", ".ipc"), _ARROW),
+    **{f"{suffix}{packed}": _LINES for suffix in (".jsonl", ".ndjson") for packed in ("", ".gz", ".zst")},
 }
 
 
@@ -55,24 +77,82 @@ class Catalogue:
     roots: tuple[Path, ...] = ()
 
     def open(self, location: str, schema: Schema | None = None, options: _Options | None = None) -> Source:
-        """Return the source at a path or file:// address; SourceError if it is unknown, not there or not allowed."""
-        path = _allowed(_path(location), self.roots)
-        lower = path.name.lower()
-        suffix = next((end for end in sorted(KINDS, key=len, reverse=True) if lower.endswith(end)), None)
-        if suffix is None:
-            raise SourceError(f"{path} is of no known kind", hint=f"known are files named {', '.join(KINDS)}")
-        kind = KINDS[suffix]
-        unknown = sorted((options or {}).keys() - kind.options.keys())
-        if unknown:
-            known = f"known are: {', '.join(kind.options)}" if kind.options else "there are none"
-            raise SourceError(f"{unknown[0]!r} is not an option of {suffix} files", hint=known)
-        return kind.open(path, schema, self.chunk_rows, {**kind.options, **(options or {})})
+        """Return the source at a path, a folder, a pattern or an address; SourceError if there is none to be read.
+
+        The option `map` is for every kind: an object of features by the column that means them.
+        """
+        told = dict(options or {})
+        names = mapping(told.pop("map", {}), schema)
+        source = self._files(location, Wanted(schema, self.chunk_rows, names, told))
+        return MappedSource(source, names) if names else source
 
     def rows(
         self, name: str, rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]], _schema: Schema | None = None
     ) -> Source:
         """Return posted rows as a source of this name."""
         return RowsSource(rows, name=name or "posted rows", chunk_rows=self.chunk_rows)
+
+    def _files(self, location: str, wanted: Wanted) -> Source:
+        path = _path(location)
+        if glob.has_magic(str(path)) and not path.exists():
+            paths = self._matched(path)
+        elif (real := _allowed(path, self.roots)).is_dir():
+            paths = [_allowed(each, self.roots) for each in _listed(real)]
+        else:
+            return _opened(real, _kind(real), wanted)
+        parts = [_opened(each, kind, wanted) for each, kind in _of_one_kind(paths, path)]
+        return SeveralSource(str(path), parts)
+
+    def _matched(self, pattern: Path) -> list[Path]:
+        fixed = next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
+        _allowed(fixed, self.roots)
+        # A pattern may climb out of its beginning again, so each of its files is looked at by itself.
+        paths = sorted(path for path in fixed.glob(str(pattern.relative_to(fixed))) if path.is_file())
+        real = [_allowed(path, self.roots) for path in paths if path.name[0] not in "._"]
+        if not real:
+            raise SourceError(f"no file fits {pattern}", hint="** stands for folders in folders, * for part of a name")
+        return real
+
+
+def _opened(path: Path, kind: _Kind, wanted: Wanted) -> Source:
+    unknown = sorted(wanted.options.keys() - kind.options.keys())
+    if unknown:
+        suffix = next(end for end in sorted(KINDS, key=len, reverse=True) if path.name.lower().endswith(end))
+        known = f"known are: {', '.join(kind.options)}" if kind.options else "there are none"
+        raise SourceError(f"{unknown[0]!r} is not an option of {suffix} files", hint=known)
+    return kind.open(path, replace(wanted, options={**kind.options, **wanted.options}))
+
+
+def _kind(path: Path) -> _Kind:
+    lower = path.name.lower()
+    suffix = next((end for end in sorted(KINDS, key=len, reverse=True) if lower.endswith(end)), None)
+    if suffix is None:
+        raise SourceError(f"{path} is of no known kind", hint=f"known are files named {', '.join(KINDS)}")
+    return KINDS[suffix]
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return the files of a folder in order, without those that programs hide or mark with a first _ or dot."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] not in "._")
+    except OSError as error:
+        raise SourceError(f"cannot open {folder}: {(error.strerror or str(error)).lower()}") from None
+    if not files:
+        raise SourceError(f"{folder} has no files", hint="for folders in it, give a pattern such as FOLDER/**/*.csv")
+    return files
+
+
+def _of_one_kind(paths: list[Path], place: Path) -> list[tuple[Path, _Kind]]:
+    if len(paths) > _MOST:
+        raise SourceError(f"{place} has more than {_MOST} files", hint="add them in several parts")
+    found = [(path, _kind(path)) for path in paths]
+    other = next((path for path, kind in found if kind is not found[0][1]), None)
+    if other is not None:
+        raise SourceError(
+            f"{place} has files of several kinds, such as {paths[0].name} and {other.name}",
+            hint="give a pattern that fits one kind, such as FOLDER/*.csv",
+        )
+    return found
 
 
 def _path(location: str) -> Path:

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,29 +22,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from fedpeer.adapters.headers import places
+from fedpeer.adapters.files import CODECS, facts, sliced, steady
+from fedpeer.adapters.headers import doubles, places
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.numerals import MISSING
 from fedpeer.core.statistics.schema import Schema
 
 _BLOCK_BYTES = 2**20
-_EXACT_DIGITS = 15  # a decimal of so many digits survives a double and back
-_CODECS = {".gz": "gzip", ".zst": "zstd"}
 _NULLS = sorted({spelling for text in MISSING for spelling in (text, text.upper(), text.title())} | {"NaN"})
 _PLAIN = r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$"
 
 
 class CsvSource:
-    """A Source over the CSV file at `path`; `schema` says which columns are numbers (without one, all are texts)."""
+    """A Source over the CSV file at `path`; `schema` says which columns are numbers (without one, all are texts).
+
+    `names` has, by feature, the column of the file where it is called otherwise.
+    """
 
     def __init__(
-        self, path: Path | str, schema: Schema | None = None, *, delimiter: str = ",", chunk_rows: int = 65_536
+        self,
+        path: Path | str,
+        schema: Schema | None = None,
+        *,
+        delimiter: str = ",",
+        names: Mapping[str, str] | None = None,
+        chunk_rows: int = 65_536,
     ) -> None:
         self._path = Path(path)
         self._delimiter = delimiter
         self._chunk_rows = chunk_rows
-        self._numbers = _doubles(schema)
-        self._codec = _CODECS.get(self._path.suffix.lower())
+        self._numbers = doubles(schema, names)
+        self._codec = CODECS.get(self._path.suffix.lower())
 
     @property
     def name(self) -> str:
@@ -61,26 +67,20 @@ class CsvSource:
     @property
     def size(self) -> int:
         """Bytes of the file as it lies on disk; `progress` counts these."""
-        return _facts(self._path).st_size
+        return facts(self._path).st_size
 
     def batches(
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows; a number column has doubles, or texts in a batch where a cell is not a number."""
-        before = _facts(self._path)
-        header = self._header()
-        wanted = places(header.names, columns, self.name)
-        if header.rows:
-            for batch, done in self._read(header, wanted):
-                for start in range(0, batch.num_rows, self._chunk_rows):
-                    yield batch.slice(start, self._chunk_rows)
-                if progress:
-                    progress(done)
-        after = _facts(self._path)
-        if (before.st_mtime_ns, before.st_size, before.st_ino) != (after.st_mtime_ns, after.st_size, after.st_ino):
-            raise SourceError(
-                f"{self.name} changed while it was read", hint="wait until it is written, then read it again"
-            )
+        with steady(self._path):
+            header = self._header()
+            wanted = places(header.names, columns, self.name)
+            if header.rows:
+                for batch, done in self._read(header, wanted):
+                    yield from sliced(batch, self._chunk_rows)
+                    if progress:
+                        progress(done)
 
     def _header(self) -> _Header:
         with _text(self._path, self._codec) as text:
@@ -216,27 +216,6 @@ def _noting(faults: list[pyarrow.csv.InvalidRow]) -> Callable[[pyarrow.csv.Inval
 
 class _NotANumberError(Exception):
     """A cell of a number column is not a number: not a fault, but it must be read another way."""
-
-
-def _doubles(schema: Schema | None) -> frozenset[str]:
-    """The continuous features whose values need no more digits than a double keeps."""
-    names = []
-    for feature in schema.features if schema else ():
-        if feature.min is not None and feature.max is not None and feature.resolution is not None:
-            most = max(abs(feature.min), abs(feature.max))
-            if most.adjusted() - int(feature.resolution.as_tuple().exponent) + 1 <= _EXACT_DIGITS:
-                names.append(feature.name)
-    return frozenset(names)
-
-
-def _facts(path: Path) -> os.stat_result:
-    try:
-        facts = path.stat()
-    except OSError as error:
-        raise SourceError(f"cannot open {path}: {(error.strerror or str(error)).lower()}") from None
-    if not stat.S_ISREG(facts.st_mode):
-        raise SourceError(f"{path} is not a file")
-    return facts
 
 
 def _bytes(path: Path, codec: str | None) -> io.BufferedReader:

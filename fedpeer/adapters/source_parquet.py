@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
+from fedpeer.adapters.files import first_line
 from fedpeer.adapters.headers import places
 from fedpeer.core.errors import SourceError
 
@@ -56,17 +57,13 @@ class ParquetSource:
                     if progress:
                         progress(read)
             except (pa.ArrowException, OSError) as error:
-                raise SourceError(f"{self.name} is damaged after row {read}: {_first_line(error)}") from None
+                raise SourceError(f"{self.name} is damaged after row {read}: {first_line(error)}") from None
 
     def _open(self) -> pyarrow.parquet.ParquetFile:
         try:
             # With a buffer, pages are read when they are needed instead of whole column chunks.
             return pyarrow.parquet.ParquetFile(self._path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         except OSError as error:
-            raise SourceError(f"cannot open {self.name}: {(error.strerror or _first_line(error)).lower()}") from None
+            raise SourceError(f"cannot open {self.name}: {(error.strerror or first_line(error)).lower()}") from None
         except pa.ArrowException as error:
-            raise SourceError(f"{self.name} is not a Parquet file: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["unreadable"])[0]
+            raise SourceError(f"{self.name} is not a Parquet file: {first_line(error)}") from None

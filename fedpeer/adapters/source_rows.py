@@ -59,7 +59,7 @@ class RowsSource:
 
     def _array(self, name: str, values: list[Any]) -> pa.Array:
         try:
-            return _array(values)
+            return array_of(values)
         except UnicodeEncodeError:
             raise SourceError(f"{self._name}: column {name!r} has a text that is not Unicode") from None
 
@@ -108,7 +108,7 @@ def _kind(value: Any) -> str:
     return "a list" if isinstance(value, Sequence) else f"a {type(value).__name__}"
 
 
-def _array(values: list[Any]) -> pa.Array:
+def array_of(values: list[Any]) -> pa.Array:
     """Return numbers as numbers where that loses nothing, and any mixture as the texts that JSON would have."""
     kinds = {type(value) for value in values} - {type(None)}
     if kinds <= {bool}:
