@@ -261,7 +261,9 @@ class Client:
         """Statistics of all features, of one, or of a pair; `of` is total, local or a member's id."""
         return self._post(fed, "explore", {"features": list(features), "of": of}, Explored)
 
-    def fit(self, fed: str, kind: str, *, target: str, features: Sequence[str] = (), **options: Any) -> Fitted:
+    def fit(
+        self, fed: str, kind: str, *, target: str | None = None, features: Sequence[str] = (), **options: Any
+    ) -> Fitted:
         """Fit and keep a model; `options`: `of` (total, local or a member's id) and the model's own."""
         of = options.pop("of", "total")
         body = {"kind": kind, "target": target, "features": list(features), "options": options, "of": of}

@@ -125,10 +125,10 @@ class Explore(Body, frozen=True):
 
 
 class Fit(Body, frozen=True):
-    """A model to fit and keep; no `features`: all but the target."""
+    """A model to fit and keep; no `features`: all but the target, which some kinds (pca) do without."""
 
     kind: _Name
-    target: _Name
+    target: _Name | None = None
     features: list[str] = []
     options: dict[str, Any] = {}
     of: _Name = "total"

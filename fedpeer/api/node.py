@@ -82,7 +82,7 @@ class _Commands(Protocol):
         self,
         fed: str,
         kind: str,
-        target: str,
+        target: str | None,
         features: Sequence[str] | None,
         options: Mapping[str, Any],
         of: str = "total",

@@ -27,8 +27,7 @@ from fedpeer.core.errors import (
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import PeerId
-from fedpeer.core.models.fit import fit
-from fedpeer.core.models.model import Model
+from fedpeer.core.models.fit import fit, restore
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.state import Batch, Bus, Joining, Local, Peer, Settings
@@ -254,7 +253,7 @@ class Node(Views):
         self,
         fed: str,
         kind: str,
-        target: str,
+        target: str | None,
         features: Sequence[str] | None,
         options: Mapping[str, Any],
         of: str = "total",
@@ -284,11 +283,11 @@ class Node(Views):
         del self._fitted[fitted.federation][fitted.id]
 
     async def predict(self, fed: str, model_id: str, rows: Rows) -> shapes.Predicted:
-        """Predict with a kept model, a number a row; None where an input is missing."""
-        model = Model.from_dict(self.model(fed, model_id).model)
+        """Predict with a kept model, a number or a class a row; None where an input is missing."""
+        model = restore(self.model(fed, model_id).model)
         table = _columns(rows)
-        values = await asyncio.to_thread(lambda: model.predict(table).tolist())
-        return shapes.Predicted(values=[None if math.isnan(value) else value for value in values])
+        values, details = await asyncio.to_thread(lambda: (model.predict(table), model.explain(table)))
+        return shapes.Predicted(values=_plain(values), details={name: _plain(row) for name, row in details.items()})
 
     async def load_models(self) -> None:
         """Read the kept models; once, at the start."""
@@ -424,3 +423,8 @@ def _columns(rows: Rows) -> Mapping[str, Sequence[Any]]:
         return rows
     names = list(dict.fromkeys(name for row in rows for name in row))
     return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _plain(values: Any) -> list[Any]:
+    """An array as a list, None for what is not known."""
+    return [None if isinstance(value, float) and math.isnan(value) else value for value in values.tolist()]

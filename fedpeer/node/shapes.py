@@ -209,9 +209,10 @@ class Fitted(Shape, frozen=True):
 
 
 class Predicted(Shape, frozen=True):
-    """Predictions, a row each; null where an input is missing."""
+    """Predictions, a number or a class each row, null where an input is missing; `details`: what is behind them."""
 
-    values: list[float | None]
+    values: list[float | str | None]
+    details: dict[str, list[float | None]] = {}
 
 
 class User(Shape, frozen=True):

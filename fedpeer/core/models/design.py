@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,13 @@ class Design:
     @classmethod
     def of(cls, summary: Summary, target: str, features: Sequence[str] | None) -> Design:
         """Choose the columns; a category gives its levels but the first. ModelError says what is wrong with a name."""
-        schema, wanted = summary.schema, _wanted(summary.schema, target, features)
-        columns = tuple(column for feature in wanted for column in _columns(schema, feature))
+        schema = summary.schema
+        if named(schema, target).kind == "category":
+            raise ModelError(
+                f"the target {target!r} is a category; a linear model needs a continuous or binary target",
+                hint="declare the level of interest as a binary feature",
+            )
+        columns = chosen(schema, target, features)
         if any(column.name == INTERCEPT for column in columns):
             raise ModelError(f"a feature cannot be called {INTERCEPT!r} in a model: that is the constant term")
         places = [schema.index(column.name) for column in columns]
@@ -65,9 +70,7 @@ class Design:
 
     def described(self) -> dict[str, Any]:
         """The schema of the inputs and the target, as JSON-able values."""
-        form = self.summary.schema.to_dict()
-        used = {column.feature for column in self.columns} | {self.target.feature}
-        return form | {"features": [feature for feature in form["features"] if feature["name"] in used]}
+        return described(self.summary.schema, {column.feature for column in self.columns} | {self.target.feature})
 
 
 def listed(names: Sequence[str]) -> str:
@@ -76,33 +79,41 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_LISTED])) + more
 
 
-def _wanted(schema: Schema, target: str, features: Sequence[str] | None) -> list[Feature]:
-    goal = _feature(schema, target)
-    if goal.kind == "category":
-        raise ModelError(
-            f"the target {target!r} is a category; a linear model needs a continuous or binary target",
-            hint="declare the level of interest as a binary feature",
-        )
-    if features is None:
-        return [feature for feature in schema.features if feature.name != target]
-    if isinstance(features, str):
-        raise ModelError(f"features is the text {features!r}; give a list of names")
-    names = list(features)
-    if target in names:
-        raise ModelError(f"the target {target!r} is among its own features")
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise ModelError(f"the feature {twice!r} is named twice")
-    return [_feature(schema, name) for name in names]
+def chosen(
+    schema: Schema, target: str | None, features: Sequence[str] | None, *, whole: bool = False
+) -> tuple[Column, ...]:
+    """The input columns: of a category its levels but the first, or, if `whole`, all. ModelError for a wrong name."""
+    return tuple(column for feature in _wanted(schema, target, features) for column in _columns(schema, feature, whole))
 
 
-def _feature(schema: Schema, name: str) -> Feature:
+def named(schema: Schema, name: str) -> Feature:
+    """The feature of this name; ModelError, with the nearest name, when there is none."""
     known = {feature.name: feature for feature in schema.features}
     if name not in known:
         raise ModelError(f"no feature {name!r} in the schema{suggestion(str(name), known)}")
     return known[name]
 
 
-def _columns(schema: Schema, feature: Feature) -> tuple[Column, ...]:
+def described(schema: Schema, used: Container[str]) -> dict[str, Any]:
+    """The schema of these features, as JSON-able values."""
+    form = schema.to_dict()
+    return form | {"features": [feature for feature in form["features"] if feature["name"] in used]}
+
+
+def _wanted(schema: Schema, target: str | None, features: Sequence[str] | None) -> list[Feature]:
+    if features is None:
+        return [feature for feature in schema.features if feature.name != target]
+    if isinstance(features, str):
+        raise ModelError(f"features is the text {features!r}; give a list of names")
+    names = list(features)
+    if target is not None and target in names:
+        raise ModelError(f"the target {target!r} is among its own features")
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ModelError(f"the feature {twice!r} is named twice")
+    return [named(schema, name) for name in names]
+
+
+def _columns(schema: Schema, feature: Feature, whole: bool) -> tuple[Column, ...]:
     columns = tuple(column for column in schema.columns if column.feature == feature.name)
-    return columns[1:] if feature.kind == "category" else columns
+    return columns if whole or feature.kind != "category" else columns[1:]

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError
-from fedpeer.core.statistics.rounding import Number
+from fedpeer.core.statistics.rounding import Number, certified
 
 Matrix = npt.NDArray[np.object_]  # of Python integers
 Balls = list[flint.arb]
@@ -24,6 +24,7 @@ Balls = list[flint.arb]
 IMPOSSIBLE = "no rows could give this summary: a sum of squares is negative"
 
 _PRIME = 2**63 - 25
+_TRIALS = 2  # precisions at which balls are tried before rationals
 _SHARP = 64  # bits of the inverse that are right: enough to settle any number that is not exactly zero or a tie
 
 
@@ -91,6 +92,37 @@ class System:
             [inverse[i, i] * 4**k for i, k in enumerate(self.shifts)],
             (probe.transpose() * inverse * probe)[0, 0],
         )
+
+
+class Solver:
+    """A X = B for a symmetric, positive definite A of integers and several right sides, A scaled as in `System`."""
+
+    def __init__(self, matrix: Matrix, right: Matrix) -> None:
+        systems = [System.of(matrix, list(column)) for column in right.T]
+        self._shifts = systems[0].shifts
+        self._matrix = _integers(systems[0].matrix)
+        self._right = _integers(np.array([system.right for system in systems], dtype=object).T)
+
+    def solved(self, *, exactly: bool) -> list[list[Number]]:
+        """The solutions, a list for each right side: rationals if `exactly`, else balls at the precision now set."""
+        ball = flint.arb_mat(self._matrix)
+        solution: flint.arb_mat | flint.fmpq_mat = (
+            _solved(self._matrix, self._right) if exactly else ball.solve(flint.arb_mat(self._right), nonstop=True)
+        )
+        columns = solution.transpose().tolist()
+        return [[x * 2**k for x, k in zip(column, self._shifts, strict=True)] for column in columns]
+
+    @staticmethod
+    def certified(compute: Callable[[bool], list[Number]]) -> list[float]:
+        """Round what `compute(exactly)` gives: from balls if they settle at once, otherwise from rationals."""
+        tried = 0
+
+        def attempt() -> list[Number]:
+            nonlocal tried
+            tried += 1
+            return compute(tried > _TRIALS)
+
+        return [0.0 if value is None else value for value in certified(attempt)]
 
 
 def _solved(matrix: flint.fmpz_mat, right: flint.fmpz_mat) -> flint.fmpq_mat:

@@ -1,23 +1,50 @@
-"""The one door to every model: a kind's name, and the function that fits it."""
+"""The one door to every model: a kind's name, the function that fits it, and what it gives."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final, Literal, overload
 
 from fedpeer.core.errors import ModelError
+from fedpeer.core.models.bayes import bernoulli_nb, gaussian_nb
+from fedpeer.core.models.classifier import Classifier
+from fedpeer.core.models.discriminant import lda, qda
 from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.model import Model
+from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.summary import Summary
 
-KINDS: dict[str, Callable[..., Model]] = {
-    "ols": ols,
-    "ridge": ridge,
+_Linear = Literal["ols", "ridge"]
+_Classes = Literal["lda", "gaussian_nb", "bernoulli_nb"]
+
+KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
+    "ols": (ols, Model),
+    "ridge": (ridge, Model),
+    "lda": (lda, Classifier),
+    "qda": (qda, Classifier),
+    "gaussian_nb": (gaussian_nb, Classifier),
+    "bernoulli_nb": (bernoulli_nb, Classifier),
 }
 
+TARGETLESS: Final[frozenset[str]] = frozenset()
 
-def fit(summary: Summary, kind: str, target: str, features: Sequence[str] | None = None, **options: Any) -> Model:
+
+@overload
+def fit(
+    summary: Summary, kind: _Linear, target: str, features: Sequence[str] | None = None, **options: Any
+) -> Model: ...
+@overload
+def fit(
+    summary: Summary, kind: _Classes, target: str, features: Sequence[str] | None = None, **options: Any
+) -> Classifier: ...
+@overload
+def fit(
+    summary: Summary, kind: str, target: str | None = None, features: Sequence[str] | None = None, **options: Any
+) -> Result: ...
+def fit(
+    summary: Summary, kind: str, target: str | None = None, features: Sequence[str] | None = None, **options: Any
+) -> Result:
     """Fit a model of this kind to `target` from a summary alone; `features` None means all the others.
 
     Options are those of the kind (docs/models.md). ModelError for an unknown kind, option or name, and for a summary
@@ -29,9 +56,19 @@ def fit(summary: Summary, kind: str, target: str, features: Sequence[str] | None
     unknown = next((name for name in options if name not in known), None)
     if unknown is not None:
         raise ModelError(f"{kind} has no option {unknown!r}", hint=f"it has {', '.join(known)}")
-    return KINDS[kind](summary, target, features, **options)
+    if target is None and kind not in TARGETLESS:
+        raise ModelError(f"{kind} needs a target", hint="name the feature that it predicts")
+    return KINDS[kind][0](summary, target, features, **options)
+
+
+def restore(form: Any) -> Result:
+    """Read what `to_dict` of any model returned; ModelError for anything else."""
+    kind = form.get("kind") if isinstance(form, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ModelError("not a model: its kind is not known here", hint="give what `to_dict` of a model returned")
+    return KINDS[kind][1].from_dict(form)
 
 
 def _options(kind: str) -> list[str]:
-    parameters = inspect.signature(KINDS[kind]).parameters.values()
+    parameters = inspect.signature(KINDS[kind][0]).parameters.values()
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]

@@ -18,8 +18,10 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design, listed
-from fedpeer.core.models.exact import IMPOSSIBLE, Solved, System
+from fedpeer.core.models.exact import Solved, System
 from fedpeer.core.models.model import INTERCEPT, Model, Row
+from fedpeer.core.models.numbers import number
+from fedpeer.core.models.report import likelihood, possible, square_root
 from fedpeer.core.statistics.rounding import Number, certified, rational
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.tails import beyond_f, beyond_t, student_quantile
@@ -47,7 +49,7 @@ def ridge(
     summary: Summary, target: str, features: Sequence[str] | None, *, lam: Any = 1, confidence: Any = "0.95"
 ) -> Model:
     """Minimise Σ(y − ŷ)² + lam·Σβ² over the raw columns, the intercept free; ModelError unless lam is above zero."""
-    penalty = _number("lam", lam)
+    penalty = number("lam", lam)
     if penalty <= 0:
         raise ModelError(f"lam is {lam!r}; it must be above zero", hint="without a penalty the model is `ols`")
     line = _Line(Design.of(summary, target, features), penalty, _level(confidence))
@@ -165,11 +167,11 @@ class _Report:
         if plain:
             table = [_untested(value, flat=sse == 0) for value in (intercept, *beta)]
         else:
-            errors = [_root(spread * sse / free) for spread in spreads]
+            errors = [square_root(spread * sse / free) for spread in spreads]
             table = self._tested([intercept, *beta], errors, n - p - 1)
         overall = (None, None) if plain or p == 0 else _overall((sst - sse) / p / (sse / free), p, n - p - 1)
         adjusted = 1 - (sse / free) / (sst / (n - 1))
-        numbers = (free, 1 - sse / sst, adjusted, _root(sse / free), *overall, *_likelihood(sse, n, n - free))
+        numbers = (free, 1 - sse / sst, adjusted, square_root(sse / free), *overall, *likelihood(sse, n, n - free))
         return [*(value for row in table for value in row), *numbers]
 
     def _error(self, x: Sequence[Number]) -> Number:
@@ -177,20 +179,20 @@ class _Report:
         taken: Number = flint.fmpq(0)
         for b, c, weight in zip(x, self._right, self._weights, strict=True):
             taken += b * c + weight * b * b if weight != 0 else b * c
-        return _possible(self._unit * (self._total - taken))
+        return possible(self._unit * (self._total - taken))
 
     def _free(self, diagonal: Sequence[flint.arb]) -> Number:
         """Residual degrees of freedom: n − 1 − tr S(S + Λ)⁻¹."""
         shrunk = sum(
             (weight * self._factor * v for weight, v in zip(self._weights, diagonal, strict=True)), start=flint.fmpq(0)
         )
-        return _possible(self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0)))
+        return possible(self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0)))
 
     def _spreads(self, solved: Solved) -> list[Number]:
         """The variance of each coefficient, over that of the residuals: n (S⁻¹)ⱼⱼ / s²ⱼ, and 1/n + n u′S⁻¹u."""
         steps = [rational(column.step) for column in self._line.design.columns]
         own = [self._n * v / (step * step) for v, step in zip(solved.diagonal, steps, strict=True)]
-        return [_possible(value) for value in (flint.fmpq(1, self._n) + self._n * solved.form, *own)]
+        return [possible(value) for value in (flint.fmpq(1, self._n) + self._n * solved.form, *own)]
 
     def _tested(self, beta: Sequence[Number], errors: Sequence[Number], free: int) -> list[list[Number | None]]:
         """Coefficient, standard error, t, p and interval, row by row."""
@@ -206,41 +208,12 @@ def _untested(value: Number, *, flat: bool) -> list[Number | None]:
     return [value, flint.fmpq(0), None, None, value, value] if flat else [value, None, None, None, None, None]
 
 
-def _possible(value: Number) -> Number:
-    """The value itself: a sum of squares, which rows of data cannot make negative, but a forged summary can."""
-    if value < 0:
-        raise ModelError(IMPOSSIBLE)
-    return value
-
-
 def _overall(f: Number, p: int, free: int) -> tuple[Number, Number]:
     return f, beyond_f(arb(f), p, free)
 
 
-def _likelihood(sse: Number, n: int, k: Number) -> list[Number | None]:
-    """The Gaussian log-likelihood at its maximum, AIC, AICc and BIC with k coefficients; None for a perfect fit."""
-    if sse == 0:
-        return [None] * 4
-    likelihood = -flint.fmpq(n, 2) * ((2 * arb.pi() * sse / n).log() + 1)
-    aic = 2 * k - 2 * likelihood
-    small = aic + 2 * k * (k + 1) / (n - k - 1) if n - k - 1 > 0 else None
-    return [likelihood, aic, small, k * arb(n).log() - 2 * likelihood]
-
-
-def _root(value: Number) -> Number:
-    return flint.fmpq(0) if value == 0 else arb(value).sqrt()
-
-
 def _level(confidence: Any) -> Fraction:
-    level = _number("confidence", confidence)
+    level = number("confidence", confidence)
     if not 0 < level < 1:
         raise ModelError(f"confidence is {confidence!r}; it must be between 0 and 1")
     return level
-
-
-def _number(name: str, value: Any) -> Fraction:
-    """What a number stands for as it is written: 0.1 is one tenth."""
-    try:
-        return Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        raise ModelError(f"{name} is {value!r:.40}, which is not a number") from None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 import msgspec
 import numpy as np
 
-from fedpeer.core.errors import ModelError, SchemaError
-from fedpeer.core.models.inputs import Floats, inputs
-from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.errors import ModelError
+from fedpeer.core.models.inputs import Floats
+from fedpeer.core.models.result import Result
 
 INTERCEPT = "intercept"
 
@@ -26,18 +26,17 @@ class Row(TypedDict):
     ci_high: float | None
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=True):
+class Model(Result, frozen=True, kw_only=True):
     """A linear model: target = intercept + Σ coefficient · column. docs/models.md defines every number.
 
     `df` are the residual degrees of freedom, `dropped` the columns left out as constant or aliased, `summary` the
-    digest of the summary it was fitted from, `schema` the description of the target and of the inputs.
+    digest of the summary it was fitted from, `schema` the description of the target and of the inputs, `path` the
+    models that were tried before this one was chosen.
     """
 
-    kind: str
     target: str
     coefficients: dict[str, float]
     table: list[Row]
-    n: int
     df: float
     r2: float
     adjusted_r2: float
@@ -51,41 +50,25 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     confidence: float
     dropped: list[str]
     options: dict[str, str]
-    schema: dict[str, Any]
-    summary: str
+    path: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
-    def predict(self, table: Any) -> Floats:
-        """Return the prediction for each row of a table, NaN where an input is missing or unreadable.
-
-        Raw values are used as they are, unrounded and also beyond the schema's range. TableError for a missing column.
-        """
-        schema = Schema.from_dict(self.schema)
-        features = dict.fromkeys(column.feature for column in schema.columns if column.name in self.coefficients)
-        parts = [self._predicted(rows, columns) for rows, columns in inputs(table, schema, list(features))]
-        return np.concatenate(parts) if parts else np.empty(0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the model as JSON-able values."""
-        form: dict[str, Any] = msgspec.to_builtins(self)
-        return form
+    @property
+    def columns(self) -> list[str]:
+        """The columns with a coefficient."""
+        return [name for name in self.coefficients if name != INTERCEPT]
 
     @classmethod
-    def from_dict(cls, form: Any) -> Model:
+    def from_dict(cls, form: Any) -> Self:
         """Read the dict form; ModelError for anything that is not a model."""
-        try:
-            model = msgspec.convert(form, cls)
-            known = {column.name for column in Schema.from_dict(model.schema).columns} | {INTERCEPT}
-        except (msgspec.ValidationError, SchemaError) as error:
-            raise ModelError(f"not a model: {error}", hint="give what `Model.to_dict` returned") from None
-        strange = next((name for name in model.coefficients if name not in known), None)
-        if strange is not None or INTERCEPT not in model.coefficients:
-            raise ModelError(f"not a model: its schema has no column {strange or INTERCEPT!r}")
+        model = super().from_dict(form)
+        if INTERCEPT not in model.coefficients:
+            raise ModelError(f"not a model: its coefficients have no {INTERCEPT!r}")
         return model
 
-    def _predicted(self, rows: int, columns: dict[str, Floats]) -> Floats:
-        # One column after the other, in the table's order: a matrix product would round differently by machine.
+    def answer(self, rows: int, columns: dict[str, Floats]) -> Floats:
+        """Intercept and columns, added in the table's order."""
+        # One column after the other: a matrix product would round differently by machine.
         result = np.full(rows, self.coefficients[INTERCEPT])
-        for name, coefficient in self.coefficients.items():
-            if name != INTERCEPT:
-                result += coefficient * columns[name]
+        for name in self.columns:
+            result += self.coefficients[name] * columns[name]
         return result

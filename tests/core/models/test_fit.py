@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from fedpeer.core.errors import ModelError, TableError
-from fedpeer.core.models.fit import fit
+from fedpeer.core.models.fit import KINDS, fit
 from fedpeer.core.models.model import Model
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused_by_name(arguments, options, said):
 def test_refusals_list_what_there_is():
     with pytest.raises(ModelError) as refused:
         fit(SUMMARY, "forest", "cost")
-    assert refused.value.hint == "there are ols, ridge"
+    assert refused.value.hint == f"there are {', '.join(KINDS)}"
     with pytest.raises(ModelError) as refused:
         fit(SUMMARY, "ridge", "cost", alpha=1)
     assert refused.value.hint == "it has lam, confidence"
