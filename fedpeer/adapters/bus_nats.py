@@ -137,8 +137,10 @@ class NatsBus:
         self._closed = True
         self._changed.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            # Said again after the time that closing may take: `wait_for` within nats-py can swallow a cancellation.
+            while not self._task.done():
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=2 * self._dial.timings.connect_s)
             self._task = None
 
     async def _stream_request(self, verb: str, name: str, wanted: bytes) -> dict[str, Any]:

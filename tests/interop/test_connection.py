@@ -10,6 +10,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -468,6 +469,26 @@ async def test_a_frozen_server_is_found_out_and_nothing_is_claimed_to_have_left(
         await until(lambda: bus.connected)
         await bus.publish([(f"fp.{FED}.all.{A}.1", b"again")])
         await until(lambda: ear.bodies[-1:] == [b"again"])
+
+
+async def test_a_cancellation_that_a_library_swallows_does_not_hold_up_the_end(monkeypatch):
+    swallowed = []
+
+    async def deaf(self, subjects):
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            if swallowed:
+                raise
+            swallowed.append(self)
+            await asyncio.sleep(30)
+
+    monkeypatch.setattr(connection.Connection, "connect", deaf)
+    bus, _ = await nats.opened(Access(("nats://127.0.0.1:1",)), FED, A, replace(QUICK, connect_s=0.1))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await bus.close()
+    assert len(swallowed) == 1
 
 
 async def test_a_server_that_is_not_there_yet_is_waited_for_quietly(tmp_path):
