@@ -241,6 +241,7 @@ def _alarm(turn: Turn, text: str) -> None:
 
 def _farewell(turn: Turn, sender: PeerId) -> None:
     if turn.state.is_admin and turn.state.phase == "active":
+        turn.need_newest()
         shut_out(turn, sender, "left")
 
 

@@ -204,6 +204,7 @@ def _why_not(state: str) -> str:
 
 
 def _redeem(turn: Turn, record: InviteRecord, request: JoinRequest) -> InviteRecord:
+    turn.need_newest()
     card, state = request.card, turn.state
     if card.broker in {m.card.broker for m in state.roster.members.values()}:
         # Whoever leaves is cut off at the broker by its key: nobody may come with the key of another.

@@ -24,6 +24,8 @@ from fedpeer.core.statistics.summary import Summary
 
 # How long an admin that has just connected waits to hear of decisions that it may have forgotten.
 LISTENS_S = 5.0
+# How long whoever speaks of decisions that it does not know has to show them: saying so must not stop an admin.
+PROVES_S = 30.0
 
 
 class Settings(Value, frozen=True):
@@ -240,13 +242,15 @@ class Peer:
     def may_decide(self, now: float) -> bool:
         """Whether an admin can know that its charter is the newest: a restored backup may have forgotten decisions.
 
-        It asks whoever is there; if nobody answers for a while, nobody can be told another thing than before.
+        It asks whoever is there; if nobody answers for a while, nobody can be told another thing than before. Once it
+        has decided something in this session, nobody can know of more.
         """
-        heard = self.session.heard.values()
+        if self.session.current or self.roster.active == (self.me.peer,):
+            return True
+        heard, since = self.session.heard.values(), self.session.connected_at
         if any(h.status.standing.charter_version > self.charter.version for h in heard):
-            return False
-        waited = bool(self.session.connected_at) and now - self.session.connected_at >= LISTENS_S
-        return self.session.current or bool(heard) or waited or self.roster.active == (self.me.peer,)
+            return bool(since) and now - since >= PROVES_S
+        return bool(heard) or (bool(since) and now - since >= LISTENS_S)
 
     def with_session(self, **changes: object) -> Peer:
         """The same peer with some of its session changed."""

@@ -20,12 +20,16 @@ LEAST_RETIRED_S = 120
 
 def connected(turn: Turn) -> None:
     """The bus is there: ask it for what was said while we were away, and say where we stand."""
+    turn.session(connected_at=turn.now, dirty=True, said_at={})
+    _fetch(turn)
+
+
+def _fetch(turn: Turn) -> None:
     fed, me, roster = turn.state.federation, turn.state.me.peer, turn.state.roster
     others = [p for p in roster.active if p != me]
     wanted = [subjects.direct(fed, me, p) for p in others] + [subjects.everyone(fed, p) for p in others]
     if turn.state.is_admin:
         wanted += [subjects.join(fed, i.id) for i in turn.state.invites.values() if i.state == "open"]
-    turn.session(connected_at=turn.now, dirty=True, said_at={})
     turn.effects.append(Fetch(tuple(wanted)))
 
 
@@ -38,6 +42,10 @@ def tick(turn: Turn) -> None:
     if turn.now - turn.state.session.status_at >= turn.state.session.habits.status_every_s:
         turn.session(dirty=True)
     if turn.state.is_admin:
+        if not turn.state.session.current and turn.state.may_decide(turn.now):
+            # What was asked of us while we did not know whether we may decide is looked at again.
+            turn.session(current=True)
+            _fetch(turn)
         _expire_invites(turn)
         is_due = turn.now - turn.state.roster.epoch_at >= EPOCH_LASTS_S
         if is_due and turn.state.may_decide(turn.now):

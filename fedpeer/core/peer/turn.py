@@ -18,7 +18,7 @@ from fedpeer.core.envelope import subjects
 from fedpeer.core.envelope.header import Outline
 from fedpeer.core.envelope.messages import KINDS, Message, Share, Status
 from fedpeer.core.envelope.seal import seal_direct, seal_group
-from fedpeer.core.errors import PermissionRefusedError, StateError
+from fedpeer.core.errors import CharterError, PermissionRefusedError, StateError
 from fedpeer.core.federation.roster import Decision
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.effects import Effect, Level, Note, Reply, Send
@@ -91,6 +91,11 @@ class Turn:
             raise PermissionRefusedError(
                 f"only the federation's admin, {self.name(self.state.roster.admin)}, may {action}"
             )
+
+    def need_newest(self) -> None:
+        """CharterError unless this admin can know that its charter is the newest: then what others ask is put off."""
+        if not self.state.may_decide(self.now):
+            raise CharterError("it cannot be decided yet: this node asks whether its charter is the newest")
 
     def seldom(self, what: str, every_s: float) -> bool:
         """Whether it is time to do again what should not be done often; remembers that it was done."""

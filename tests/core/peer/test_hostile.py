@@ -630,3 +630,38 @@ def test_an_honest_federation_on_a_bus_that_repeats_itself_has_no_receive_errors
     assert len(totals(simulation)) == 1
     # A joiner can hear a member before it has the secret; nothing else may look like a fault.
     assert not [n for node in nodes for n in node.notes if n.kind == "receive" and n.data.get("code") != "FP206"]
+
+
+def _restarted(simulation: Simulation, alfa: Node) -> None:
+    simulation.crash(alfa)
+    simulation.now += 60
+    simulation.restart(alfa)
+
+
+def test_a_member_that_speaks_of_decisions_that_there_are_not_does_not_stop_the_admin():
+    simulation, (alfa, bravo, mallory) = crew("alfa", "bravo", "mallory")
+    lie, out = _status(mallory, charter_version=2**62), mallory.peer.me.peer
+    victim = Victim(simulation, alfa).hears(said(simulation, mallory, lie))
+    victim.meets(ev.RemoveMember(out, ""))
+    assert out not in victim.state.roster.active
+    _restarted(simulation, alfa)
+    for _ in range(12):
+        for wire in said(simulation, mallory, lie):
+            simulation.act(alfa, ev.Received(*wire))
+        simulation.pass_time(3)
+    simulation.act(alfa, ev.RemoveMember(out, ""))
+    assert alfa.peer.roster.member(out) is None
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_farewell_that_the_admin_finds_at_its_start_is_met_once_it_may_decide(alone):
+    simulation, (alfa, bravo, charlie) = crew("alfa", "bravo", "charlie")
+    simulation.crash(alfa)
+    simulation.act(charlie, ev.Leave())
+    if alone:
+        simulation.crash(bravo)
+    simulation.wire.clear()
+    simulation.now += 60
+    simulation.restart(alfa)
+    simulation.pass_time(10)
+    assert alfa.peer.roster.member(charlie.state.me.peer) is None
