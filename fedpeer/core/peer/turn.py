@@ -19,6 +19,7 @@ from fedpeer.core.envelope.header import Outline
 from fedpeer.core.envelope.messages import KINDS, Message, Share, Status
 from fedpeer.core.envelope.seal import seal_direct, seal_group
 from fedpeer.core.errors import CharterError, PermissionRefusedError, StateError
+from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.roster import Decision
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.effects import Effect, Level, Note, Reply, Send
@@ -120,7 +121,7 @@ class Turn:
             charter = charter.decide(decision, self.state.me, int(self.now))
         self.adopt(charter)
 
-    def adopt(self, charter: Any) -> None:
+    def adopt(self, charter: Charter) -> None:
         """Follow a longer charter: drop who left, put every contribution to the contract again, tell the others."""
         before = self.state
         self.change(charter=charter)
