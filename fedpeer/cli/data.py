@@ -116,8 +116,8 @@ def _counted(client: Client, job: Job, *, no_wait: bool) -> Job:
     if no_wait:
         return job
     ended = progress.follow(client, job)
-    if ended.state == "failed":
-        raise ApiError(msgspec.convert(ended.error or {}, Problem))
+    if ended.error is not None:
+        raise ApiError(Problem(code=ended.error.code, detail=ended.error.detail, hint=ended.error.hint))
     return ended
 
 

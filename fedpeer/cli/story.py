@@ -159,7 +159,7 @@ def _load(stage: _Stage, name: str, file: Path) -> None:
     client = stage.clients[name]
     job = progress.ended(client, client.add_source(stage.federation, str(file)))
     if job.state != "done":
-        raise StateError(f"{name} could not count {file}: {job.error}")
+        raise StateError(f"{name} could not count {file}: {job.error.detail if job.error else job.state}")
 
 
 def _exchange(stage: _Stage, three: list[str]) -> None:

@@ -11,9 +11,15 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.errors import FedpeerError, StateError, UnknownError
-from fedpeer.node.shapes import Job
+from fedpeer.node.shapes import Failure, Job
 
 KEPT = 1_000
+
+_BUG = Failure(
+    code=FedpeerError.code,
+    detail="a fault in the node, which its log tells about",
+    hint="look for the time of the job in the node's log, and report it",
+)
 
 
 class CancelledError(StateError):
@@ -88,9 +94,9 @@ class Jobs:
         except CancelledError:
             self._end(name, state="cancelled")
         except FedpeerError as error:
-            self._end(name, state="failed", error={"code": error.code, "message": str(error), "hint": error.hint})
+            self._end(name, state="failed", error=Failure(code=error.code, detail=str(error), hint=error.hint))
         except BaseException:
-            self._end(name, state="failed", error={"code": "FP000", "message": "an internal error, see the log"})
+            self._end(name, state="failed", error=_BUG)
             raise
         else:
             self._end(name, state="done", result=result)

@@ -108,8 +108,16 @@ class Batch(Shape, frozen=True):
     digest: str
 
 
+class Failure(Shape, frozen=True):
+    """Why long work failed, in the words of a problem document."""
+
+    code: str
+    detail: str
+    hint: str = ""
+
+
 class Job(Shape, frozen=True):
-    """Long work: `current` of `maximum` in `unit`; `result` when done, `error` (a problem document) when failed."""
+    """Long work: `current` of `maximum` in `unit`; `result` when done, `error` when failed."""
 
     id: str
     kind: str
@@ -121,7 +129,7 @@ class Job(Shape, frozen=True):
     maximum: int
     unit: str
     result: Any = None
-    error: Any = None
+    error: Failure | None = None
 
 
 class LogEntry(Shape, frozen=True):

@@ -264,7 +264,9 @@ async def test_a_job_that_is_over_cannot_be_cancelled(ready: tuple[Served, dict[
 async def test_rows_that_fail_make_a_failed_job(founded: Served) -> None:
     status, job, headers = await founded.ask("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": [{"a": 1}]})
     assert (status, job["state"]) == (200, "failed")
+    assert set(job["error"]) == {"code", "detail", "hint"}
     assert job["error"]["code"] in ("FP103", "FP104")
+    assert job["error"]["detail"]
     assert headers["Location"] == f"/v1/jobs/{job['id']}"
 
 

@@ -10,7 +10,7 @@ import pytest
 from fedpeer.core.errors import StateError, TableError, UnknownError
 from fedpeer.node import jobs as module
 from fedpeer.node.jobs import Jobs
-from fedpeer.node.shapes import Job
+from fedpeer.node.shapes import Failure, Job
 
 BLANK = Job(
     id="", kind="data", federation="f", state="running", started_at=0, ended_at=0, current=0, maximum=9, unit="rows"
@@ -77,9 +77,7 @@ async def test_a_failed_job_says_why_in_the_operators_words(jobs):
 
     failed = await over(jobs, jobs.start(BLANK, work).id)
     assert failed.state == "failed"
-    assert failed.error["code"] == TableError.code
-    assert failed.error["hint"] == "add it"
-    assert "there is no column x" in failed.error.values()
+    assert failed.error == Failure(code=TableError.code, detail="there is no column x", hint="add it")
 
 
 async def test_a_bug_in_a_job_is_told_without_its_insides(jobs):
@@ -88,7 +86,7 @@ async def test_a_bug_in_a_job_is_told_without_its_insides(jobs):
 
     job = jobs.start(BLANK, work)
     failed = await over(jobs, job.id)
-    assert failed.error["code"] == "FP000"
+    assert failed.error.code == "FP000"
     assert "secret" not in str(failed.error)
     (task,) = asyncio.all_tasks() - {asyncio.current_task()} or {None}
     assert task is None

@@ -194,7 +194,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
             JOB,
             state="failed",
             result=None,
-            error={"status": 422, "code": "FP104", "detail": f"no file {body['location']}", "hint": "check the path"},
+            error=shapes.Failure(code="FP104", detail=f"no file {body['location']}", hint="check the path"),
         )
     ),
     ("POST", "data/rows"): msgspec.structs.replace(JOB, state="running", current=0, maximum=1, result=None),

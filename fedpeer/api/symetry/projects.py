@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -67,7 +66,6 @@ def _told(ask: Ask, job: Job) -> web.Response:
         return reply(HTTPStatus.ACCEPTED, "Job still running", values, headers=headers)
     if job.state == "done":
         return reply(200, "Job is finished", values)
-    problem = job.error if isinstance(job.error, Mapping) else {}
-    conflict = problem.get("code") == DuplicateError.code
-    text = str(problem.get("detail") or problem.get("message") or f"the job was {job.state}")
+    conflict = job.error is not None and job.error.code == DuplicateError.code
+    text = job.error.detail if job.error is not None else f"the job was {job.state}"
     raise DialectError(HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST, text, values)
