@@ -60,6 +60,9 @@ async def test_a_commit_that_fails_changes_nothing_and_is_said(store, monkeypatc
     async with running("alfa", store=store) as alfa:
         await alfa.found()
         await alfa.add(rows(0))
+        async with asyncio.timeout(5):
+            while "connected to the broker" not in alfa.texts:  # noqa: ASYNC110 notes wake nobody
+                await asyncio.sleep(0.01)
         before, kept = alfa.peer, store.load(alfa.fed)
         entries = alfa.texts
         full = refusing(store, monkeypatch)
