@@ -21,6 +21,7 @@ from fedpeer.node.shapes import (
     CharterEntry,
     ContractCheck,
     Explored,
+    Failure,
     Federation,
     Fitted,
     Invite,
@@ -60,6 +61,11 @@ class ApiError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail or problem.title)
         self.problem, self.code, self.hint, self.status = problem, problem.code, problem.hint, problem.status
+
+    @classmethod
+    def of(cls, failure: Failure) -> Self:
+        """The no that a failed job came to (`Job.error`)."""
+        return cls(Problem(code=failure.code, detail=failure.detail, hint=failure.hint))
 
 
 class Client:

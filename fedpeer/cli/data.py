@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from fedpeer.cli import frame, progress, prompt, render
-from fedpeer.client import ApiError, Client, Problem
+from fedpeer.client import ApiError, Client
 from fedpeer.core.errors import SourceError
 from fedpeer.node.shapes import Batch, Job
 
@@ -117,7 +117,7 @@ def _counted(client: Client, job: Job, *, no_wait: bool) -> Job:
         return job
     ended = progress.follow(client, job)
     if ended.error is not None:
-        raise ApiError(Problem(code=ended.error.code, detail=ended.error.detail, hint=ended.error.hint))
+        raise ApiError.of(ended.error)
     return ended
 
 

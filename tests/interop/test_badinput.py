@@ -48,8 +48,7 @@ class Site:
         eventually(lambda: self.client.job(job.id).state != "running")
         done = self.client.job(job.id)
         if done.error is not None:
-            told = {"detail": done.error.get("message", ""), **done.error}
-            raise ApiError(msgspec.convert(told, type=_Problem, strict=False).problem())
+            raise ApiError.of(done.error)
 
     @property
     def standing(self) -> tuple[Any, ...]:
@@ -62,17 +61,6 @@ class Site:
             self.client.charter(self.fed),
             self.client.contract(self.fed),
         )
-
-
-class _Problem(msgspec.Struct, kw_only=True):
-    code: str
-    detail: str
-    hint: str = ""
-
-    def problem(self) -> Any:
-        from fedpeer.client import Problem
-
-        return Problem(code=self.code, detail=self.detail, hint=self.hint)
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +154,7 @@ def _rows(site: Site, rows: dict[str, list[Any]]) -> None:
     eventually(lambda: site.client.job(job.id).state != "running")
     error = site.client.job(job.id).error
     if error is not None:
-        told = {"detail": error.get("message", ""), **error}
-        raise ApiError(msgspec.convert(told, type=_Problem, strict=False).problem())
+        raise ApiError.of(error)
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)
