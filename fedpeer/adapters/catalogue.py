@@ -10,10 +10,13 @@ from typing import Any
 
 from fedpeer.adapters.source_arrow import ArrowSource
 from fedpeer.adapters.source_csv import CsvSource
+from fedpeer.adapters.source_duckdb import DuckdbSource
 from fedpeer.adapters.source_lines import LinesSource
 from fedpeer.adapters.source_parquet import ParquetSource
+from fedpeer.adapters.source_postgres import PostgresSource
 from fedpeer.adapters.source_rows import RowsSource
 from fedpeer.adapters.source_several import MappedSource, SeveralSource, mapping
+from fedpeer.adapters.source_sqlite import SqliteSource
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.ports import Source
@@ -70,6 +73,42 @@ KINDS: dict[str, _Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Database:
+    """How to ask a database, given the allowed directories, and the options that it knows."""
+
+    open: Callable[[str, Wanted, tuple[Path, ...]], Source]
+    options: tuple[str, ...]
+
+
+def _sqlite(location: str, wanted: Wanted, roots: tuple[Path, ...]) -> Source:
+    path = _allowed(Path(_within(location)).expanduser(), roots)
+    return SqliteSource(path, wanted.options.get("query"), chunk_rows=wanted.chunk_rows)
+
+
+def _postgres(location: str, wanted: Wanted, roots: tuple[Path, ...]) -> Source:
+    told = wanted.options.get("password_file")
+    if told is not None and not isinstance(told, str):
+        raise SourceError("password_file is not the path of a file")
+    # Whoever may ask for rows must not have any file that the daemon can read sent to a server as a password.
+    file = _allowed(Path(told).expanduser(), roots) if told else None
+    return PostgresSource(location, wanted.options.get("query"), password_file=file, chunk_rows=wanted.chunk_rows)
+
+
+def _duckdb(location: str, wanted: Wanted, roots: tuple[Path, ...]) -> Source:
+    within = _within(location)
+    path = _allowed(Path(within).expanduser(), roots) if within else None
+    query, rows = wanted.options.get("query"), wanted.chunk_rows
+    return DuckdbSource(query, path=path, roots=roots or (Path("/"),), chunk_rows=rows)
+
+
+DATABASES: dict[str, _Database] = {
+    "sqlite": _Database(_sqlite, ("query",)),
+    **dict.fromkeys(("postgresql", "postgres"), _Database(_postgres, ("query", "password_file"))),
+    "duckdb": _Database(_duckdb, ("query",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """Opens sources. `roots` are the directories that files may be under; none allows any."""
 
@@ -83,7 +122,8 @@ class Catalogue:
         """
         told = dict(options or {})
         names = mapping(told.pop("map", {}), schema)
-        source = self._files(location, Wanted(schema, self.chunk_rows, names, told))
+        wanted, scheme = Wanted(schema, self.chunk_rows, names, told), location.partition(":")[0]
+        source = self._database(scheme, location, wanted) if scheme in DATABASES else self._files(location, wanted)
         return MappedSource(source, names) if names else source
 
     def rows(
@@ -91,6 +131,14 @@ class Catalogue:
     ) -> Source:
         """Return posted rows as a source of this name."""
         return RowsSource(rows, name=name or "posted rows", chunk_rows=self.chunk_rows)
+
+    def _database(self, scheme: str, location: str, wanted: Wanted) -> Source:
+        database = DATABASES[scheme]
+        unknown = sorted(wanted.options.keys() - set(database.options))
+        if unknown:
+            known = f"known are: {', '.join(database.options)}"
+            raise SourceError(f"{unknown[0]!r} is not an option of {scheme} queries", hint=known)
+        return database.open(location, wanted, self.roots)
 
     def _files(self, location: str, wanted: Wanted) -> Source:
         path = _path(location)
@@ -161,8 +209,15 @@ def _path(location: str) -> Path:
         return Path(location).expanduser()
     if scheme != "file":
         # What follows may hold credentials and is not repeated.
-        raise SourceError(f"there is no way to read {scheme[:20]}:// here", hint="known are files, by path or file://")
+        raise SourceError(
+            f"there is no way to read {scheme[:20]}:// here", hint=f"known are files and {', '.join(DATABASES)}"
+        )
     return Path("/" + rest.lstrip("/"))
+
+
+def _within(location: str) -> str:
+    """Return the path in scheme:path or scheme://path."""
+    return location.partition(":")[2].removeprefix("//")
 
 
 def _allowed(path: Path, roots: tuple[Path, ...]) -> Path:

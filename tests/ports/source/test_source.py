@@ -1,11 +1,12 @@
 """What every Source must do, whatever the rows lie in."""
 
+import contextlib
 import csv
 import gzip
 import io
 import json
-from pathlib import Path
-import json
+import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,17 +18,19 @@ from hypothesis import strategies as st
 
 from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.source_arrow import ArrowSource
-from fedpeer.adapters.catalogue import Catalogue
-from fedpeer.adapters.source_arrow import ArrowSource
 from fedpeer.adapters.source_csv import CsvSource
-from fedpeer.adapters.source_lines import LinesSource
+from fedpeer.adapters.source_duckdb import DuckdbSource
 from fedpeer.adapters.source_lines import LinesSource
 from fedpeer.adapters.source_parquet import ParquetSource
+from fedpeer.adapters.source_postgres import PostgresSource
 from fedpeer.adapters.source_rows import RowsSource
+from fedpeer.adapters.source_sqlite import SqliteSource
+from fedpeer.adapters.sql import quoted
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.collect import tally
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
+from tests.support.postgres import PASSWORD, running
 
 SCHEMA = Schema(
     [
@@ -56,10 +59,6 @@ def text_of(table):
     writer.writerow(table)
     writer.writerows(zip(*table.values(), strict=True))
     return file.getvalue().encode()
-
-
-def rows_of(table):
-    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 def rows_of(table):
@@ -131,48 +130,44 @@ def as_folder(folder, table, **options):
     return Catalogue(**options).open(str(inner), SCHEMA)
 
 
-def as_arrow(folder, table, **options):
-    rows = pa.table(table)
-    with pa.ipc.new_file(folder / "t.arrow", rows.schema) as file:
-        file.write_table(rows, max_chunksize=2)
-    return ArrowSource(folder / "t.arrow", **options)
+def as_sqlite(folder, table, **options):
+    path = folder / "t.db"
+    path.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        names = ", ".join(f'"{name}"' for name in table)
+        file.execute(f"CREATE TABLE t ({names})")
+        file.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(table))})", zip(*table.values(), strict=True))
+        file.commit()
+    return SqliteSource(path, "SELECT * FROM t ORDER BY rowid", **options)
 
 
-def as_stream(folder, table, **options):
-    rows = pa.table(table)
-    with pa.ipc.new_stream(folder / "t.arrows", rows.schema) as file:
-        file.write_table(rows, max_chunksize=3)
-    return ArrowSource(folder / "t.arrows", **options)
+def as_duckdb(folder, table, **options):
+    pyarrow.parquet.write_table(pa.table(table), folder / "q.parquet", row_group_size=2)
+    return DuckdbSource(f"SELECT * FROM '{folder}/q.parquet'; ", roots=[folder], **options)
 
 
-def as_feather(folder, table, **options):
-    pyarrow.feather.write_feather(pa.table(table), folder / "t.feather", compression="zstd")
-    return ArrowSource(folder / "t.feather", **options)
+def as_postgres(folder, table, server, **options):
+    kinds = {bool: "bool", int: "int8", float: "float8", str: "text"}
+    columns = []
+    for name, values in table.items():
+        first = next((value for value in values if value is not None), "")
+        columns.append(f'"{name}" {kinds[type(first)]}')
+    lines = [",".join("" if value is None else csv_cell(value) for value in row.values()) for row in rows_of(table)]
+    data = "".join(f"{line}\n" for line in lines)
+    names = ", ".join(quoted(name) for name in table)
+    server.run(
+        f"SET client_min_messages = error; DROP TABLE IF EXISTS t; CREATE TABLE t (n serial, {', '.join(columns)}); "
+        f"GRANT SELECT ON t TO reader;\nCOPY t ({names}) FROM stdin CSV;\n{data}\\.\n"
+    )
+    (folder / "password").write_text(PASSWORD)
+    (folder / "password").chmod(0o600)
+    query = f"SELECT {names} FROM t ORDER BY n"
+    return PostgresSource(server.address, query, password_file=folder / "password", **options)
 
 
-def lines_of(table):
-    return "".join(f"{json.dumps(row)}\n" for row in rows_of(table)).encode()
-
-
-def as_lines(folder, table, **options):
-    (folder / "t.jsonl").write_bytes(lines_of(table))
-    return LinesSource(folder / "t.jsonl", SCHEMA, **options)
-
-
-def as_packed_lines(folder, table, **options):
-    (folder / "t.ndjson.gz").write_bytes(gzip.compress(lines_of(table)))
-    return LinesSource(folder / "t.ndjson.gz", SCHEMA, **options)
-
-
-def as_folder(folder, table, **options):
-    """Three files of which the last may have no rows, and what programs leave beside them."""
-    inner = folder / "parts"
-    inner.mkdir(exist_ok=True)
-    for number, (start, stop) in enumerate([(0, 2), (2, None), (0, 0)]):
-        part = {name: values[start:stop] for name, values in table.items()}
-        (inner / f"part-{number}.csv").write_bytes(text_of(part))
-    (inner / "_SUCCESS").write_bytes(b"")
-    return Catalogue(**options).open(str(inner), SCHEMA)
+def csv_cell(value):
+    doubled = str(value).replace('"', '""')
+    return f'"{doubled}"'
 
 
 def as_rows(folder, table, **options):
@@ -194,14 +189,25 @@ EVERY = {
     "lines": as_lines,
     "packed lines": as_packed_lines,
     "folder": as_folder,
+    "sqlite": as_sqlite,
+    "duckdb": as_duckdb,
+    "postgres": as_postgres,
     "rows": as_rows,
     "columns": as_columns,
 }
 
 
+@pytest.fixture(scope="module")
+def server():
+    with running() as found:
+        yield found
+
+
 @pytest.fixture(params=EVERY)
 def make(request, tmp_path):
-    return lambda table, **options: EVERY[request.param](tmp_path, table, **options)
+    if request.param == "postgres":
+        return partial(as_postgres, tmp_path, server=request.getfixturevalue("server"))
+    return partial(EVERY[request.param], tmp_path)
 
 
 def account(source):
@@ -272,13 +278,15 @@ def test_names_match_however_their_accents_are_composed(make):
 
 def test_the_name_is_for_people(make):
     name = make(TABLE).name
-    assert name == "posted rows" or Path(name).exists()
+    assert name in {"posted rows", "duckdb:"} or Path(name.removeprefix("sqlite://")).exists() or "reader@127" in name
+    assert PASSWORD not in name
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ROW, min_size=1, max_size=30), st.integers(1, 8))
-def test_all_kinds_mean_the_same(tmp_path, rows, most):
+def test_all_kinds_mean_the_same(tmp_path, server, rows, most):
     table = dict(zip(NAMES, map(list, zip(*rows, strict=True)), strict=True))
-    accounts = {kind: account(make(tmp_path, table, chunk_rows=most)) for kind, make in EVERY.items()}
+    makers = EVERY | {"postgres": partial(as_postgres, server=server)}
+    accounts = {kind: account(make(tmp_path, table, chunk_rows=most)) for kind, make in makers.items()}
     assert len({(a.summary.digest, a.read, str(a.report())) for a in accounts.values()}) == 1, accounts
     assert accounts["csv"].read == len(rows)
