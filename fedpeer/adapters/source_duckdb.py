@@ -24,6 +24,7 @@ _PLAIN = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT", "DOUBLE", "BOOLEAN",
     "VARCHAR", "DECIMAL",
 )  # fmt: skip
+_OF_VALUES = ("Conversion", "Invalid Input", "Out of Range", "Constraint")  # errors that quote a row
 
 
 class DuckdbSource:
@@ -120,8 +121,7 @@ def _literal(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the kind of a complaint, and what it says unless that may repeat values."""
-    kind = type(error).__name__
-    if kind in {"ConversionException", "InvalidInputException", "OutOfRangeException"}:
-        return f"a value cannot be computed by the query ({kind})"
-    return first_line(error)
+    """Return what a complaint says, without what it repeats of values."""
+    line = first_line(error)
+    kind = next((kind for kind in _OF_VALUES if f"{kind} Error" in line), None)
+    return f"a value cannot be computed by the query ({kind.lower()} error)" if kind else line

@@ -89,11 +89,12 @@ class PostgresSource:
 
     def _explained(self, error: Exception) -> SourceError:
         """Return what an operator can use of the server's complaint: no value of a row, no password."""
-        state = getattr(error, "sqlstate", None) or ""
-        if state.startswith("22"):  # the class of "data exception", whose messages repeat values
-            return SourceError(f"{self._name}: a value cannot be computed by the query (SQLSTATE {state})")
         text = str(error).partition("ERROR:  ")[2] or str(error).partition("FATAL:  ")[2] or str(error)
         line = first_line(ValueError(text)).removeprefix("IO: [libpq] Failed to connect: ").strip()
+        state = getattr(error, "sqlstate", None) or ""
+        # Complaints about data (SQLSTATE class 22), and any after the first row, may quote a value of a row.
+        if state.startswith("22") or not isinstance(error, self._driver.Error):
+            line = f"{line.partition(chr(34))[0].rstrip(': ')} (what it says of values is left out)"
         for secret in (self._password, quote(self._password, safe="")):
             line = line.replace(secret, "***") if secret else line
         if "password" in line:
