@@ -150,6 +150,7 @@ async def serving(
         dialect=Dialect(users, clock, **dialect),
     )
     runner = make_runner(app)
+    runner._shutdown_timeout = 0.5  # a client that is cut off in the middle of a body is not waited for
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
