@@ -9,7 +9,7 @@ from scipy import stats
 
 from fedpeer.core.statistics import tails
 from fedpeer.core.statistics.rounding import certified, rational
-from fedpeer.core.statistics.tails import beyond_f, beyond_t, normal_quantile, student_quantile
+from fedpeer.core.statistics.tails import beyond_chi2, beyond_f, beyond_t, beyond_z, normal_quantile, student_quantile
 
 HALF = Fraction(1, 2)
 USUAL = Fraction(19, 20)
@@ -50,9 +50,57 @@ def test_the_integral_and_the_series_enclose_the_same_number(f, m, nu):
     with flint.ctx.workprec(150):
         square = flint.arb(f) * m
         series = (nu / (nu + square)).beta_lower(flint.arb(nu) / 2, flint.arb(m) / 2, regularized=1)
-        integral = tails._integrated(square, m, nu)
+        integral = tails._integrated(square, m, flint.arb(nu))
     assert series.overlaps(integral)
     assert series.rel_accuracy_bits() > 60 < integral.rel_accuracy_bits()
+
+
+@given(f=st.floats(0.05, 8), m=st.integers(61, 2000), nu=st.integers(1, 2000))
+@settings(max_examples=60, deadline=None)
+def test_both_sums_and_the_series_enclose_the_same_number(f, m, nu):
+    with flint.ctx.workprec(200):
+        square, a, b = flint.arb(f) * m, flint.arb(nu) / 2, flint.arb(m) / 2
+        x, y = nu / (nu + square), square / (nu + square)
+        series = x.beta_lower(a, b, regularized=1)
+        sums = (tails._series(x, y, a, b), 1 - tails._series(y, x, b, a), tails._summed(square, m, flint.arb(nu)))
+    assert all(series.overlaps(total) for total in sums)
+    assert max(total.rel_accuracy_bits() for total in sums) > 60
+
+
+# where SciPy's own tail is known to be good to so many digits
+@pytest.mark.parametrize(
+    ("f", "m", "nu"),
+    [(0.9, 10**5, 50), (2.9, 10**5, 50), (1.1, 100, 10**6), (1.001, 10**7, 10**7), (0.99, 10**6, 10**6)],
+)
+def test_many_degrees_of_freedom_on_both_sides_agree_with_scipy(f, m, nu):
+    assert p_of_f(f, m, nu) == pytest.approx(stats.f.sf(f, m, nu), rel=1e-11)
+
+
+def test_what_would_take_too_long_is_not_a_number():
+    assert certified(lambda: [beyond_f(flint.arb(1.000001), 10**12, 10**12)]) == [None]
+    assert p_of_f(3.0, 10**12, 10**12) == 0.0
+
+
+@given(t=st.floats(0.01, 30), nu=st.fractions(Fraction(1), Fraction(10**5), max_denominator=997))
+@settings(max_examples=40, deadline=None)
+def test_degrees_of_freedom_need_not_be_whole(t, nu):
+    assert p_of_t(t, nu) == pytest.approx(2 * stats.t.sf(t, float(nu)), rel=1e-10)
+    quantile = certified(lambda: [student_quantile(USUAL, nu)])[0]
+    assert quantile == pytest.approx(stats.t.ppf(0.975, float(nu)), rel=1e-11)
+
+
+@given(x=st.floats(0, 200), nu=st.integers(1, 300))
+@settings(max_examples=40, deadline=None)
+def test_chi_square_agrees_with_scipy(x, nu):
+    told = certified(lambda: [beyond_chi2(flint.arb(x), nu)])[0]
+    assert told == pytest.approx(stats.chi2.sf(x, nu), rel=1e-10, abs=1e-300)
+
+
+@given(z=st.floats(0, 37))
+@settings(max_examples=40, deadline=None)
+def test_the_normal_tail_agrees_with_scipy(z):
+    told = certified(lambda: [beyond_z(flint.arb(z) ** 2)])[0]
+    assert told == pytest.approx(2 * stats.norm.sf(z), rel=1e-12, abs=1e-320)
 
 
 @pytest.mark.parametrize(("t", "nu"), [(38.0, 10**12), (1e5, 10**6), (60.0, 10**9), (1e300, 5000)])

@@ -1,0 +1,105 @@
+"""Every metric by name: what it may be asked with, and the function that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fedpeer.core.errors import RequestError, SchemaError
+from fedpeer.core.statistics import anova, axes, balance, compare, spread, tables
+from fedpeer.core.statistics.dialect import ANSWERS
+from fedpeer.core.statistics.explore import explore
+from fedpeer.core.statistics.forms import suggestion
+from fedpeer.core.statistics.question import Answer, Question
+from fedpeer.core.statistics.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A function of a question, the options it reads, and whether it can compare with a second summary."""
+
+    answer: Callable[[Question], Answer]
+    options: tuple[str, ...] = ()
+    compares: bool = False
+
+
+def measure(
+    summary: Summary,
+    metric: str,
+    features: Sequence[str] = (),
+    *,
+    options: Mapping[str, Any] | None = None,
+    other: Summary | None = None,
+) -> Answer:
+    """Answer one metric of METRICS about a summary, as JSON-able values; `other` is a summary to compare with.
+
+    A value that is not defined is None, and `undefined` says why. RequestError for what the metric does not take,
+    SchemaError for features that are not there and for summaries without rows.
+    """
+    chosen, given = METRICS.get(metric), dict(options or {})
+    if chosen is None:
+        raise RequestError(
+            f"no metric {metric[:60]!r}{suggestion(metric, METRICS)}", hint=f"there are {', '.join(METRICS)}"
+        )
+    unknown = [name for name in given if name not in chosen.options]
+    if unknown:
+        takes = f"it takes {', '.join(chosen.options)}" if chosen.options else "it takes none"
+        raise RequestError(f"metric {metric} has no option {str(unknown[0])[:60]!r}; {takes}")
+    if other is not None and not chosen.compares:
+        raise RequestError(f"metric {metric} does not compare two sets of rows")
+    if other is not None and other.schema.digest != summary.schema.digest:
+        raise RequestError("only summaries under one schema can be compared")
+    twice = next((name for i, name in enumerate(features) if name in features[:i]), None)
+    if twice is not None:
+        raise RequestError(f"the feature {twice!r} is named twice")
+    if min(summary.rows, summary.rows if other is None else other.rows) < 1:
+        raise SchemaError("there are no rows", hint="add data first")
+    return chosen.answer(Question(summary, tuple(features), given, other))
+
+
+def _univariate(question: Question) -> Answer:
+    (name,) = question.expect(1, 1)
+    return explore(question.summary, confidence=question.confidence).univariate(name)
+
+
+def _bivariate(question: Question) -> Answer:
+    a, b = question.expect(2, 2)
+    return explore(question.summary, confidence=question.confidence).bivariate(a, b)
+
+
+_LEVEL = ("confidence",)
+_GROUPS = ("levels",)
+
+METRICS: Mapping[str, Metric] = {
+    # Standard definitions, docs/statistics.md
+    "univariate": Metric(_univariate, _LEVEL),
+    "bivariate": Metric(_bivariate, _LEVEL),
+    "z_test": Metric(compare.z_test, (*_LEVEL, *_GROUPS, "known"), compares=True),
+    "proportion_test": Metric(compare.proportion_test, (*_LEVEL, *_GROUPS, "known"), compares=True),
+    "t_test": Metric(compare.t_test, (*_LEVEL, *_GROUPS, "known", "paired"), compares=True),
+    "f_test": Metric(compare.f_test, (*_GROUPS, "known"), compares=True),
+    "oneway": Metric(anova.oneway, _GROUPS),
+    "contingency": Metric(tables.contingency, ("rows", "columns")),
+    "information_gain": Metric(tables.information_gain, ("rows", "columns")),
+    "correlation": Metric(spread.correlation),
+    "vif": Metric(spread.vif),
+    "components": Metric(axes.components, ("matrix", "components", "explained")),
+    "singular": Metric(axes.singular, ("scale", "components")),
+    "selection": Metric(axes.selection, ("keep",)),
+    "difference": Metric(balance.difference, ("by",), compares=True),
+    # The names and keys of SymetryML's exploration
+    "uni": Metric(ANSWERS["uni"]),
+    "bi": Metric(ANSWERS["bi"]),
+    "ztest": Metric(ANSWERS["ztest"], _GROUPS, compares=True),
+    "ztestp": Metric(ANSWERS["ztestp"], _GROUPS, compares=True),
+    "ztestmu": Metric(ANSWERS["ztestmu"], ("known", "sml_explore_ztest_known_mu")),
+    "ttest": Metric(ANSWERS["ttest"], _GROUPS, compares=True),
+    "ttestmu": Metric(ANSWERS["ttestmu"], ("known", "sml_explore_ttest_known_mu")),
+    "ftest": Metric(ANSWERS["ftest"], _GROUPS, compares=True),
+    "ftestmu": Metric(ANSWERS["ftestmu"], ("known", "sml_explore_ftest_known_sigma")),
+    "anova": Metric(ANSWERS["anova"], _GROUPS),
+    "chi2": Metric(ANSWERS["chi2"], ("rows", "columns")),
+    "gain": Metric(ANSWERS["gain"]),
+    "explorepca": Metric(ANSWERS["explorepca"], ("pcaNumDimension",)),
+}
