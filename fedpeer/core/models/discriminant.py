@@ -18,7 +18,7 @@ import numpy as np
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.classifier import Classifier, Group
 from fedpeer.core.models.design import listed
-from fedpeer.core.models.exact import Matrix, Solver, relations
+from fedpeer.core.models.exact import Matrix, Solver, relations, settle
 from fedpeer.core.models.groups import Groups
 from fedpeer.core.statistics.rounding import Number, rational, rounded
 from fedpeer.core.statistics.summary import Summary
@@ -121,7 +121,7 @@ def _textbook(groups: Groups, shares: list[Fraction], divisor: int) -> tuple[lis
             values += [w / step for w, step in zip(weights, steps, strict=True)]
         return values
 
-    floats = solver.certified(compute)
+    floats = [value or 0.0 for value in settle(compute)]
     centre = [column.value(Fraction(int(value), n)) for column, value in zip(groups.columns, total, strict=True)]
     parts = [floats[k * (p + 1) : (k + 1) * (p + 1)] for k in range(len(counts))]
     return _classes(groups, shares, parts), _named(groups, map(rounded, centre))
@@ -137,7 +137,7 @@ def _midway(groups: Groups, shares: list[Fraction]) -> tuple[list[Group], dict[s
         (solved,) = solver.solved(exactly=exactly)
         return [x * scale / rational(column.step) for x, column in zip(solved, groups.columns, strict=True)]
 
-    weights = solver.certified(compute)
+    weights = [value or 0.0 for value in settle(compute)]
     centre = [rounded((a + b) / 2) for a, b in zip(low, high, strict=True)]
     parts = [[0.0, *(0.0 for _ in weights)], [0.0, *weights]]
     return _classes(groups, shares, parts), _named(groups, centre)

@@ -112,17 +112,17 @@ class Solver:
         columns = solution.transpose().tolist()
         return [[x * 2**k for x, k in zip(column, self._shifts, strict=True)] for column in columns]
 
-    @staticmethod
-    def certified(compute: Callable[[bool], list[Number]]) -> list[float]:
-        """Round what `compute(exactly)` gives: from balls if they settle at once, otherwise from rationals."""
-        tried = 0
 
-        def attempt() -> list[Number]:
-            nonlocal tried
-            tried += 1
-            return compute(tried > _TRIALS)
+def settle(compute: Callable[[bool], Sequence[Number | None]]) -> list[float | None]:
+    """Round what `compute(exactly)` gives: from balls if they settle soon, otherwise from rationals."""
+    tried = 0
 
-        return [0.0 if value is None else value for value in certified(attempt)]
+    def attempt() -> Sequence[Number | None]:
+        nonlocal tried
+        tried += 1
+        return compute(tried > _TRIALS)
+
+    return certified(attempt)
 
 
 def _solved(matrix: flint.fmpz_mat, right: flint.fmpz_mat) -> flint.fmpq_mat:

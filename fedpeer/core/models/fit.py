@@ -9,25 +9,36 @@ from typing import Any, Final, Literal, overload
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.bayes import bernoulli_nb, gaussian_nb
 from fedpeer.core.models.classifier import Classifier
+from fedpeer.core.models.components import Components, pca, pcr, pls
+from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
 from fedpeer.core.models.discriminant import lda, qda
 from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.result import Result
+from fedpeer.core.models.sparse import elastic_net, lasso
 from fedpeer.core.statistics.summary import Summary
 
-_Linear = Literal["ols", "ridge"]
+_Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls"]
 _Classes = Literal["lda", "gaussian_nb", "bernoulli_nb"]
 
 KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ols": (ols, Model),
     "ridge": (ridge, Model),
+    "lasso": (lasso, Model),
+    "elastic_net": (elastic_net, Model),
+    "pcr": (pcr, Model),
+    "pls": (pls, Model),
     "lda": (lda, Classifier),
     "qda": (qda, Classifier),
     "gaussian_nb": (gaussian_nb, Classifier),
     "bernoulli_nb": (bernoulli_nb, Classifier),
+    "pca": (pca, Components),
+    "oas": (oas, Covariance),
+    "graphical_lasso": (graphical_lasso, Covariance),
+    "ledoit_wolf": (ledoit_wolf, Covariance),
 }
 
-TARGETLESS: Final[frozenset[str]] = frozenset()
+TARGETLESS: Final[frozenset[str]] = frozenset({"pca", "oas", "graphical_lasso", "ledoit_wolf"})
 
 
 @overload

@@ -21,6 +21,7 @@ from fedpeer.core.models.design import Design, listed
 from fedpeer.core.models.exact import Solved, System
 from fedpeer.core.models.model import INTERCEPT, Model, Row
 from fedpeer.core.models.numbers import number
+from fedpeer.core.models.penalty import generalised
 from fedpeer.core.models.report import likelihood, possible, square_root
 from fedpeer.core.statistics.rounding import Number, certified, rational
 from fedpeer.core.statistics.summary import Summary
@@ -48,12 +49,15 @@ def ols(
 def ridge(
     summary: Summary, target: str, features: Sequence[str] | None, *, lam: Any = 1, confidence: Any = "0.95"
 ) -> Model:
-    """Minimise Σ(y − ŷ)² + lam·Σβ² over the raw columns, the intercept free; ModelError unless lam is above zero."""
+    """Minimise Σ(y − ŷ)² + lam·Σβ² over the raw columns, the intercept free; `lam` is above zero, or "gcv"."""
+    design, options = Design.of(summary, target, features), {"lam": str(lam)}
+    if lam == "gcv":
+        lam = generalised(design)
+        options = {"lam": repr(lam), "criterion": "gcv"}
     penalty = number("lam", lam)
     if penalty <= 0:
         raise ModelError(f"lam is {lam!r}; it must be above zero", hint="without a penalty the model is `ols`")
-    line = _Line(Design.of(summary, target, features), penalty, _level(confidence))
-    return _fitted("ridge", line, {"lam": str(lam)})
+    return _fitted("ridge", _Line(design, penalty, _level(confidence)), options)
 
 
 @dataclass(frozen=True, slots=True)

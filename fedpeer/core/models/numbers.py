@@ -30,3 +30,11 @@ def whole(name: str, value: Any, most: int) -> int:
     if found.denominator != 1 or not 1 <= found <= most:
         raise ModelError(f"{name} is {value!r}; it must be a whole number from 1 to {most}")
     return int(found)
+
+
+def flag(name: str, value: Any) -> bool:
+    """A yes or no: a bool, or how one is written; ModelError."""
+    found = {"true": True, "yes": True, "false": False, "no": False}.get(str(value).lower())
+    if found is None:
+        raise ModelError(f"{name} is {value!r:.40}; it must be true or false")
+    return found

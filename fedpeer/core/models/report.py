@@ -10,9 +10,9 @@ import flint
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design
-from fedpeer.core.models.exact import IMPOSSIBLE
+from fedpeer.core.models.exact import IMPOSSIBLE, settle
 from fedpeer.core.models.model import INTERCEPT, Model
-from fedpeer.core.statistics.rounding import Number, certified, rational
+from fedpeer.core.statistics.rounding import Number, rational
 
 _EMPTY: dict[str, Any] = dict.fromkeys(("std_error", "t", "p", "ci_low", "ci_high"))
 _NUMBERS = ("df", "r2", "adjusted_r2", "residual_std", "log_likelihood", "aic", "aicc", "bic")
@@ -21,16 +21,16 @@ _NUMBERS = ("df", "r2", "adjusted_r2", "residual_std", "log_likelihood", "aic", 
 def reported(
     kind: str,
     design: Design,
-    found: Callable[[], tuple[Sequence[Number], Number]],
+    found: Callable[[bool], tuple[Sequence[Number], Number]],
     *,
     options: Mapping[str, str],
     path: Sequence[Mapping[str, Any]] = (),
 ) -> Model:
-    """A model without tests, of what `found` gives: coefficients in encoded units, and how many were in effect free.
+    """A model without tests, of what `found(exactly)` gives: coefficients in encoded units, and how many are free.
 
     Those units are a step of the target by a step of the column. The intercept is counted apart, and always free.
     """
-    floats = certified(lambda: _values(design, *found()))
+    floats = settle(lambda exactly: _values(design, *found(exactly)))
     names = [INTERCEPT, *(column.name for column in design.columns)]
     coefficients = {name: value or 0.0 for name, value in zip(names, floats, strict=False)}
     numbers: dict[str, Any] = dict(zip(_NUMBERS, floats[len(names) :], strict=True))
