@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -12,6 +14,7 @@ import pytest
 from fedpeer import config, daemon
 from fedpeer.api.bodies import Nothing
 from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
+from fedpeer.core.peer.state import Batch
 from fedpeer.node.shapes import LogEntry
 from tests.support.served import CONTRACT, SCHEMA, VIEWER, Served, rows
 
@@ -310,3 +313,21 @@ async def test_an_invite_that_does_not_say_lasts_as_the_node_is_set(founded):
     unsaid, said = [await founded.good(*ask, body) for body in ({}, {"expires_in_s": 3600})]
     assert unsaid["expires_at"] - unsaid["created_at"] == 1800
     assert said["expires_at"] - said["created_at"] == 3600
+
+
+async def test_a_batch_goes_by_a_beginning_of_its_id_that_no_other_shares(founded: Served, monkeypatch) -> None:
+    fed = "/v1/federations/hearts/data"
+    for name in ("ab12", "ab34"):
+        monkeypatch.setattr(founded.node, "_batch", partial(_called, name, founded.node._batch))
+        await founded.good("POST", f"{fed}/rows?wait=30", {"rows": rows(20), "source": name, "force": True})
+        monkeypatch.undo()
+    for text in ("ab", "b1", "ab12x"):
+        status, told, _ = await founded.ask("DELETE", f"{fed}/{text}")
+        assert (status, told["code"], "fedpeer data list" in told["hint"]) == (404, "FP110", True)
+    assert len(await founded.good("GET", fed)) == 2
+    assert (await founded.good("DELETE", f"{fed}/ab1"))["id"] == "ab12"
+    assert [batch["id"] for batch in await founded.good("GET", fed)] == ["ab34"]
+
+
+def _called(name: str, real: Callable[..., Batch], *given: Any) -> Batch:
+    return msgspec.structs.replace(real(*given), id=name)
