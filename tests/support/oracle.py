@@ -40,3 +40,25 @@ def moments(rows: list[list[int]], measured: list[int], indicators: list[int]) -
         "products": [sum(row[i] * row[j] for row in rows) for i in range(p) for j in range(i, p)],
         "squares": [sum(row[i] ** 2 * row[j] for row in rows) for i in measured for j in indicators],
     }
+
+
+def shape(rows: list[list[int]], limits: dict[int, tuple[str, str, str]], bins: int) -> dict[str, list[int]]:
+    """The powers and histograms of encoded rows: `limits` are those of each continuous column, by its place.
+
+    A bin is found by walking up from the lowest q: bin k ends before the first q with (q − low)·bins ≥ (k + 1)·width.
+    """
+    found: list[int] = []
+    for i, each in limits.items():
+        low, high = (encoded(text, *each) for text in each[:2])
+        counts = [0] * bins
+        for row in rows:
+            k = 0
+            while (row[i] - low) * bins >= (k + 1) * (high - low + 1):
+                k += 1
+            counts[k] += 1
+        found += counts
+    return {
+        "third": [sum(row[i] ** 3 for row in rows) for i in limits],
+        "fourth": [sum(row[i] ** 4 for row in rows) for i in limits],
+        "histogram": found,
+    }

@@ -2,14 +2,15 @@
 
 A 0/1 column cuts the rows in two, a pair of them in four. A cell of one row is a record: its row of cross-products is
 that person. The difference of two releases is a release too, of the rows added less the rows withdrawn; its cells are
-numbers with a sign, and a cell that counts nothing must hold nothing, or else rows were exchanged in it.
+numbers with a sign, and a cell that counts nothing must hold nothing, or else rows were exchanged in it. A bin of a
+histogram is a cell as well; a power is one more sum over the rows, as a further column would be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import gcd, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -24,45 +25,71 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Release:
-    """The entries of a summary over some columns, or of the difference of two: n, Σq, Σqq′, Σq²b."""
+    """The entries of a summary over some columns, or of the difference of two: n, Σq, Σqq′, Σq²b.
+
+    And, with a row for each continuous column, Σq³ and Σq⁴ and the bins, or no entries where these are not counted.
+    """
 
     columns: tuple[Column, ...]
     rows: int
     sums: Integers
     products: Integers
     squares: Integers
+    powers: Integers
+    bins: Integers
 
     @classmethod
     def of(cls, summary: Summary) -> Release:
         """Return all that a summary says."""
         sums = np.array(summary.sums(), dtype=object)
-        return cls(summary.schema.columns, summary.rows, sums, summary.products(), summary.squares())
+        further = summary.powers(), summary.histograms()
+        return cls(summary.schema.columns, summary.rows, sums, summary.products(), summary.squares(), *further)
 
     def change(self, last: Release) -> Release:
         """Return this release less an earlier one, over the columns that both have, encoded alike."""
         common = tuple(filter(frozenset(last.columns).__contains__, self.columns))
-        new, old = self._only(common), last._only(common)
-        blocks = (a - b for a, b in ((new.sums, old.sums), (new.products, old.products), (new.squares, old.squares)))
-        return Release(common, new.rows - old.rows, *blocks)
+        powers, bins = (_shared(mine, theirs) for mine, theirs in zip(self._widths, last._widths, strict=True))
+        new, old = self._only(common, powers, bins), last._only(common, powers, bins)
+        return Release(common, new.rows - old.rows, *(a - b for a, b in zip(new.blocks, old.blocks, strict=True)))
+
+    @property
+    def blocks(self) -> tuple[Integers, ...]:
+        """Everything but the rows."""
+        return self.sums, self.products, self.squares, self.powers, self.bins
+
+    @property
+    def width(self) -> int:
+        """How many sums over the rows tell of each row by itself: the columns, and the powers beyond their squares."""
+        return len(self.columns) + self.powers.size
 
     @property
     def nothing(self) -> bool:
         """Whether every entry is zero."""
-        return self.rows == 0 and not any(block.any() for block in (self.sums, self.products, self.squares))
+        return self.rows == 0 and not any(block.any() for block in self.blocks)
 
-    def _only(self, common: tuple[Column, ...]) -> Release:
-        if common == self.columns:
+    @property
+    def further(self) -> int:
+        """How many more independent sums the powers and the bins are, at most: bins that nobody is in tell nothing."""
+        return self.powers.size + sum(max(0, len(np.flatnonzero(line)) - 1) for line in self.bins)
+
+    @property
+    def _widths(self) -> tuple[int, int]:
+        return self.powers.shape[1], self.bins.shape[1]
+
+    def _only(self, common: tuple[Column, ...], powers: int, bins: int) -> Release:
+        if common == self.columns and (powers, bins) == self._widths:
             return self
         kept = frozenset(common).__contains__
-        at = _places(self.columns, kept)
-        squared = np.ix_(_places(_measured(self.columns), kept), _places(_indicators(self.columns), kept))
+        at, measured = _places(self.columns, kept), _places(_measured(self.columns), kept)
+        squared = np.ix_(measured, _places(_indicators(self.columns), kept))
         products, squares = self.products[np.ix_(at, at)], self.squares[squared]
-        return Release(common, self.rows, self.sums[at], products, squares)
+        coarse = _coarse(self.bins[measured], bins)
+        return Release(common, self.rows, self.sums[at], products, squares, self.powers[measured, :powers], coarse)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Rows that share values of one or two 0/1 columns; `others` more cells are as bad."""
+    """Rows that share values of one or two 0/1 columns, or a bin; `others` more cells are as bad."""
 
     name: str
     rows: int
@@ -79,7 +106,8 @@ def smallest(release: Release, floor: int) -> Cell | None:
         bad += small.size
         if small.size and (found is None or sizes[small].min() < abs(found.rows)):
             place = int(small[sizes[small].argmin()])
-            found = Cell(_named(words, place, flags), int(counts[place]))
+            name = _named(words, place, flags) if words else _bin(release, place)
+            found = Cell(name, int(counts[place]))
     return found and replace(found, others=bad - 1)
 
 
@@ -92,13 +120,15 @@ def exchanged(release: Release) -> str | None:
     return None
 
 
-def risk(columns: int, rows: int) -> float:
+def risk(columns: int, rows: int, further: int = 0) -> float:
     """Return the chance (AUC) of telling a row of a release from another by its cross-products: Φ(p / 2√n).
+
+    Further independent sums count as so many entries of the p² / 2 that there are: Φ(√(p² + 2·further) / 2√n).
 
     It is 0.5 where nothing can be told. The attack is ⟨xx′ − Σ, X′X/n − Σ⟩ with Σ known: for uncorrelated normal
     columns its mean is (p² + p)/n for a row of the release and 0 for another, its variance 2(p² + p)/n for both.
     """
-    return NormalDist().cdf(columns / (2 * sqrt(rows))) if rows > 0 else 0.5
+    return NormalDist().cdf(sqrt(columns**2 + 2 * further) / (2 * sqrt(rows))) if rows > 0 else 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +162,10 @@ def _flags(release: Release) -> list[_Flag]:
 
 
 def _cells(release: Release, flags: list[_Flag]) -> Iterator[tuple[tuple[int, ...], Counts]]:
-    """Yield which values (0 low, 1 high) and how many rows share them: for every column, then for every pair."""
+    """Yield which values (0 low, 1 high) and how many rows share them: for every column, then for every pair.
+
+    Last, with no such words, the bins of every continuous column.
+    """
     ones = np.array([flag.ones for flag in flags], dtype=np.int64)
     yield (1,), ones
     yield (0,), release.rows - ones
@@ -143,6 +176,7 @@ def _cells(release: Release, flags: list[_Flag]) -> Iterator[tuple[tuple[int, ..
     yield (1, 0), a - pair
     yield (0, 1), b - pair
     yield (0, 0), release.rows - a - b + pair
+    yield (), release.bins.reshape(-1).astype(np.int64)
 
 
 def _both(release: Release, flags: list[_Flag]) -> Counts:
@@ -159,6 +193,26 @@ def _named(words: tuple[int, ...], place: int, flags: list[_Flag]) -> str:
         return flags[place].named(words[0])
     first, second = np.triu_indices(len(flags), 1)
     return f"{flags[first[place]].named(words[0])} and {flags[second[place]].named(words[1])}"
+
+
+def _bin(release: Release, place: int) -> str:
+    bins = release.bins.shape[1]
+    column, at = _measured(release.columns)[place // bins], place % bins
+    edges = column.edges(bins)
+    first, last = float(column.value(edges[at])), float(column.value(edges[at + 1] - 1))
+    return f"{column.name} is in bin {at + 1} of {bins}, from {first:.12g} to {last:.12g}"
+
+
+def _coarse(histograms: Integers, bins: int) -> Integers:
+    """Return histograms of so many bins, a divisor of those there are: neighbours are one bin, exactly."""
+    if not bins:
+        return histograms[:, :0]
+    neighbours = histograms.reshape(len(histograms), bins, histograms.shape[1] // bins)
+    return np.asarray(neighbours.sum(axis=2), dtype=object)
+
+
+def _shared(one: int, other: int) -> int:
+    return gcd(one, other) if one and other else 0
 
 
 def _places(columns: Iterable[Column], wanted: Callable[[Column], bool]) -> list[int]:

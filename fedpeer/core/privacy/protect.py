@@ -53,7 +53,7 @@ def protect(admitted: Admitted, policy: Policy, last: Summary | None) -> Shareab
     change = None if last is None or last == summary else release.change(Release.of(last))
     reason = _unoffered(policy) or _rows(release, policy) or _cells(release, policy, "")
     if reason is None and change is not None:
-        reason = _change(change, policy, len(release.columns)) or _cells(change, policy, _SINCE)
+        reason = _change(change, policy, release.width) or _cells(change, policy, _SINCE)
     return reason or Shareable(summary, _risk(release, change), last == summary, _MAKER)
 
 
@@ -73,16 +73,17 @@ def _unoffered(policy: Policy) -> Withheld | None:
 
 
 def _rows(release: Release, policy: Policy) -> Withheld | None:
-    columns = len(release.columns)
-    floor = policy.row_floor(columns)
+    floor = policy.row_floor(release.width)
     if release.rows >= floor:
         return None
-    text = f"{release.rows} rows, and at least {floor} must stand behind a release of {columns} columns"
+    powers = f" and {release.powers.size} powers" if release.powers.size else ""
+    behind = f"a release of {len(release.columns)} columns{powers}"
+    text = f"{release.rows} rows, and at least {floor} must stand behind {behind}"
     return Withheld(f"rows >= {floor}", "", str(release.rows), text)
 
 
-def _change(change: Release, policy: Policy, columns: int) -> Withheld | None:
-    floor = policy.change_floor(columns)
+def _change(change: Release, policy: Policy, width: int) -> Withheld | None:
+    floor = policy.change_floor(width)
     if abs(change.rows) >= floor or change.nothing:
         return None
     rule = f"change = 0 or >= {floor} rows"
@@ -111,5 +112,5 @@ def _cells(release: Release, policy: Policy, where: str) -> Withheld | None:
 
 
 def _risk(release: Release, change: Release | None) -> float:
-    rows = [release.rows] if change is None or change.nothing else [release.rows, abs(change.rows)]
-    return max(risk(len(release.columns), n) for n in rows)
+    told = [release] if change is None or change.nothing else [release, change]
+    return max(risk(len(release.columns), abs(each.rows), each.further) for each in told)

@@ -35,6 +35,14 @@ class Column:
         """Whether q is 0 or 1 (a binary feature, or one level of a category)."""
         return self.kind != "continuous"
 
+    def edges(self, bins: int) -> list[int]:
+        """The first q of each of so many equal bins from low to high, and one past the last: bins + 1 integers.
+
+        Bin k holds the q with ⌊(q − low)·bins / (high − low + 1)⌋ = k; with more bins than q's some hold none.
+        """
+        width = self.high - self.low + 1
+        return [self.low - (-k * width // bins) for k in range(bins + 1)]
+
     def value(self, q: Fraction | int) -> Fraction:
         """The exact number that q, or a mean of q's, stands for."""
         return self.origin + q * self.step

@@ -10,13 +10,19 @@ from fedpeer.core.statistics.numerals import plain
 if TYPE_CHECKING:
     from fedpeer.core.statistics.schema import Schema
 
-_RULES = {"invalid": "rule for invalid values", "missing": "rule for missing values", "row_bound": "row bound"}
+_RULES = {
+    "invalid": "rule for invalid values",
+    "missing": "rule for missing values",
+    "row_bound": "row bound",
+    "blocks": "list of further blocks",
+    "bins": "number of bins",
+}
 
 
 def differences(ours: Schema, theirs: Schema) -> list[str]:
     """Say each difference in one sentence, ours first; an empty list when there is none."""
     said = [
-        f"the {words}: yours is {getattr(ours, rule)}, the federation's is {getattr(theirs, rule)}"
+        f"the {words}: yours is {_said(getattr(ours, rule))}, the federation's is {_said(getattr(theirs, rule))}"
         for rule, words in _RULES.items()
         if getattr(ours, rule) != getattr(theirs, rule)
     ]
@@ -31,6 +37,10 @@ def differences(ours: Schema, theirs: Schema) -> list[str]:
         if name in other:
             said += [f"feature {name}: {words}" for words in _features(mine[name], other[name])]
     return said or _order(ours, theirs)
+
+
+def _said(value: str | int | tuple[str, ...]) -> str:
+    return (", ".join(value) if isinstance(value, tuple) else str(value or "")) or "none"
 
 
 def _features(mine: Feature, other: Feature) -> list[str]:

@@ -18,7 +18,8 @@ from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.feature import Feature, Properties
 
 _LONGEST = 8 * 2**20  # characters of a written schema
-_RULES = ("invalid", "missing", "row_bound", "features")
+_WHOLE = ("row_bound", "bins")  # rules that are whole numbers
+_RULES = ("invalid", "missing", "blocks", *_WHOLE)
 _KEYS = ("name", "kind", *Properties.__annotations__)
 
 
@@ -58,13 +59,11 @@ def parts(form: Any) -> tuple[list[Feature], dict[str, Any]]:
     """Return the features and rules of a dict form; SchemaError names the key that is unknown or of the wrong kind."""
     if not isinstance(form, dict):
         raise SchemaError("a schema is a mapping with the key `features`")
-    _check_keys(form, _RULES, "the schema")
+    _check_keys(form, (*_RULES, "features"), "the schema")
     listed = form.get("features")
     if not isinstance(listed, list):
         raise SchemaError("the schema has no list of `features`")
-    rules = {key: form[key] for key in _RULES[:2] if key in form}
-    if "row_bound" in form:
-        rules["row_bound"] = _whole(form["row_bound"])
+    rules = {key: _whole(form[key]) if key in _WHOLE else form[key] for key in _RULES if key in form}
     return [_feature(item, at) for at, item in enumerate(listed, 1)], rules
 
 

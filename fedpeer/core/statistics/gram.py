@@ -20,14 +20,11 @@ import numpy.typing as npt
 from fedpeer.core.statistics.layout import layout, split
 from fedpeer.core.statistics.residues import Residues, add, widen
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.shape import BITS, Floats, Integers, Shape, limbs
 
-BITS = 20  # w
 _CHUNK = 2**13  # rows; 2·w + 13 ≤ 53
 _BLOCK = 2**20  # entries of plane 0 that a chunk is meant to have: what a cache holds
 _SPILL = 2**8  # chunks; an int64 accumulator grows by at most 3·2**53 with each
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 class Gram:
@@ -39,16 +36,17 @@ class Gram:
     def __init__(self, schema: Schema) -> None:
         columns = schema.columns
         p, (measured, indicators) = len(columns), split(schema)
-        limbs = [_limbs(column.bound) for column in columns]
-        order = sorted(range(p), key=lambda i: (-limbs[i], columns[i].indicator))
+        sizes = [limbs(column.bound) for column in columns]
+        order = sorted(range(p), key=lambda i: (-sizes[i], columns[i].indicator))
         self.chunk = max(2**9, min(_CHUNK, _BLOCK // (p + 1)))
         self._schema, self._split, self._filled = schema, (measured, indicators), 0
         self._place = np.empty(p, np.int64)
         self._place[order] = np.arange(p)
         self._planes: list[Floats] = [np.zeros((p + 1, self.chunk))]
-        self._planes += [np.zeros((sum(n > a for n in limbs), self.chunk)) for a in range(1, max(limbs))]
-        self._wide = {i: np.zeros(self.chunk, _dtype(columns[i].bound)) for i in range(p) if limbs[i] > 1}
+        self._planes += [np.zeros((sum(n > a for n in sizes), self.chunk)) for a in range(1, max(sizes))]
+        self._wide = {i: np.zeros(self.chunk, _dtype(columns[i].bound)) for i in range(p) if sizes[i] > 1}
         self._total = Residues.zero(layout(schema))
+        self._shape = Shape(schema, self.chunk)
         self._chunks = 0
         self._start()
 
@@ -71,6 +69,8 @@ class Gram:
         """Count the rows just written, except those left out."""
         here = slice(self._filled, self._filled + rows)
         for column, q in self._wide.items():
+            if left_out is not None:
+                q[here][left_out] = 0
             self._part(self._place[column], q[here], here)
         self._planes[0][-1, here] = 1
         if left_out is not None:
@@ -109,9 +109,19 @@ class Gram:
         for (a, b), squares in self._squares.items():
             rows = len(squares)
             squares += _integers((planes[a][:rows] * planes[b][:rows]) @ zero_one.T)
+        if self._schema.blocks:
+            self._further(planes, self._filled - int(own[0][-1, -1]))
         self._filled, self._chunks = 0, self._chunks + 1
         if self._chunks == _SPILL:
             self._spill()
+
+    def _further(self, planes: list[Floats], left_out: int) -> None:
+        """Take the shape of each continuous column; `left_out` of its values are zeros that do not count."""
+        for k, column in enumerate(self._split[0]):
+            place = self._place[column]
+            rows = [plane[place] for plane in planes if place < len(plane)]
+            wide = self._wide.get(column)
+            self._shape.take(k, rows, rows[0] if wide is None else wide[: self._filled], left_out)
 
     def _start(self) -> None:
         sizes = [len(plane) for plane in self._planes]
@@ -144,13 +154,10 @@ class Gram:
             full = np.zeros((len(measured), len(indicators)), np.int64)
             full[: len(squares)] = squares
             parts[3] = add(parts[3], widen(full[self._place[measured]], sizes[3], BITS * (a + b) + (a != b)))
+        for at, further in enumerate(self._shape.spill(self._total.layout[4:]), 4):
+            parts[at] = add(parts[at], further)
         self._total = Residues(self._total.layout, tuple(parts))
         self._start()
-
-
-def _limbs(bound: int) -> int:
-    """How many limbs hold |q| ≤ bound: one up to 2**w, k up to 2**(w·k − 1)."""
-    return 1 if bound <= 2**BITS else (bound - 1).bit_length() // BITS + 1
 
 
 def _dtype(bound: int) -> type[np.float64 | np.int64]:

@@ -9,17 +9,27 @@ from fedpeer.core.statistics.schema import Schema
 def layout(schema: Schema) -> tuple[Block, ...]:
     """The block table: rows, sums, products (upper triangle by rows), squares (continuous × 0/1, by rows).
 
+    After these, if the schema asks for them: third and fourth powers, and histograms, of the continuous columns.
+
     A block's width holds the row bound times the largest entry of one row, its sign, and one bit to spare.
     """
     p, (measured, indicators) = len(schema.columns), split(schema)
     bound = max(column.bound for column in schema.columns)
     n = schema.row_bound
-    return (
+    usual = (
         Block("rows", 1, _limbs(n)),
         Block("sums", p, _limbs(n * bound)),
         Block("products", p * (p + 1) // 2, _limbs(n * bound * bound)),
         Block("squares", len(measured) * len(indicators), _limbs(n * bound * bound)),
     )
+    return usual + _further(schema, max((schema.columns[i].bound for i in measured), default=0))
+
+
+def _further(schema: Schema, bound: int) -> tuple[Block, ...]:
+    n, (measured, _) = schema.row_bound, split(schema)
+    powers = (Block("third", len(measured), _limbs(n * bound**3)), Block("fourth", len(measured), _limbs(n * bound**4)))
+    histogram = (Block("histogram", len(measured) * schema.bins, _limbs(n)),)
+    return ("powers" in schema.blocks) * powers + ("histogram" in schema.blocks) * histogram
 
 
 def split(schema: Schema) -> tuple[list[int], list[int]]:

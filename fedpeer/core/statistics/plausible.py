@@ -30,7 +30,8 @@ def implausible(schema: Schema, residues: Residues) -> str | None:
     rows = integer(residues.part("rows")[0])
     if not 0 <= rows <= schema.row_bound:
         return f"{rows} rows"
-    return _Moments(schema, residues, rows).fault()
+    moments = _Moments(schema, residues, rows)
+    return moments.fault() or _Further(schema, residues, moments).fault()
 
 
 class _Moments:
@@ -134,6 +135,66 @@ class _Moments:
             if self.sums[levels].sum() != self.n or any(b.any() for b in between) or not (shared and squared):
                 return f"{name}: levels that do not share out the rows"
         return None
+
+
+class _Further:
+    """The blocks that a schema asks for beside the usual ones, one row of the arrays for each continuous column."""
+
+    def __init__(self, schema: Schema, residues: Residues, usual: _Moments) -> None:
+        self.schema, self.residues, at = schema, residues, usual.measured
+        self.columns = [schema.columns[i] for i in at]
+        self.n, self.sums, self.own, self.low, self.high = (
+            usual.n, usual.sums[at], usual.own[at], usual.low[at], usual.high[at],
+        )  # fmt: skip
+        powers = ("third", "fourth") if "powers" in schema.blocks else ()
+        self.powers = [_array(integers(residues.part(name))) for name in powers]
+
+    def fault(self) -> str | None:
+        """The first thing that cannot be."""
+        names = [column.name for column in self.columns]
+        return (
+            (self.powers and _first(self._moments(), names.__getitem__))
+            or ("histogram" in self.schema.blocks and _first(self._histograms(), names.__getitem__))
+            or None
+        )
+
+    def _moments(self) -> _Checks:
+        """Four moments are those of rows on [low, high], fractions allowed, exactly if two forms are not negative.
+
+        They are Σf² and Σ(q−low)(high−q)g² for polynomials f of degree two and g of degree one (Hausdorff's problem).
+        """
+        n, s, own, (third, fourth) = self.n, self.sums, self.own, self.powers
+        middle, ends = self.low + self.high, self.low * self.high
+        inner = [middle * b - c - ends * a for a, b, c in ((n, s, own), (s, own, third), (own, third, fourth))]
+        whole = n * (own * fourth - third * third) - s * (s * fourth - third * own) + own * (s * third - own * own)
+        return [
+            ((third - s) % 6 == 0, "a sum of third powers that no whole numbers have"),
+            ((fourth - own) % 12 == 0, "a sum of fourth powers that no whole numbers have"),
+            (
+                (n * fourth >= own * own) & (own * fourth >= third * third) & (whole >= 0),
+                "powers that vary less than none",
+            ),
+            ((inner[2] >= 0) & (inner[0] * inner[2] >= inner[1] * inner[1]), "sums of powers beyond the range"),
+        ]
+
+    def _histograms(self) -> _Checks:
+        """The bins share out the rows, and the sums lie between what the lower and the upper ends of the bins give."""
+        bins, width = self.schema.bins, len(self.columns)
+        counts = _array(integers(self.residues.part("histogram"))).reshape(width, bins)
+        edges = np.array([column.edges(bins) for column in self.columns], dtype=object).reshape(width, bins + 1)
+        first, last = edges[:, :-1], edges[:, 1:] - 1
+        checks: _Checks = [
+            (((counts >= 0) & ((first <= last) | (counts == 0))).all(axis=1), "a bin of too few or too many rows"),
+            (counts.sum(axis=1) == self.n, "bins that do not share out the rows"),
+        ]
+        for power, total in enumerate([self.sums, self.own, *self.powers], 1):
+            ends = first**power, last**power
+            least, most = np.minimum(*ends), np.maximum(*ends)
+            if power % 2 == 0:
+                least = np.where((first <= 0) & (last >= 0), 0, least)
+            inside = ((counts * least).sum(axis=1) <= total) & (total <= (counts * most).sum(axis=1))
+            checks.append((inside, "sums that no rows in these bins can have"))
+        return checks
 
 
 def _within(n: Any, s: Any, squares: Any, low: Any, high: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from fedpeer.core import canonical
 from fedpeer.core.errors import SchemaError
@@ -16,9 +16,22 @@ from fedpeer.core.statistics.infer import propose
 
 INVALID = ("reject", "clip", "missing")
 MISSING = ("listwise",)
+BLOCKS = ("powers", "histogram")  # beside rows, sums, products and squares, in this order
+BINS = 64  # of a histogram where the schema does not say
 MOST = 10_000  # features, and columns
 
 _ROW_BOUND = 2**62
+_BINS = range(2, 1001)
+
+
+class Rules(TypedDict, total=False):
+    """What a schema may say beside its features."""
+
+    invalid: str
+    missing: str
+    row_bound: int
+    blocks: Iterable[str]
+    bins: int | None
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -26,33 +39,29 @@ class Schema:
     """Features in order, and the rules of counting; two federations may add up only if their digests are equal.
 
     `invalid` says what becomes of a value outside its range (`reject` its row, `clip` it, or treat it as `missing`);
-    `row_bound` is the most rows that a federation may ever hold: no sum can overflow below it.
+    `row_bound` is the most rows that a federation may ever hold: no sum can overflow below it. `blocks` are counted
+    beside the usual ones: `powers` (Σq³ and Σq⁴ of continuous columns) and `histogram` (in `bins` bins; 0 without).
     """
 
     features: tuple[Feature, ...]
     invalid: str
     missing: str
     row_bound: int
+    blocks: tuple[str, ...]
+    bins: int
     columns: tuple[Column, ...] = field(compare=False, repr=False)
     digest: str = field(compare=False, repr=False)
     _index: dict[str, int] = field(compare=False, repr=False, hash=False)
 
-    def __init__(
-        self, features: Iterable[Feature], *, invalid: str = "reject", missing: str = "listwise", row_bound: int = 2**40
-    ) -> None:
+    def __init__(self, features: Iterable[Feature], **rules: Unpack[Rules]) -> None:
         features = tuple(features)
         _check_features(features)
-        _check_choice("invalid", invalid, INVALID)
-        _check_choice("missing", missing, MISSING)
-        if type(row_bound) is not int or not 1 <= row_bound <= _ROW_BOUND:
-            raise SchemaError(f"row_bound is {row_bound!r}; it must be a whole number from 1 to 2**62")
         columns = tuple(column for feature in features for column in columns_of(feature))
         if len(columns) > MOST:
             raise SchemaError(f"{len(columns)} columns, counting one for each level; at most {MOST}")
         set_ = object.__setattr__
-        for name, value in (("features", features), ("invalid", invalid), ("missing", missing)):
+        for name, value in ({"features": features} | _checked(rules)).items():
             set_(self, name, value)
-        set_(self, "row_bound", row_bound)
         set_(self, "columns", columns)
         set_(self, "_index", {column.name: i for i, column in enumerate(columns)})
         set_(self, "digest", canonical.digest("schema", canonical.encode(self.to_dict())).hex())
@@ -87,7 +96,10 @@ class Schema:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schema as JSON-able values, decimals as text."""
-        rules = {"invalid": self.invalid, "missing": self.missing, "row_bound": self.row_bound}
+        rules: dict[str, Any] = {"invalid": self.invalid, "missing": self.missing, "row_bound": self.row_bound}
+        # Left out where they are not used, so that schemas from before there were such blocks keep their digests.
+        rules |= {"blocks": list(self.blocks)} if self.blocks else {}
+        rules |= {"bins": self.bins} if self.bins else {}
         return rules | {"features": [feature.to_dict() for feature in self.features]}
 
     @classmethod
@@ -127,6 +139,44 @@ def _check_features(features: tuple[Feature, ...]) -> None:
         if feature.name in seen:
             raise SchemaError(f"feature {feature.name!r} is there twice")
         seen.add(feature.name)
+
+
+def _checked(rules: Rules) -> dict[str, Any]:
+    """The rules with their defaults; SchemaError for one that is unknown or cannot be."""
+    for key in rules:
+        if key not in Rules.__annotations__:
+            raise SchemaError(f"{key!r} is not a rule of a schema{forms.suggestion(key, Rules.__annotations__)}")
+    invalid, missing = rules.get("invalid", "reject"), rules.get("missing", "listwise")
+    _check_choice("invalid", invalid, INVALID)
+    _check_choice("missing", missing, MISSING)
+    row_bound = rules.get("row_bound", 2**40)
+    if type(row_bound) is not int or not 1 <= row_bound <= _ROW_BOUND:
+        raise SchemaError(f"row_bound is {row_bound!r}; it must be a whole number from 1 to 2**62")
+    blocks = _blocks(rules.get("blocks", ()))
+    bins = _bins(rules.get("bins"), blocks)
+    return {"invalid": invalid, "missing": missing, "row_bound": row_bound, "blocks": blocks, "bins": bins}
+
+
+def _blocks(given: Any) -> tuple[str, ...]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise SchemaError("blocks must be a list, such as [powers, histogram]")
+    blocks = list(given)
+    for block in blocks:
+        _check_choice("a block", block, BLOCKS)
+        if blocks.count(block) > 1:
+            raise SchemaError(f"block {block!r} is there twice")
+    return tuple(block for block in BLOCKS if block in blocks)
+
+
+def _bins(given: Any, blocks: tuple[str, ...]) -> int:
+    if "histogram" not in blocks:
+        if given is not None:
+            raise SchemaError("bins are of a histogram; add it to blocks, or leave bins out")
+        return 0
+    bins = BINS if given is None else given
+    if type(bins) is not int or bins not in _BINS:
+        raise SchemaError(f"bins is {bins!r:.60}; it must be a whole number from {_BINS[0]} to {_BINS[-1]}")
+    return bins
 
 
 def _check_choice(rule: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ class _Written(canonical.Value, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
-    """n, Σq, Σqq′ and Σq²b of the rows seen, over the schema's columns; a group under `+`, equal only if identical."""
+    """n, Σq, Σqq′ and Σq²b of the rows seen, and what else the schema asks for; a group under `+`."""
 
     schema: Schema
     residues: Residues
@@ -55,7 +55,8 @@ class Summary:
         """Read a peer's bytes: MalformedError if they are none, MismatchError if another schema's or impossible."""
         written = canonical.decode(data, _Written)
         if written.form != _FORM:
-            raise MalformedError(f"form {written.form} of a summary is not known here")
+            hint = "a later fedpeer wrote it: update this one" if written.form > _FORM else None
+            raise MalformedError(f"form {written.form} of a summary is not known here", hint=hint)
         if written.schema.hex() != schema.digest:
             raise MismatchError("the summary was counted under another schema")
         if written.blocks != layout(schema):
@@ -115,6 +116,20 @@ class Summary:
         at = measured.index(i) * len(indicators) + indicators.index(j)
         return integer(self.residues.part("squares")[at])
 
+    def has(self, block: str) -> bool:
+        """Whether the schema asks for this further block: `powers` or `histogram`."""
+        return block in self.schema.blocks
+
+    def power(self, column: str | int, power: Literal[3, 4]) -> int:
+        """Σq³ or Σq⁴ of a continuous column, in encoded integers; SchemaError where they are not counted."""
+        at = self._further("powers", column)
+        return integer(self.residues.part({3: "third", 4: "fourth"}[power])[at])
+
+    def histogram(self, column: str | int) -> list[int]:
+        """Rows in each bin of a continuous column, whose `edges` they lie between; SchemaError if not counted."""
+        at, bins = self._further("histogram", column), self.schema.bins
+        return integers(self.residues.part("histogram")[at * bins : (at + 1) * bins])
+
     def sums(self) -> list[int]:
         """Σq of every column."""
         return integers(self.residues.part("sums"))
@@ -133,6 +148,29 @@ class Summary:
         measured, indicators = split(self.schema)
         flat = np.array(integers(self.residues.part("squares")), dtype=object)
         return flat.reshape(len(measured), len(indicators))
+
+    def powers(self) -> Matrix:
+        """Σq³ and Σq⁴: a (continuous columns) × 2 array of Python integers, or × 0 if not counted."""
+        count, names = len(split(self.schema)[0]), ("third", "fourth") if self.has("powers") else ()
+        flat = [value for name in names for value in integers(self.residues.part(name))]
+        return np.array(flat, dtype=object).reshape(len(names), count).T
+
+    def histograms(self) -> Matrix:
+        """Rows in each bin: a (continuous columns) × (bins) array of Python integers, or × 0 if not counted."""
+        flat = integers(self.residues.part("histogram")) if self.has("histogram") else []
+        return np.array(flat, dtype=object).reshape(len(split(self.schema)[0]), self.schema.bins)
+
+    def _further(self, block: str, column: str | int) -> int:
+        """The place of a continuous column among its kind."""
+        if not self.has(block):
+            raise SchemaError(
+                f"the schema does not count the block {block}", hint=f"agree on one with blocks: [{block}]"
+            )
+        at = self.schema.index(column)
+        measured, _ = split(self.schema)
+        if at not in measured:
+            raise SchemaError(f"the block {block} is of continuous columns, not of {self.schema.columns[at].name!r}")
+        return measured.index(at)
 
     def _check(self, other: Any) -> None:
         if not isinstance(other, Summary):

@@ -45,6 +45,20 @@ def test_an_example_counts_every_row_of_its_data_to_the_last_digit(name, load, r
             assert total == sum(Fraction(repr(value)) for value in values), column.name
 
 
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("breast-cancer", "aee29f3264855989f5df02f43848f259e154f093f6edf5e26ec905e30e53d0e4"),
+        ("diabetes", "92eac6bc516612d65bf42e74a7f768f4c5600a96845a48303d797ba4e2ea4138"),
+        ("example", "4febc399e48a54984d5d821c26d5dfb74605fcb88eb3fd56d7bb7c2d56e4b8e3"),
+        ("iris", "589e75db2e47236f04c7c9879ad3041dc9f5a6fab3423675ecc5eaa6cded1889"),
+    ],
+)
+def test_the_digest_of_an_example_never_changes(name, digest):
+    """Federations that agreed on it know it by this."""
+    assert Schema.from_yaml((SCHEMAS / f"{name}.yaml").read_bytes()).digest == digest
+
+
 def test_every_example_is_a_schema():
     found = {path.stem: Schema.from_yaml(path.read_bytes()) for path in SCHEMAS.iterdir()}
     assert found.keys() == {"breast-cancer", "diabetes", "iris", "example"}

@@ -123,6 +123,18 @@ def test_levels_that_cannot_be_are_refused(kind, properties, said):
         (["age"], {}, "made of features, not of str"),
         ([AGE], {"invalid": "ignore"}, "must be reject or clip or missing"),
         ([AGE], {"missing": "pairwise"}, "must be listwise"),
+        ([AGE], {"rows": 5}, "'rows' is not a rule of a schema"),
+        ([AGE], {"blocks": "powers"}, "must be a list"),
+        ([AGE], {"blocks": 5}, "must be a list"),
+        ([AGE], {"blocks": ["cubes"]}, "a block is 'cubes'; it must be powers or histogram"),
+        ([AGE], {"blocks": [["powers"]]}, "a block is"),
+        ([AGE], {"blocks": ["powers", "powers"]}, "block 'powers' is there twice"),
+        ([AGE], {"bins": 64}, "bins are of a histogram"),
+        ([AGE], {"blocks": ["powers"], "bins": 64}, "bins are of a histogram"),
+        ([AGE], {"blocks": ["histogram"], "bins": 1}, "bins is 1; it must be a whole number from 2 to 1000"),
+        ([AGE], {"blocks": ["histogram"], "bins": 1001}, "from 2 to 1000"),
+        ([AGE], {"blocks": ["histogram"], "bins": 8.0}, "bins is 8.0"),
+        ([AGE], {"blocks": ["histogram"], "bins": True}, "bins is True"),
         ([AGE], {"row_bound": 0}, "from 1 to"),
         ([AGE], {"row_bound": 2.0**40}, "whole number"),
         ([AGE], {"row_bound": 2**63}, "from 1 to"),
@@ -143,8 +155,11 @@ def test_a_feature_whose_sums_could_overflow_is_named():
 
 @given(st.integers(1, 2**61), st.integers(1, 2**62))
 def test_every_block_is_wide_enough_for_its_worst_case(reach, rows):
-    schema = Schema([Feature("x", min=-reach, max=reach, resolution=1), Feature("b", "binary")], row_bound=rows)
+    features = [Feature("x", min=-reach, max=reach, resolution=1), Feature("b", "binary")]
+    schema = Schema(features, row_bound=rows, blocks=["powers", "histogram"])
     worst = {"rows": rows, "sums": rows * reach, "products": rows * reach**2, "squares": rows * reach**2}
+    worst |= {"third": rows * reach**3, "fourth": rows * reach**4, "histogram": rows}
+    assert [block.name for block in layout(schema)] == [*worst]
     for block in layout(schema):
         assert worst[block.name] < 2 ** (64 * block.limbs - 2)
 
@@ -276,6 +291,42 @@ def test_the_digest_is_of_the_meaning():
         Schema([Feature("age", min=0, max=110, resolution=1)]),
     ]
     assert len({schema.digest for schema in [*others, Schema([AGE])]}) == 6
+
+
+def test_further_blocks_are_part_of_the_meaning_and_have_one_order():
+    both = Schema([AGE], blocks=["histogram", "powers"])
+    assert (both.blocks, both.bins) == (("powers", "histogram"), 64)
+    assert both.digest == Schema([AGE], blocks=("powers", "histogram"), bins=64).digest
+    others = [Schema([AGE], **rules) for rules in ({}, {"blocks": ["powers"]}, {"blocks": ["histogram"]})]
+    others.append(Schema([AGE], blocks=["powers", "histogram"], bins=63))
+    assert len({schema.digest for schema in [both, *others]}) == 5
+    for schema in [both, *others]:
+        for again in (Schema.from_yaml(schema.to_yaml()), Schema.from_json(schema.to_json())):
+            assert again == schema
+            assert again.digest == schema.digest
+    assert Schema([AGE], blocks=[]).to_dict() == Schema([AGE]).to_dict()
+    assert {"blocks", "bins"}.isdisjoint(Schema([AGE]).to_dict())
+    assert both.difference(Schema([AGE])) == [
+        "the list of further blocks: yours is powers, histogram, the federation's is none",
+        "the number of bins: yours is 64, the federation's is none",
+    ]
+
+
+def test_bins_are_equal_and_cover_the_range():
+    column = Schema([Feature("x", min=0, max=10, resolution=1)]).columns[0]  # q from −5 to 5
+    assert column.edges(2) == [-5, 1, 6]
+    assert column.edges(11) == list(range(-5, 7))
+    assert column.edges(22)[:5] == [-5, -4, -4, -3, -3]
+
+
+@given(st.integers(-(2**61), 2**61), st.integers(1, 2**61), st.integers(2, 1000), st.integers(0, 2**62))
+def test_the_edges_of_bins_are_where_the_definition_puts_them(low, span, bins, at):
+    column = Schema([Feature("x", min=low, max=low + span, resolution=1)]).columns[0]
+    edges = column.edges(bins)
+    assert (edges[0], edges[-1], len(edges)) == (column.low, column.high + 1, bins + 1)
+    q = column.low + at % (span + 1)
+    k = (q - column.low) * bins // (span + 1)
+    assert edges[k] <= q < edges[k + 1]
 
 
 def test_differences_are_said_in_plain_language():

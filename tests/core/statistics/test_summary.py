@@ -36,8 +36,11 @@ SCHEMA = Schema(
         ),
         Feature("grade", "category", levels=LEVELS),
         Feature("age", "continuous", min=0, max=110, resolution=1),
-    ]
+    ],
+    blocks=["powers", "histogram"],
+    bins=7,
 )
+AGE = ("0", "110", "1")
 
 
 @st.composite
@@ -85,8 +88,9 @@ def by_hand(rows: list[dict[str, str]]) -> dict[str, list[int]]:
         line = [int(row["sick"])]
         line += [oracle.encoded(row[name], *limits) for name, limits in LIMITS.items()]
         line += [int(row["grade"] == level) for level in LEVELS]
-        coded.append([*line, oracle.encoded(row["age"], "0", "110", "1")])
-    return oracle.moments(coded, [1, 2, 3, 4, 8], [0, 5, 6, 7])
+        coded.append([*line, oracle.encoded(row["age"], *AGE)])
+    measured = dict(zip([1, 2, 3, 4, 8], [*LIMITS.values(), AGE], strict=True))
+    return oracle.moments(coded, [*measured], [0, 5, 6, 7]) | oracle.shape(coded, measured, 7)
 
 
 def counted(summary: Summary) -> dict[str, list[int]]:
@@ -120,7 +124,8 @@ def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
     assert total.digest == collect(SCHEMA, table(rows)).digest
 
 
-def test_many_chunks_equal_python_integers():
+@pytest.mark.parametrize("blocks", [[], ["powers"], ["histogram"], ["histogram", "powers"]])
+def test_many_chunks_equal_python_integers(blocks):
     rng = np.random.default_rng(7)
     n = 20_011  # more than two chunks, and a rest
     columns = {
@@ -135,7 +140,8 @@ def test_many_chunks_equal_python_integers():
             Feature("wide", min=0, max=100_000, resolution="0.0001"),
             Feature("deep", min=-(2**61), max=2**61, resolution=1),
             Feature("flag", "binary"),
-        ]
+        ],
+        blocks=blocks,
     )
     q = [
         [round(v * 10) - 500 for v in columns["narrow"].tolist()],
@@ -143,7 +149,11 @@ def test_many_chunks_equal_python_integers():
         columns["deep"].tolist(),
         columns["flag"].tolist(),
     ]
-    expected = oracle.moments([list(row) for row in zip(*q, strict=True)], [0, 1, 2], [3])
+    rows = [list(row) for row in zip(*q, strict=True)]
+    limits = {0: ("-50", "150", "0.1"), 1: ("0", "100000", "0.0001"), 2: (str(-(2**61)), str(2**61), "1")}
+    further = oracle.shape(rows, limits, 64)
+    kept = {"powers": ("third", "fourth"), "histogram": ("histogram",)}
+    expected = oracle.moments(rows, [0, 1, 2], [3]) | {name: further[name] for b in blocks for name in kept[b]}
     whole = collect(schema, columns)
     assert counted(whole) == expected
     pieces = pa.table(columns).to_batches(max_chunksize=777)
@@ -152,13 +162,16 @@ def test_many_chunks_equal_python_integers():
 
 
 def test_accumulators_spill_before_they_could_overflow(monkeypatch):
-    extreme = Schema([Feature("x", min=0, max=2**21, resolution=1), Feature("b", "binary")])
+    features = [Feature("x", min=0, max=2**21, resolution=1), Feature("b", "binary")]
+    extreme = Schema(features, blocks=["powers", "histogram"], bins=2)
     table_ = {"x": np.full(50_000, 2**21), "b": np.ones(50_000, np.int8)}
     expected = counted(collect(extreme, table_))
     monkeypatch.setattr("fedpeer.core.statistics.gram._SPILL", 1)
     assert counted(collect(extreme, table_)) == expected
     assert expected["products"] == [50_000 * 2**40, 50_000 * 2**20, 50_000]
     assert expected["squares"] == [50_000 * 2**40]
+    assert (expected["third"], expected["fourth"]) == ([50_000 * 2**60], [50_000 * 2**80])
+    assert expected["histogram"] == [0, 50_000]
 
 
 def test_readers_agree_with_the_blocks():

@@ -1,0 +1,129 @@
+"""What one continuous column looks like: sums of third and fourth powers, and histograms, exactly.
+
+A column comes in limbs of w bits, q = Σ lₐ·2**(w·a). Its square is put into twice as many limbs, q² = Σ s_k·2**(w·k)
+with |s_k| ≤ 2**w, rounding what is carried. Then Σq³ and Σq⁴ are sums of shifted Σ lₐs_k and Σ s_js_k, each of which is
+exact in float64 for up to 2**13 rows; they are added up as Python integers, so nothing can overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.layout import split
+from fedpeer.core.statistics.residues import Block, Limbs, Residues, widen
+from fedpeer.core.statistics.schema import Schema
+
+BITS = 20  # w
+
+_ROUND = 1.5 * 2.0 ** (
+    52 + BITS
+)  # added and taken away again, it rounds a float below 2**(51 + w) to multiples of 2**w
+_PLAIN = 2**32  # values of a column up to which a float alone tells its bins apart
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+class Shape:
+    """Accumulates powers and histograms of the continuous columns, a chunk of one column at a time."""
+
+    def __init__(self, schema: Schema, chunk: int) -> None:
+        columns = [schema.columns[i] for i in split(schema)[0]]
+        self._powers, self._bins = "powers" in schema.blocks, schema.bins
+        most = max((limbs(column.bound) for column in columns), default=0)
+        self._size = len(columns)
+        self._work, self._ints = np.empty((2 * most + 1, chunk)), np.empty(chunk, np.intp)
+        self._grids = [_Grid.of(column, schema.bins) for column in columns] if schema.bins else []
+        self._start()
+
+    def take(self, at: int, rows: Sequence[Floats], q: npt.NDArray[Any], left_out: int) -> None:
+        """Count a chunk of the column at this place: its limbs, and its q; `left_out` zeros among them do not count."""
+        if self._powers:
+            squares = self._squared(rows)
+            self._third[at] += _product(rows, squares)
+            self._fourth[at] += _product(squares, squares)
+        if self._bins:
+            grid = self._grids[at]
+            self._counts[at] += np.bincount(self._binned(grid, q), minlength=self._bins)
+            self._counts[at, grid.zero] -= left_out
+
+    def spill(self, blocks: tuple[Block, ...]) -> tuple[Limbs, ...]:
+        """Return what was counted since the last time, as parts of a summary with these blocks."""
+        values = [self._third, self._fourth] if self._powers else []
+        parts = Residues.of(blocks[: len(values)], values).parts
+        if self._bins:
+            parts += (widen(self._counts, blocks[-1].limbs),)
+        self._start()
+        return parts
+
+    def _start(self) -> None:
+        self._third, self._fourth = [0] * self._size, [0] * self._size
+        self._counts = np.zeros((self._size, self._bins), np.int64)
+
+    def _squared(self, rows: Sequence[Floats]) -> list[Floats]:
+        """The limbs of q² from those of q: twice as many. Each takes the carry of the one below, then its products."""
+        n, count = len(rows), len(rows[0])
+        *squares, spare = self._work[: 2 * n + 1, :count]
+        for k, (low, high) in enumerate(pairwise(squares)):
+            for a in range(max(0, k - n + 1), k // 2 + 1):
+                product = np.multiply(rows[a], rows[k - a], out=spare if k else low)
+                if 2 * a < k:
+                    np.add(product, product, out=product)
+                if k:
+                    np.add(low, product, out=low)
+            np.subtract(np.add(low, _ROUND, out=high), _ROUND, out=high)
+            np.subtract(low, high, out=low)
+            np.multiply(high, 2.0**-BITS, out=high)
+        return squares
+
+    def _binned(self, grid: _Grid, q: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        """The bin of each q."""
+        y, at = self._work[0, : len(q)], self._ints[: len(q)]
+        np.add(np.multiply(q, grid.factor, out=y), grid.offset, out=y)
+        np.copyto(at, y, casting="unsafe")
+        if grid.edges is not None:
+            np.clip(at, 0, self._bins - 1, out=at)
+            at -= q < grid.edges[at]
+            at += q >= grid.edges[at + 1]
+        return at
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """How q becomes the number of its bin: ⌊q·factor + offset⌋, and for very many q's the edges to put that right.
+
+    The offset is 1/(2·width) past what it should be: quotients are multiples of 1/width, so none is then nearer than
+    that to a whole number, and the float's own error, below 2**-40, cannot matter.
+    """
+
+    factor: float
+    offset: float
+    zero: int  # the bin of q = 0
+    edges: npt.NDArray[Any] | None
+
+    @classmethod
+    def of(cls, column: Column, bins: int) -> _Grid:
+        width = column.high - column.low + 1
+        kind = np.float64 if column.bound < 2**52 else np.int64
+        edges = np.array(column.edges(bins), kind) if width > _PLAIN else None
+        return cls(bins / width, (1 - 2 * column.low * bins) / (2 * width), -column.low * bins // width, edges)
+
+
+def _product(a: Sequence[Floats], b: Sequence[Floats]) -> int:
+    """Σxy of two columns in limbs; that of a column with itself takes each pair of limbs once."""
+    if a is not b:
+        return sum(int(x.dot(y)) << BITS * (i + j) for i, x in enumerate(a) for j, y in enumerate(b))
+    pairs = combinations_with_replacement(enumerate(a), 2)
+    return sum(int(x.dot(y)) << BITS * (i + j) + (i != j) for (i, x), (j, y) in pairs)
+
+
+def limbs(bound: int) -> int:
+    """How many limbs hold |q| ≤ bound: one up to 2**w, k up to 2**(w·k − 1)."""
+    return 1 if bound <= 2**BITS else (bound - 1).bit_length() // BITS + 1
