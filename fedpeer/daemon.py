@@ -28,6 +28,7 @@ from fedpeer import config
 from fedpeer.adapters import logs
 from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.fitting import fit
 from fedpeer.adapters.home import Home
 from fedpeer.adapters.server import EmbeddedServer, Setup
 from fedpeer.adapters.store_sqlite import SqliteStore
@@ -78,9 +79,14 @@ def problems(home: Path) -> list[tuple[str, str]]:
     return Home.problems(home)
 
 
-def source(path: Path, schema: Schema | None = None) -> Source:
-    """A file, opened as a daemon opens it."""
-    return Catalogue().open(str(path), schema)
+def source(location: Path | str, schema: Schema | None = None, options: Mapping[str, Any] | None = None) -> Source:
+    """A file or another source, opened as a daemon opens it."""
+    return Catalogue().open(str(location), schema, options)
+
+
+def compared(found: Source, schema: Schema) -> dict[str, Any]:
+    """How a source differs from a schema, before anything is counted."""
+    return fit(found, schema).to_dict()
 
 
 def settings_of(options: Options) -> config.Settings:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from fedpeer import daemon
 from fedpeer.cli import frame, progress, prompt, render
+from fedpeer.cli.federation import read_schema
 from fedpeer.client import ApiError, Client
 from fedpeer.core.errors import SourceError
+from fedpeer.core.statistics.collect import Collected, tally
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Batch, Job
 
 FILE = click.Path(path_type=Path, allow_dash=True)
-LOCATION = click.argument("locations", metavar="FILE...", nargs=-1, required=True)
+SCHEMA = click.Path(path_type=Path)
+LOCATION = click.argument("locations", metavar="SOURCE...", nargs=-1, required=True)
+QUERY = click.option("--query", metavar="SELECT", help="What to ask a database (sqlite:, postgresql:, duckdb:).")
+MAP = click.option("--map", "maps", multiple=True, metavar="COLUMN=FEATURE", help="A column that is called otherwise.")
 OPTION = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="How to read it (docs/cli.md).")
+_ADDRESS = re.compile(r"[a-z]+://|(sqlite|duckdb|postgres(ql)?):")
 
 
 @click.group(cls=frame.Group)
@@ -25,12 +35,14 @@ def data() -> None:
 
 @data.command()
 @LOCATION
+@MAP
+@QUERY
 @OPTION
 @click.option("--force", is_flag=True, help="Count a file again that was counted already.")
 @click.option("--no-wait", is_flag=True, help="Return at once; `fedpeer jobs` shows how far it is.")
-def add(locations: tuple[str, ...], options: tuple[str, ...], force: bool, no_wait: bool) -> None:
-    """Count the rows of CSV or Parquet files that the daemon can read."""
-    client, told = frame.client(), pairs(options)
+def add(locations: tuple[str, ...], force: bool, no_wait: bool, **reading: Any) -> None:
+    """Count the rows of files, folders, patterns and databases that the daemon can read."""
+    client, told = frame.client(), _reading(**reading)
     fed = frame.federation(client)
     done = [
         _counted(client, client.add_source(fed, _location(place), force=force, **told), no_wait=no_wait)
@@ -67,6 +79,30 @@ def withdraw(batch: str, yes: bool) -> None:
     prompt.confirm(f"take the rows of batch {batch} back out?", sure=yes)
     gone = client.withdraw(frame.federation(client), batch)
     frame.show(gone, lambda told: render.say(f"took {render.count(told.rows, 'row')} of {told.source} back out"))
+
+
+@data.command()
+@click.argument("location", metavar="SOURCE")
+@MAP
+@QUERY
+@OPTION
+@click.option("--schema", "schema_file", type=SCHEMA, help="Against this schema instead of the federation's.")
+def check(location: str, schema_file: Path | None, **reading: Any) -> int:
+    """Say how SOURCE differs from the schema, with a mapping that may settle it, without counting anything.
+
+    Exit code 3 when a feature has no column, or no row fits.
+    """
+    if schema_file is not None:
+        agreed = read_schema(schema_file)
+    else:
+        client = frame.client()
+        agreed = Schema.from_dict(client.schema(frame.federation(client)))
+    found = daemon.source(location, agreed, _reading(**reading))
+    fit = daemon.compared(found, agreed)
+    tried = None if fit["missing"] else tally(agreed, found.batches([feature.name for feature in agreed.features]))
+    account = None if tried is None else tried.report()
+    frame.show(fit | {"account": account}, lambda _: _draw_fit(fit, tried))
+    return frame.DONE if tried is not None and tried.counted else frame.NO
 
 
 def pairs(options: tuple[str, ...]) -> dict[str, Any]:
@@ -106,9 +142,21 @@ def draw_faults(read: int, counted: int, rejected: dict[str, dict[str, int]]) ->
     render.table(("FEATURE", "REASON", ">VALUES"), reasons)
 
 
+def _reading(maps: tuple[str, ...], query: str | None, options: tuple[str, ...]) -> dict[str, Any]:
+    """The options of a source that --map, --query and --option say."""
+    told = pairs(options) | ({} if query is None else {"query": query})
+    named = {}
+    for each in maps:
+        column, equals, feature = each.rpartition("=")
+        if not equals or not column or not feature:
+            raise click.BadParameter(f"{each!r} is not of the form COLUMN=FEATURE", param_hint="--map")
+        named[column] = feature
+    return told | ({"map": named} if named else {})
+
+
 def _location(place: str) -> str:
     """A path as the daemon sees it; with --url the daemon is elsewhere, and the path is its own."""
-    here = frame.settings().url is None and "://" not in place
+    here = frame.settings().url is None and not _ADDRESS.match(place)
     return str(Path(place).resolve()) if here else place
 
 
@@ -119,6 +167,23 @@ def _counted(client: Client, job: Job, *, no_wait: bool) -> Job:
     if ended.error is not None:
         raise ApiError.of(ended.error)
     return ended
+
+
+def _draw_fit(fit: dict[str, Any], tried: Collected | None) -> None:
+    for name in fit["missing"]:
+        column = next((column for column, meant in fit["suggested"].items() if meant == name), None)
+        render.say(f"no column {name}" + (f"; {column} may be it" if column else ""), "yellow")
+    for note in fit["notes"]:
+        render.say(note, "yellow")
+    unused = ", ".join(fit["unused"])
+    if unused:
+        render.say(f"not used: {unused}", "dim")
+    if fit["suggested"]:
+        maps = " ".join(f"--map {shlex.quote(f'{column}={name}')}" for column, name in fit["suggested"].items())
+        render.say(f"try: {maps}")
+    if tried is not None:
+        render.say(f"{render.count(tried.counted)} of {render.count(tried.read, 'row')} would be counted")
+        draw_faults(tried.read, tried.counted, tried.rejected)
 
 
 def _draw_jobs(jobs: list[Job]) -> None:

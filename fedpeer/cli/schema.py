@@ -31,7 +31,7 @@ def schema() -> None:
 @click.argument("table", type=TABLE)
 @click.option("--out", type=FILE, metavar="FILE", help="Write it to a new file.")
 def infer(table: Path, out: Path | None) -> None:
-    """Propose a schema from a CSV or Parquet TABLE, for a person to review.
+    """Propose a schema from the file TABLE, for a person to review.
 
     The limits are this table's own: widen them so that every member's values fit, and say nothing about single people.
     """
@@ -54,7 +54,7 @@ def show() -> None:
 @click.argument("table", type=TABLE)
 @click.option("--schema", "schema_file", type=FILE, help="Against this schema instead of the federation's.")
 def check(table: Path, schema_file: Path | None) -> int:
-    """Try a CSV or Parquet TABLE against the schema, without counting anything.
+    """Try the file TABLE against the schema, without counting anything; `data check` says more.
 
     Exit code 3 when no row fits.
     """
@@ -74,6 +74,8 @@ def _table(path: Path) -> Any:
     try:
         if path.suffix in (".parquet", ".pq"):
             return pyarrow.parquet.read_table(path)
+        if not path.name.endswith((".csv", ".csv.gz")):
+            return daemon.source(path).batches()
         return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True))
     except pa.ArrowException as error:
         raise SourceError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
