@@ -14,6 +14,7 @@ from fedpeer.cli import frame, progress, render
 from fedpeer.cli.data import OPTION, pairs, read_rows
 from fedpeer.cli.regression import draw_model
 from fedpeer.core.errors import SourceError
+from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.node.shapes import Fitted, Predicted
 
 FILE = click.Path(path_type=Path, allow_dash=True)
@@ -23,16 +24,21 @@ _AT_ONCE = 5000
 
 @click.command(cls=frame.Command)
 @click.argument("kind")
-@click.argument("target")
+@click.argument("target", required=False)
 @click.argument("features", nargs=-1)
 @click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, or a member.")
 @OPTION
-def fit(kind: str, target: str, features: tuple[str, ...], of: str, options: tuple[str, ...]) -> None:
-    """Fit a model and keep it: KIND is ols or ridge, TARGET what is predicted from FEATURES (all others).
+def fit(kind: str, target: str | None, features: tuple[str, ...], of: str, options: tuple[str, ...]) -> None:
+    """Fit a model and keep it: KIND is one of docs/models.md, TARGET what is predicted from FEATURES (all others).
 
     For example: fedpeer fit ols malignant "mean radius" "mean texture"
+
+    Without a target, such as pca, every name is a feature.
     """
     client, told = frame.client(), pairs(options)
+    if kind in TARGETLESS:
+        features = (target, *features) if target else ()
+        target = None
     fed = frame.federation(client)
     with progress.spin("fitting"):
         fitted = client.fit(fed, kind, target=target, features=features, of=of, **told)
@@ -69,9 +75,9 @@ def forget(model: str) -> None:
 @click.argument("model")
 @click.argument("file", type=FILE, default="-")
 def predict(model: str, file: Path) -> None:
-    """Predict the rows of FILE (CSV with a header line, or JSON) with MODEL: a number a line, empty where one cannot.
+    """Predict the rows of FILE (CSV with a header line, or JSON) with MODEL: one a line, empty where one cannot.
 
-    Prints one prediction for each row, in order.
+    Prints one prediction for each row, in order: a number, or the name of a class.
     """
     client = frame.client()
     fed = frame.federation(client)
@@ -116,4 +122,4 @@ def _draw_list(every: list[Fitted]) -> None:
 
 def _draw_predicted(told: Predicted) -> None:
     for value in told.values:
-        click.echo("" if value is None else repr(value))
+        click.echo("" if value is None else value if isinstance(value, str) else repr(value))

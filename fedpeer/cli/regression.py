@@ -9,6 +9,7 @@ from rich.text import Text
 
 from fedpeer.cli import render
 from fedpeer.cli.explore import draw_values
+from fedpeer.cli.families import family
 from fedpeer.node.shapes import Fitted
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
@@ -30,6 +31,11 @@ def draw_model(fitted: Fitted) -> None:
     """Print a model: what it is, its coefficients, how well it fits."""
     model = fitted.model
     _draw_head(fitted)
+    draw = family(model)
+    if draw is not None:
+        render.say()
+        draw(model)
+        return
     rows = model.get("table")
     if not isinstance(rows, list) or not rows:
         draw_values(model)
@@ -55,14 +61,18 @@ def small(p: float | None) -> str:
 
 
 def _draw_head(fitted: Fitted) -> None:
-    names = [name for name in fitted.model.get("coefficients", {}) if name != "intercept"]
-    formula = f"{fitted.model.get('target', '?')} ~ {' + '.join(names) or '1'}"
+    model = fitted.model
+    used = model.get("coefficients") or model.get("means") or model.get("centre") or ()
+    names = [name for name in used if name != "intercept"]
+    formula = f"{model.get('target', '')} ~ {' + '.join(names) or '1'}".strip()
     whose = {"total": "the federation", "local": "this node"}.get(fitted.of, fitted.of)
     render.pairs(
         [
             ("model", f"{fitted.kind} (id {fitted.id})"),
             ("formula", formula),
-            ("left out", ", ".join(fitted.model.get("dropped", ()))),
+            ("options", ", ".join(f"{name} {value}" for name, value in model.get("options", {}).items())),
+            ("left out", ", ".join(model.get("dropped", ()))),
+            ("without rows", ", ".join(model.get("empty", ()))),
             ("fitted to", f"{render.count(fitted.rows, 'row')} of {whose}"),
             ("digest", render.short(fitted.digest)),
         ]

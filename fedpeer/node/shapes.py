@@ -201,6 +201,8 @@ class Explored(Shape, frozen=True):
     rows: int
     digest: str
     values: dict[str, Any]
+    metric: str = ""
+    against: str = ""  # rest | local | a peer id
 
 
 class Fitted(Shape, frozen=True):
@@ -216,7 +218,7 @@ class Fitted(Shape, frozen=True):
     model: dict[str, Any]
 
 
-class Predicted(Shape, frozen=True):
+class Predicted(Shape, frozen=True, omit_defaults=True):
     """Predictions, a number or a class each row, null where an input is missing; `details`: what is behind them."""
 
     values: list[float | str | None]

@@ -12,6 +12,7 @@ from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components, pca, pcr, pls
 from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
 from fedpeer.core.models.discriminant import lda, qda
+from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.result import Result
@@ -37,8 +38,6 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "graphical_lasso": (graphical_lasso, Covariance),
     "ledoit_wolf": (ledoit_wolf, Covariance),
 }
-
-TARGETLESS: Final[frozenset[str]] = frozenset({"pca", "oas", "graphical_lasso", "ledoit_wolf"})
 
 
 @overload
