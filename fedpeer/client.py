@@ -263,9 +263,22 @@ class Client:
 
     # statistics and models
 
-    def explore(self, fed: str, features: Sequence[str] = (), *, of: str = "total") -> Explored:
-        """Statistics of all features, of one, or of a pair; `of` is total, local or a member's id."""
-        return self._post(fed, "explore", {"features": list(features), "of": of}, Explored)
+    def explore(
+        self,
+        fed: str,
+        features: Sequence[str] = (),
+        *,
+        of: str = "total",
+        metric: str = "",
+        against: str = "",
+        **options: Any,
+    ) -> Explored:
+        """Statistics of all features, of one, or of a pair; `of` is total, local or a member's id.
+
+        Or a `metric`, with options of its own, perhaps `against` the rest, local or a member's id: docs/statistics.md.
+        """
+        body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
+        return self._post(fed, "explore", body, Explored)
 
     def fit(
         self, fed: str, kind: str, *, target: str | None = None, features: Sequence[str] = (), **options: Any

@@ -118,10 +118,16 @@ class AddRows(Body, frozen=True):
 
 
 class Explore(Body, frozen=True):
-    """No feature: all of them; one: its distribution; two: the pair. `of`: total, local, or a member's id."""
+    """No feature: all of them; one: its distribution; two: the pair. `of`: total, local, or a member's id.
 
-    features: Annotated[list[str], msgspec.Meta(max_length=2)] = []
+    `metric` with its `options`: docs/statistics.md. `against`: rest, local, or a member's id, to compare with.
+    """
+
+    features: Annotated[list[str], msgspec.Meta(max_length=1000)] = []
     of: _Name = "total"
+    metric: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    options: dict[str, Any] = {}
+    against: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class Fit(Body, frozen=True):

@@ -89,7 +89,16 @@ class _Commands(Protocol):
     ) -> Fitted: ...
     async def forget_model(self, fed: str, model_id: str) -> None: ...
     async def predict(self, fed: str, model_id: str, rows: Rows) -> Predicted: ...
-    async def explore(self, fed: str, features: Sequence[str], of: str = "total") -> Explored: ...
+    async def explore(
+        self,
+        fed: str,
+        features: Sequence[str],
+        of: str = "total",
+        *,
+        metric: str = "",
+        options: Mapping[str, Any] | None = None,
+        against: str = "",
+    ) -> Explored: ...
 
 
 class _Views(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fedpeer.cli import frame, progress, render
+from fedpeer.cli.data import pairs
 from fedpeer.node.shapes import Explored, Federation
 
 _OVERVIEW = ("kind", "count", "mean", "stddev_unbiased", "ci_low", "ci_high", "count_true")
@@ -17,14 +18,20 @@ _ECHOED = ("feature", "a", "b")
 @click.command(cls=frame.Command)
 @click.argument("features", nargs=-1)
 @click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, or a member.")
-def explore(features: tuple[str, ...], of: str) -> None:
-    """Describe every feature, one FEATURE in full, or how two FEATURES go together."""
-    if len(features) > 2:
+@click.option("--metric", default="", metavar="NAME", help="What to compute (docs/statistics.md), such as t_test.")
+@click.option("--against", default="", metavar="WHOM", help="Whose rows to compare with: rest, local, or a member.")
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the metric.")
+def explore(features: tuple[str, ...], of: str, metric: str, against: str, options: tuple[str, ...]) -> None:
+    """Describe every feature, one FEATURE in full, or how two FEATURES go together; or compute a metric of them."""
+    if len(features) > 2 and not (metric or against):
         raise click.UsageError("name no feature, one, or two")
-    client = frame.client()
+    client, chosen = frame.client(), pairs(options)
+    taken = sorted(chosen.keys() & {"self", "fed", "features", "of", "metric", "against"})
+    if taken:
+        raise click.BadParameter(f"{taken[0]!r} is not an option of a metric", param_hint="--option")
     fed = frame.federation(client)
     with progress.spin("computing"):
-        told = client.explore(fed, features, of=of)
+        told = client.explore(fed, features, of=of, metric=metric, against=against, **chosen)
     frame.show(told, lambda drawn: _draw(drawn, features))
 
 
@@ -61,13 +68,27 @@ def _alike(groups: list[Mapping[str, Any]]) -> bool:
 
 def _draw(told: Explored, features: tuple[str, ...]) -> None:
     whose = {"total": "the federation", "local": "this node"}.get(told.of, told.of)
-    render.say(f"{' and '.join(features) or 'every feature'}: {whose}, {render.count(told.rows, 'row')}", "bold")
+    what = f"{told.metric} of " * bool(told.metric) + (" and ".join(features) or "every feature")
+    versus = f" against {told.against}" if told.against else ""
+    render.say(f"{what}: {whose}{versus}, {render.count(told.rows, 'row')}", "bold")
     overview = told.values.get("univariate")
     if not features and isinstance(overview, Mapping):
         _draw_overview(overview)
     else:
-        draw_values({name: value for name, value in told.values.items() if name not in _ECHOED})
+        draw_values({name: _plain(value) for name, value in told.values.items() if name not in _ECHOED})
     render.say(f"digest {render.short(told.digest)}", "dim")
+
+
+def _plain(value: Any) -> Any:
+    """Lists as what can be drawn: of groups, each under its own name or number; of values, in a row."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if not isinstance(value, list):
+        return value
+    if not any(isinstance(inner, Mapping) for inner in value):
+        return " ".join(str(render.real(inner)) for inner in value)
+    named = [(str(inner.get("sample", k + 1)), inner) for k, inner in enumerate(value)]
+    return {name: {key: _plain(v) for key, v in inner.items() if key != "sample"} for name, inner in named}
 
 
 def _draw_overview(every: Mapping[str, Mapping[str, Any]]) -> None:

@@ -19,25 +19,22 @@ from fedpeer.core.errors import (
     ContractError,
     InviteError,
     MalformedError,
-    PermissionRefusedError,
     RequestError,
     SchemaError,
     UnknownError,
 )
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.federation.schedule import Schedule
-from fedpeer.core.identity import PeerId
 from fedpeer.core.models.fit import fit, restore
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
-from fedpeer.core.peer.state import Batch, Bus, Joining, Local, Peer, Settings
+from fedpeer.core.peer.state import Batch, Bus, Joining, Local, Settings
 from fedpeer.core.privacy.floor import Policy, Profile
 from fedpeer.core.statistics.collect import Collected, tally
-from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import shapes
 from fedpeer.node.engine import Engine, World
+from fedpeer.node.exploring import DIFFERENCE, Asked, answered, compared, known, whose
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, Views, batch_shape, invite_shape
 from fedpeer.ports import Commit, Source
@@ -144,7 +141,7 @@ class Node(Views):
     async def remove(self, fed: str, member: str, reason: str = "") -> shapes.Federation:
         """Shut a member out, at once."""
         scope = self.resolve(fed)
-        await self._ask(scope, ev.RemoveMember(_known(self._engine.peer(scope), member), reason[:200]))
+        await self._ask(scope, ev.RemoveMember(known(self._engine.peer(scope), member), reason[:200]))
         return self.federation(scope)
 
     async def leave(self, fed: str) -> shapes.Federation:
@@ -246,11 +243,25 @@ class Node(Views):
 
     # Learning
 
-    async def explore(self, fed: str, features: Sequence[str], of: str = "total") -> shapes.Explored:
-        """Statistics of one feature, of two together, or, for none, of each."""
-        summary = self._of(fed, of)
-        values = await asyncio.to_thread(_explored, summary, features)
-        return shapes.Explored(of=of, rows=summary.rows, digest=summary.digest, values=values)
+    async def explore(
+        self,
+        fed: str,
+        features: Sequence[str],
+        of: str = "total",
+        *,
+        metric: str = "",
+        options: Mapping[str, Any] | None = None,
+        against: str = "",
+    ) -> shapes.Explored:
+        """Statistics of one feature, of two, or, for none, of each; or a metric, perhaps against other rows."""
+        metric = metric or (DIFFERENCE if against else "")
+        peer, asked = self._peer(fed), Asked(tuple(features), metric, options or {})
+        summary = whose(peer, of)
+        other = compared(peer, of, against) if against else None
+        values = await asyncio.to_thread(answered, asked, summary, other)
+        return shapes.Explored(
+            of=of, rows=summary.rows, digest=summary.digest, values=values, metric=metric, against=against
+        )
 
     async def fit(
         self,
@@ -262,7 +273,7 @@ class Node(Views):
         of: str = "total",
     ) -> shapes.Fitted:
         """Fit a model and keep it."""
-        scope, summary = self.resolve(fed), self._of(fed, of)
+        scope, summary = self.resolve(fed), whose(self._peer(fed), of)
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
         fitted = shapes.Fitted(
@@ -353,36 +364,11 @@ class Node(Views):
         access = Access(servers=(broker.url,), ca=broker.ca, kind="pass")
         return Bus(access, broker.urls, label, broker.account_seed(label))
 
-    def _of(self, fed: str, of: str) -> Summary:
-        """The summary that people mean; a peer's alone only with that peer's consent."""
-        peer = self._peer(fed)
-        if of in {"total", "local"}:
-            return peer.ledger.total if of == "total" else peer.local
-        member = _known(peer, of)
-        held, heard = peer.ledger.held.get(member), peer.session.heard.get(member)
-        if member != peer.me.peer and not (heard and heard.status.explorable):
-            raise PermissionRefusedError(
-                f"{of[:64]} does not let others explore its contribution alone", hint="ask its operator to allow it"
-            )
-        if held is None:
-            raise UnknownError(f"{of[:64]} has not contributed yet")
-        return held.summary
-
     def _is_settled(self, scope: str) -> bool:
         state = self._engine.states[scope]
         if isinstance(state, Joining):
             return state.phase != "joining"
         return state.secret is not None and state.roster.member(state.me.peer) is not None
-
-
-def _known(peer: Peer, member: str) -> PeerId:
-    """A member's id from its id or its name; UnknownError if none or several fit."""
-    if member in peer.roster.members:
-        return PeerId(member)
-    fits = [p for p in peer.roster.active if peer.roster.members[p].card.name == member]
-    if len(fits) != 1:
-        raise UnknownError(f"{len(fits) or 'no'} members are called {member[:64]!r}", hint="`fedpeer peers` lists them")
-    return fits[0]
 
 
 def _checked_name(name: str) -> str:
@@ -406,19 +392,6 @@ def _counted(source: Source, schema: Schema, progress: Progress) -> Collected:
     if source.size:
         return tally(schema, source.batches(names, progress))
     return tally(schema, source.batches(names), progress)
-
-
-def _explored(summary: Summary, features: Sequence[str]) -> dict[str, Any]:
-    explored = explore(summary)
-    match list(features):
-        case []:
-            return {"univariate": {f.name: explored.univariate(f.name) for f in summary.schema.features}}
-        case [one]:
-            return explored.univariate(one)
-        case [one, other]:
-            return explored.bivariate(one, other)
-        case _:
-            raise RequestError("name one feature, two, or none for all")
 
 
 def _columns(rows: Rows) -> Mapping[str, Sequence[Any]]:

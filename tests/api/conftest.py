@@ -36,3 +36,16 @@ async def pair() -> AsyncIterator[tuple[Served, Served]]:
         serving(south, clock) as two,
     ):
         yield one, two
+
+
+@pytest.fixture
+async def joined(pair: tuple[Served, Served]) -> tuple[Served, Served]:
+    """Two nodes in one federation, `hearts`, of which the first is the admin."""
+    north, south = pair
+    told = {"name": "hearts", "schema": SCHEMA, "contract": CONTRACT, "schedule": "d7", "profile": "relaxed"}
+    await north.good("POST", "/v1/federations", told)
+    invite = await north.good("POST", "/v1/federations/hearts/invites", {})
+    asked = {"text": invite["text"], "passphrase": invite["passphrase"], "display": "the south", "schema": SCHEMA}
+    status, fed, headers = await south.ask("POST", "/v1/joins?wait=30", asked)
+    assert (status, fed["state"], headers["Location"]) == (201, "active", f"/v1/federations/{fed['id']}")
+    return north, south

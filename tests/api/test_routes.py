@@ -188,18 +188,6 @@ async def test_looking_changes_nothing(ready: tuple[Served, dict[str, str]], rou
     assert [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")] == before
 
 
-@pytest.fixture
-async def joined(pair: tuple[Served, Served]) -> tuple[Served, Served]:
-    north, south = pair
-    told = {"name": "hearts", "schema": SCHEMA, "contract": CONTRACT, "schedule": "d7", "profile": "relaxed"}
-    await north.good("POST", "/v1/federations", told)
-    invite = await north.good("POST", "/v1/federations/hearts/invites", {})
-    asked = {"text": invite["text"], "passphrase": invite["passphrase"], "display": "the south", "schema": SCHEMA}
-    status, fed, headers = await south.ask("POST", "/v1/joins?wait=30", asked)
-    assert (status, fed["state"], headers["Location"]) == (201, "active", f"/v1/federations/{fed['id']}")
-    return north, south
-
-
 async def test_a_member_is_removed(joined: tuple[Served, Served]) -> None:
     north, _ = joined
     members = "/v1/federations/hearts/members"

@@ -46,6 +46,18 @@ JOB = shapes.Job(
     unit="rows",
     result=msgspec.to_builtins(BATCH),
 )
+METRICS = {
+    "t_test": {
+        "samples": [
+            {"sample": "age where sick is 1", "count": 325, "mean": 59.7},
+            {"sample": "age where sick is 0", "count": 975, "mean": 50.1},
+        ],
+        "welch": {"t": 15.25, "df": 600.5, "p": 1e-42},
+        "cohen_d": None,
+        "undefined": {"cohen_d": "the values do not vary"},
+    },
+    "difference": {"counts": [800, 500], "largest": "age", "features": {"age": {"mean": [52.5, 48.0], "smd": 0.41}}},
+}
 VERDICTS = [
     shapes.Verdict(line=1, rule="ROWS() >= 50", passed=True, measured={"ROWS()": "800"}),
     shapes.Verdict(line=2, rule="MEAN(age) > 18", passed=False, measured={"MEAN(age)": "17.25"}),
@@ -214,7 +226,10 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         of=body["of"],
         rows=1300,
         digest=DIGEST,
-        values={
+        metric=body["metric"],
+        against=body["against"],
+        values=METRICS.get(body["metric"])
+        or {
             0: {"univariate": {"age": AGE, "sick": SICK, "site": SITE}},
             1: AGE,
             2: {

@@ -8,8 +8,11 @@ from fedpeer.node.shapes import Explored, Fitted, Predicted
 
 
 async def explore(call: Call[Explore, Nothing]) -> Explored:
-    """Statistics of all features, of one, or of a pair."""
-    return await call.node.explore(call.fed, call.body.features, call.body.of)
+    """Statistics of all features, of one, or of a pair; or a metric."""
+    body = call.body
+    return await call.node.explore(
+        call.fed, body.features, body.of, metric=body.metric, options=body.options, against=body.against
+    )
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Fitted]:

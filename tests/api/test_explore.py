@@ -1,0 +1,80 @@
+"""Metrics over HTTP: the body, the answer, and the consent of the other side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.metrics import METRICS, measure
+from fedpeer.core.statistics.schema import Schema
+from tests.support.served import SCHEMA, VIEWER, Served, rows
+
+FED = "/v1/federations/hearts"
+
+
+@pytest.fixture
+async def counted(founded: Served) -> Served:
+    """One node with sixty rows, which its federation knows."""
+    await founded.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(60)})
+    await founded.good("POST", f"{FED}/sync")
+    return founded
+
+
+async def test_a_metric_is_answered_from_the_total(counted: Served) -> None:
+    asked = {"features": ["dose", "sick"], "metric": "t_test", "options": {"confidence": "0.9"}}
+    told = await counted.good("POST", f"{FED}/explore", asked, token=VIEWER)
+    summary = collect(Schema.from_dict(SCHEMA), rows(60))
+    assert told["values"] == measure(summary, "t_test", ["dose", "sick"], options={"confidence": "0.9"})
+    assert (told["metric"], told["of"], told["against"], told["rows"]) == ("t_test", "total", "", 60)
+    assert told["digest"] == summary.digest
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "metric": ({"metric": "vifs"}, 400, "no metric 'vifs'; did you mean 'vif'"),
+    "option": ({"metric": "vif", "options": {"a": 1}}, 400, "metric vif has no option 'a'"),
+    "number": ({"metric": "z_test", "features": ["age"], "options": {"known": [1]}}, 400, "not a number"),
+    "features": ({"features": ["age", "dose", "sick"]}, 400, "name one feature, two, or none"),
+    "feature": ({"metric": "vif", "features": ["ages"]}, 422, "no column 'ages'"),
+    "against": ({"metric": "vif", "against": "local"}, 400, "everybody's rows"),
+    "nobody": ({"of": "local", "against": "rest"}, 404, "nobody else has contributed"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_cannot_be_answered_is_refused(counted: Served, case: str) -> None:
+    body, expected, detail = REFUSED[case]
+    status, told, _ = await counted.ask("POST", f"{FED}/explore", body)
+    assert status == expected, told
+    assert detail in told["detail"]
+
+
+async def test_every_metric_can_be_asked_for(counted: Served) -> None:
+    """What a metric lacks is said in the request's or the schema's words: none fails as a bug does."""
+    for metric in METRICS:
+        status, told, _ = await counted.ask("POST", f"{FED}/explore", {"metric": metric, "features": ["dose", "age"]})
+        assert status in (200, 400, 422), (metric, told)
+
+
+async def test_my_site_is_compared_with_the_other_that_lets_it(joined: tuple[Served, Served]) -> None:
+    north, south = joined
+    for one, start in ((north, 0), (south, 7)):
+        await one.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(60, start)})
+        await one.good("POST", f"{FED}/sync")
+    assert (await north.good("POST", f"{FED}/sync?wait=30"))["converged"]
+    asked = {"features": ["age"], "of": "local", "against": "rest"}
+    status, told, _ = await north.ask("POST", f"{FED}/explore", asked)
+    assert (status, told["code"]) == (403, "FP109")
+    await south.good("PUT", f"{FED}/explorable", {"explorable": True})
+    await south.good("POST", f"{FED}/sync?wait=30")
+    for _ in range(20):
+        await north.good("POST", f"{FED}/sync?wait=1")
+        status, told, _ = await north.ask("POST", f"{FED}/explore", asked)
+        if status == 200:
+            break
+    assert status == 200, told
+    schema = Schema.from_dict(SCHEMA)
+    mine, other = collect(schema, rows(60)), collect(schema, rows(60, 7))
+    assert told["values"] == measure(mine, "difference", ["age"], other=other)
+    assert (told["of"], told["against"], told["metric"]) == ("local", "rest", "difference")
