@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fedpeer.adapters.source_dask import collect_dask as collect_dask
     from fedpeer.client import Client as Client
     from fedpeer.core.contract.admit import admit as admit
     from fedpeer.core.contract.grammar import Contract as Contract
@@ -39,6 +40,7 @@ _PLACES = {
     "Summary": "core.statistics.summary",
     "admit": "core.contract.admit",
     "collect": "core.statistics.collect",
+    "collect_dask": "adapters.source_dask",
     "explore": "core.statistics.explore",
     "fit": "core.models.fit",
 }
