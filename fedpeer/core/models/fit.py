@@ -16,10 +16,11 @@ from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.result import Result
+from fedpeer.core.models.selection import best_subset, stepwise
 from fedpeer.core.models.sparse import elastic_net, lasso
 from fedpeer.core.statistics.summary import Summary
 
-_Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls"]
+_Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
 _Classes = Literal["lda", "gaussian_nb", "bernoulli_nb"]
 
 KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
@@ -29,6 +30,8 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "elastic_net": (elastic_net, Model),
     "pcr": (pcr, Model),
     "pls": (pls, Model),
+    "stepwise": (stepwise, Model),
+    "best_subset": (best_subset, Model),
     "lda": (lda, Classifier),
     "qda": (qda, Classifier),
     "gaussian_nb": (gaussian_nb, Classifier),

@@ -1,0 +1,161 @@
+"""Which features a least-squares model should have: stepwise or best subset, by an information criterion.
+
+The features are chosen by float64 arithmetic on correlations that are rounded once from exact integers; the model that
+is chosen is then `ols`, exact. A category enters and leaves with all its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fedpeer.core.errors import ModelError
+from fedpeer.core.models.design import Design, listed
+from fedpeer.core.models.inputs import Floats
+from fedpeer.core.models.linear import ols
+from fedpeer.core.models.model import Model
+from fedpeer.core.models.moments import correlations
+from fedpeer.core.statistics.summary import Summary
+
+_MOST = 15  # features of which every subset is tried
+_DIGITS = 1e-13  # of the variance of a column: what others leave of it is no more than rounding
+
+_Names = tuple[str, ...]
+
+
+def stepwise(
+    summary: Summary,
+    target: str,
+    features: Sequence[str] | None,
+    *,
+    criterion: str = "bic",
+    direction: str = "both",
+    confidence: Any = "0.95",
+) -> Model:
+    """Add or remove the feature that improves the criterion most, until none does; then fit by least squares."""
+    if direction not in {"both", "forward", "backward"}:
+        raise ModelError(f"direction is {direction!r}; it must be 'both', 'forward' or 'backward'")
+    search = _Search.of(summary, target, features, criterion)
+    path = list(_steps(search, direction))
+    options = {"criterion": criterion, "direction": direction}
+    return _refitted("stepwise", search, path[-1]["features"], (options, path, confidence))
+
+
+def best_subset(
+    summary: Summary,
+    target: str,
+    features: Sequence[str] | None,
+    *,
+    criterion: str = "bic",
+    confidence: Any = "0.95",
+) -> Model:
+    """Try every subset of at most 15 features, and fit the best by least squares; `path` has the best of each size."""
+    search = _Search.of(summary, target, features, criterion)
+    if len(search.places) > _MOST:
+        raise ModelError(
+            f"{len(search.places)} features have too many subsets to try: at most {_MOST} features",
+            hint="name fewer features, or use stepwise",
+        )
+    path: list[dict[str, Any]] = []
+    for size in range(len(search.places) + 1):
+        tried = ((search.value(names), names) for names in combinations(search.places, size))
+        value, names = min(tried, key=lambda pair: pair[0])
+        if np.isfinite(value):
+            path.append({"features": list(names), criterion: value})
+    best = min(path, key=lambda point: float(point[criterion]))
+    return _refitted("best_subset", search, best["features"], ({"criterion": criterion}, path, confidence))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Correlations of the columns, the target's last; the columns' places by feature; and how subsets compare."""
+
+    design: Design
+    gram: Floats
+    places: dict[str, list[int]]
+    penalty: Callable[[int, int], float]
+
+    @classmethod
+    def of(cls, summary: Summary, target: str, features: Sequence[str] | None, criterion: str) -> _Search:
+        if criterion not in _PENALTIES:
+            raise ModelError(f"criterion is {criterion!r}; it must be one of {', '.join(_PENALTIES)}")
+        design = Design.of(summary, target, features)
+        if summary.rows < 3:
+            raise ModelError(f"{summary.rows} rows are too few to choose features: at least 3")
+        places: dict[str, list[int]] = {}
+        for i, column in enumerate(design.columns):
+            places.setdefault(column.feature, []).append(i)
+        return cls(design, correlations(design.products), places, _PENALTIES[criterion])
+
+    def value(self, names: Sequence[str]) -> float:
+        """The criterion of a subset, as `ols` reports it; infinite for one that `ols` would refuse."""
+        used, n = [i for name in names for i in self.places[name]], self.design.summary.rows
+        k = len(used) + 1
+        if n - k - 1 <= 0:
+            return float("inf")
+        left = self._left(used)
+        if left < _DIGITS:
+            raise ModelError(
+                f"{listed(list(names))} predict the target without error: no criterion can choose",
+                hint="fit these with ols, or leave out what is another form of the target",
+            )
+        spread = float(int(self.design.products[-1, -1]) * self.design.target.step**2 / n**2)
+        return float(n * (np.log(2 * np.pi * spread * left) + 1) + self.penalty(n, k))
+
+    def _left(self, used: list[int]) -> float:
+        """1 − R² by Cholesky's factor; infinite for columns that determine each other."""
+        try:
+            factor = np.linalg.cholesky(self.gram[np.ix_(used, used)])
+        except np.linalg.LinAlgError:
+            return float("inf")
+        if (factor.diagonal() ** 2 <= _DIGITS).any():
+            return float("inf")
+        return 1 - float(np.sum(np.linalg.solve(factor, self.gram[used, -1]) ** 2))
+
+
+def _small(n: int, k: int) -> float:
+    return 2 * k + 2 * k * (k + 1) / (n - k - 1)
+
+
+_PENALTIES: dict[str, Callable[[int, int], float]] = {
+    "aic": lambda _, k: 2 * k,
+    "aicc": _small,
+    "bic": lambda n, k: float(k * np.log(n)),
+}
+
+
+def _steps(search: _Search, direction: str) -> list[dict[str, Any]]:
+    now: _Names = tuple(search.places) if direction == "backward" else ()
+    value = search.value(now)
+    if not np.isfinite(value):
+        raise ModelError(
+            "there is no model with all features to begin with: constant or aliased columns, or too few rows",
+            hint='leave columns out, or use direction="forward"',
+        )
+    path = [{"features": list(now), "value": value}]
+    while True:
+        moves = [(search.value(names), names) for names in _moves(search, now, direction)]
+        best, names = min(moves, key=lambda move: move[0], default=(value, now))
+        if not best < value:
+            return path
+        value, now = best, names
+        path.append({"features": list(now), "value": value})
+
+
+def _moves(search: _Search, now: _Names, direction: str) -> list[_Names]:
+    """Every subset that is one feature away, in the order of the features."""
+    more = [tuple(n for n in search.places if n in now or n == name) for name in search.places if name not in now]
+    fewer = [tuple(n for n in now if n != name) for name in now]
+    return (more if direction != "backward" else []) + (fewer if direction != "forward" else [])
+
+
+def _refitted(kind: str, search: _Search, names: list[str], told: tuple[dict[str, str], Any, Any]) -> Model:
+    options, path, confidence = told
+    model = ols(search.design.summary, search.design.target.name, names, confidence=confidence)
+    left = [name for name in search.places if name not in names]
+    return msgspec.structs.replace(model, kind=kind, options=options, path=list(path), dropped=left)

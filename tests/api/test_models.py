@@ -1,0 +1,48 @@
+"""Models of every family through the API: fitted, kept, read again, and used to predict."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.served import Served, rows
+
+FED = "/v1/federations/hearts"
+NEW = {"age": [30, 70, None], "dose": [1.5, 9.0, 2.0], "sick": [0, 1, 0]}
+
+
+@pytest.fixture
+async def counted(founded: Served) -> Served:
+    """A federation with rows in its total."""
+    job = await founded.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(60)})
+    assert job["state"] == "done"
+    await founded.good("POST", f"{FED}/sync")
+    return founded
+
+
+async def test_a_classifier_predicts_classes_and_their_probabilities(counted: Served) -> None:
+    told = {"kind": "lda", "target": "sick", "features": ["age", "dose"], "options": {"priors": {"0": 1, "1": 3}}}
+    model = await counted.good("POST", f"{FED}/models", told)
+    assert model["model"]["classes"][1]["prior"] == 0.75
+    assert await counted.good("GET", f"{FED}/models/{model['id']}") == model
+    made = await counted.good("POST", f"{FED}/models/{model['id']}/predict", {"rows": NEW})
+    assert made["values"][2] is None
+    for row, label in enumerate(made["values"][:2]):
+        chances = {name: values[row] for name, values in made["details"].items()}
+        assert chances.keys() == {"0", "1"}
+        assert sum(chances.values()) == pytest.approx(1)
+        assert max(chances, key=chances.get) == label
+
+
+async def test_components_need_no_target(counted: Served) -> None:
+    model = await counted.good("POST", f"{FED}/models", {"kind": "pca", "features": ["age", "dose"]})
+    made = await counted.good("POST", f"{FED}/models/{model['id']}/predict", {"rows": NEW})
+    assert made["values"][:2] == pytest.approx([0, 0], abs=1e-20)
+    assert list(made["details"]) == ["pc1", "pc2"]
+    assert made["details"]["pc1"][2] is None
+
+
+async def test_what_cannot_be_fitted_is_a_problem(counted: Served) -> None:
+    status, problem, _ = await counted.ask("POST", f"{FED}/models", {"kind": "qda", "target": "sick"})
+    assert (status, problem["code"]) == (422, "FP107")
+    status, problem, _ = await counted.ask("POST", f"{FED}/models", {"kind": "ols"})
+    assert (status, problem["detail"]) == (422, "ols needs a target")
