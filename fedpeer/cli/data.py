@@ -40,9 +40,9 @@ def data() -> None:
 @OPTION
 @click.option("--force", is_flag=True, help="Count a file again that was counted already.")
 @click.option("--no-wait", is_flag=True, help="Return at once; `fedpeer jobs` shows how far it is.")
-def add(locations: tuple[str, ...], force: bool, no_wait: bool, **reading: Any) -> None:
+def add(locations: tuple[str, ...], force: bool, no_wait: bool, **how: Any) -> None:
     """Count the rows of files, folders, patterns and databases that the daemon can read."""
-    client, told = frame.client(), _reading(**reading)
+    client, told = frame.client(), reading(**how)
     fed = frame.federation(client)
     done = [
         _counted(client, client.add_source(fed, _location(place), force=force, **told), no_wait=no_wait)
@@ -87,7 +87,7 @@ def withdraw(batch: str, yes: bool) -> None:
 @QUERY
 @OPTION
 @click.option("--schema", "schema_file", type=SCHEMA, help="Against this schema instead of the federation's.")
-def check(location: str, schema_file: Path | None, **reading: Any) -> int:
+def check(location: str, schema_file: Path | None, **how: Any) -> int:
     """Say how SOURCE differs from the schema, with a mapping that may settle it, without counting anything.
 
     Exit code 3 when a feature has no column, or no row fits.
@@ -97,7 +97,7 @@ def check(location: str, schema_file: Path | None, **reading: Any) -> int:
     else:
         client = frame.client()
         agreed = Schema.from_dict(client.schema(frame.federation(client)))
-    found = daemon.source(location, agreed, _reading(**reading))
+    found = daemon.source(location, agreed, reading(**how))
     fit = daemon.compared(found, agreed)
     tried = None if fit["missing"] else tally(agreed, found.batches([feature.name for feature in agreed.features]))
     account = None if tried is None else tried.report()
@@ -142,7 +142,7 @@ def draw_faults(read: int, counted: int, rejected: dict[str, dict[str, int]]) ->
     render.table(("FEATURE", "REASON", ">VALUES"), reasons)
 
 
-def _reading(maps: tuple[str, ...], query: str | None, options: tuple[str, ...]) -> dict[str, Any]:
+def reading(maps: tuple[str, ...], query: str | None, options: tuple[str, ...]) -> dict[str, Any]:
     """The options of a source that --map, --query and --option say."""
     told = pairs(options) | ({} if query is None else {"query": query})
     named = {}

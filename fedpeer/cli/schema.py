@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from fedpeer import daemon
 from fedpeer.cli import frame, render
-from fedpeer.cli.data import draw_faults
+from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, reading
 from fedpeer.cli.federation import read_schema
-from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 
@@ -28,14 +24,17 @@ def schema() -> None:
 
 
 @schema.command()
-@click.argument("table", type=TABLE)
+@click.argument("location", metavar="SOURCE")
+@MAP
+@QUERY
+@OPTION
 @click.option("--out", type=FILE, metavar="FILE", help="Write it to a new file.")
-def infer(table: Path, out: Path | None) -> None:
-    """Propose a schema from the file TABLE, for a person to review.
+def infer(location: str, out: Path | None, **how: Any) -> None:
+    """Propose a schema from all that `data add` takes, as this machine reads it, for a person to review.
 
-    The limits are this table's own: widen them so that every member's values fit, and say nothing about single people.
+    The limits are this source's own: widen them so that every member's values fit, and say nothing about single people.
     """
-    proposed = Schema.infer(_table(table))
+    proposed = Schema.infer(daemon.source(location, None, reading(**how)).batches())
     if out is not None:
         with out.open("x", encoding="utf-8") as file:
             file.write(proposed.to_yaml())
@@ -67,18 +66,6 @@ def check(table: Path, schema_file: Path | None) -> int:
     tried = tally(agreed, daemon.source(table, agreed).batches(names))
     frame.show(tried.report(), lambda _: _draw_tried(tried))
     return frame.DONE if tried.counted else frame.NO
-
-
-def _table(path: Path) -> Any:
-    """The file as something tabular; SourceError says why it is none."""
-    try:
-        if path.suffix in (".parquet", ".pq"):
-            return pyarrow.parquet.read_table(path)
-        if not path.name.endswith((".csv", ".csv.gz")):
-            return daemon.source(path).batches()
-        return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True))
-    except pa.ArrowException as error:
-        raise SourceError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
 
 
 def _draw_proposed(proposed: Schema, out: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
 from fedpeer import daemon
@@ -162,6 +166,42 @@ def test_a_home_under_a_passphrase(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (code, "not the passphrase" in err) == (1, True)
     with _daemon(home, "--passphrase-file", str(word)):
         assert _said(capsys, "--home", str(home), "status")[0] == 0
+
+
+def test_a_schema_is_proposed_from_all_that_rows_are_counted_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"age": 20.5 + i, "sick": i % 2, "site": ("north", "far east")[i % 3 > 0]} for i in range(60)]
+    lines = [f"{row['age']},{row['sick']},{row['site']}" for row in rows]
+    text = "\n".join(["age,sick,site", *lines, ""])
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, part in (("a.csv", lines[:30]), ("b.csv", lines[30:])):
+        (folder / name).write_text("\n".join(["age,sick,site", *part, ""]))
+    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "t.tsv").write_text(text.replace(",", "\t"))
+    (tmp_path / "semi.csv").write_text(text.replace(",", ";"))
+    (tmp_path / "other.csv").write_text(text.replace("age", "Alter"))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = pa.Table.from_pylist(rows)
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    pyarrow.feather.write_feather(table, tmp_path / "t.arrow")
+    query = f"SELECT * FROM read_csv('{tmp_path}/t.csv')"
+    ways = [
+        *([str(tmp_path / name)] for name in ("t.tsv", "t.csv.gz", "t.jsonl", "t.parquet", "t.arrow", "folder")),
+        [str(folder / "*.csv")],
+        [str(tmp_path / "semi.csv"), "--option", "delimiter=;"],
+        [str(tmp_path / "other.csv"), "--map", "Alter=age"],
+        ["duckdb:", "--query", query],
+    ]
+    code, first, _ = _said(capsys, "schema", "infer", str(tmp_path / "t.csv"), "--json")
+    assert code == 0
+    assert [f["kind"] for f in json.loads(first)["features"]] == ["continuous", "binary", "category"]
+    for way in ways:
+        assert _said(capsys, "schema", "infer", *way, "--json")[:2] == (0, first), way
+    code, _, err = _said(capsys, "schema", "infer", str(tmp_path / "none.csv"))
+    assert (code, "FP104" in err) == (1, True)
 
 
 def test_a_schema_is_proposed_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
