@@ -15,7 +15,9 @@ Table = dict[str, np.ndarray]
 SPECIES = ("setosa", "versicolor", "virginica")
 
 
-def summarised(table: Table, *, resolution: str, low: float = -1000, high: float = 10_000) -> Summary:
+def summarised(
+    table: Table, *, resolution: str, low: float = -1000, high: float = 10_000, blocks: tuple[str, ...] = ()
+) -> Summary:
     """The summary of a table; numbers are continuous, 0/1 integers binary, texts categories."""
     features = []
     for name, values in table.items():
@@ -25,7 +27,7 @@ def summarised(table: Table, *, resolution: str, low: float = -1000, high: float
             features.append(Feature(name, "continuous", min=low, max=high, resolution=resolution))
         else:
             features.append(Feature(name, "category", levels=sorted(set(values.tolist()))))
-    return collect(Schema(features), table)
+    return collect(Schema(features, blocks=blocks), table)
 
 
 @cache

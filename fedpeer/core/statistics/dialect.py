@@ -15,6 +15,7 @@ from fedpeer.core.errors import RequestError
 from fedpeer.core.statistics import axes, compare, scores, tables
 from fedpeer.core.statistics.anova import Parted
 from fedpeer.core.statistics.explore import covariance, given, mean, variance
+from fedpeer.core.statistics.moments import Moments
 from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import Number, certified, rational, root, rounded
 from fedpeer.core.statistics.samples import Sample, groups, one, two
@@ -34,7 +35,15 @@ def _uni(question: Question) -> Answer:
         "stderr": root(sample.variance / sample.count),
         "meanMarginErrorC95": _margin(sample.variance, sample.count),
     }
-    return undefined(told, _few("meanMarginErrorC95", told))
+    return undefined(told | _skewness(question), _few("meanMarginErrorC95", told))
+
+
+def _skewness(question: Question) -> Answer:
+    """The published n² / ((n − 1)(n − 2)) · m₃ / σ³, where third powers are counted."""
+    n, moments = question.summary.rows, Moments.of(question.summary, question.features[0])
+    if moments is None or n < 3:
+        return {}
+    return {"skewness": moments.skewness(Fraction(n**2, (n - 1) * (n - 2)))}
 
 
 def _bi(question: Question) -> Answer:

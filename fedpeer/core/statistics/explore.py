@@ -16,9 +16,12 @@ import numpy as np
 
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.moments import Moments
 from fedpeer.core.statistics.rounding import certified, rational, root, rounded
 from fedpeer.core.statistics.summary import Matrix, Summary
 from fedpeer.core.statistics.tails import normal_quantile, student_quantile
+
+_SHAPE = ("skewness", "skewness_unbiased", "kurtosis_excess", "kurtosis_excess_unbiased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class Exploration:
             return {"feature": name, "kind": "category", "count": self.summary.rows, "levels": self._levels(feature)}
         column = self.summary.schema.columns[self.summary.schema.index(name)]
         answer = {"feature": name, "kind": column.kind} | _described(_all(self.summary, name)) | self._interval(name)
+        if not column.indicator and self.summary.has("powers"):
+            moments = Moments.of(self.summary, name)
+            answer |= dict.fromkeys(_SHAPE) if moments is None else moments.told()
         if column.indicator:
             ones = self.summary.sum(name)
             answer |= {"count_true": ones, "count_false": self.summary.rows - ones}

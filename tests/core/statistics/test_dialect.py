@@ -31,6 +31,14 @@ def test_one_feature_has_the_printed_numbers():
     assert round(told["meanMarginErrorC95"], 4) == 0.1332
 
 
+def test_skewness_is_there_where_powers_are_counted_and_has_the_printed_digits():
+    assert "skewness" not in measure(SUMMARY, "uni", ["sepal_length"])
+    table = {"sepal_length": IRIS["sepal_length"]}
+    counted = real.summarised(table, resolution="0.1", low=0, high=10, blocks=("powers",))
+    told = measure(counted, "uni", ["sepal_length"])["skewness"]
+    assert told == pytest.approx(0.31808651443435426, rel=1e-12)
+
+
 def test_two_features_have_the_printed_numbers():
     told = measure(SUMMARY, "bi", ["sepal_length", "petal_width"])
     printed = {"linCorr": 0.818, "covar": 0.5135, "condCount": 179.8, "condMean": 6.2717}
