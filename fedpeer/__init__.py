@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fedpeer.core.statistics.collect import collect as collect
     from fedpeer.core.statistics.explore import explore as explore
     from fedpeer.core.statistics.feature import Feature as Feature
+    from fedpeer.core.statistics.metrics import measure as measure
     from fedpeer.core.statistics.schema import Schema as Schema
     from fedpeer.core.statistics.summary import Summary as Summary
 
@@ -43,6 +44,7 @@ _PLACES = {
     "collect_dask": "adapters.source_dask",
     "explore": "core.statistics.explore",
     "fit": "core.models.fit",
+    "measure": "core.statistics.metrics",
 }
 
 __all__ = sorted(_PLACES)  # noqa: PLE0605 ruff wants to see a list written out; this one cannot drift from the places

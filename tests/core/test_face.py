@@ -28,6 +28,7 @@ def test_a_notebook_gets_a_federated_model_without_a_daemon():
     assert set(model.coefficients) == {"intercept", "bmi", "bp"}
     assert model.n == 442
     assert fp.explore(total).univariate("bmi")["count"] == 442
+    assert fp.measure(total, "vif", ["bmi", "bp"])["vif"]["bmi"] == pytest.approx(1.185, abs=0.001)
     contract = fp.Contract.parse("COUNT(bmi) >= 400 AND STDDEV(bmi) > 1")
     contract.validate(schema)
 

@@ -1,6 +1,8 @@
 """The table of metrics: what it refuses, and that every answer is JSON without NaN, whatever the rows."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +63,18 @@ def answered(summary, metric, features):
 
 def test_every_metric_is_asked_here():
     assert set(ASKED) == set(METRICS)
+
+
+def test_every_metric_is_told_of_with_its_options_and_no_other():
+    page = Path(__file__).parents[3] / "docs" / "statistics.md"
+    told = {}
+    for line in page.read_text("utf-8").split("## Metrics", 1)[1].splitlines():
+        cells = [re.findall(r"`([^`]+)`", cell) for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) >= 3 and cells[0][0] in METRICS:
+            told[cells[0][0]] = cells[2 if len(cells) == 4 else 1]
+    assert {name: set(options) for name, options in told.items()} == {
+        name: set(metric.options) for name, metric in METRICS.items()
+    }
 
 
 @given(rows=rows)
