@@ -23,6 +23,11 @@ _KNOWN = ("connect_timeout", "dbname", "host", "port", "sslmode", "sslrootcert",
 _PLAIN = frozenset({"int2", "int4", "int8", "float4", "float8", "bool", "text", "varchar"})  # as Arrow has them
 _BATCH_BYTES = 4 * 2**20
 _PASSWORD_BYTES = 1024
+_OF_VALUES = ("22", "23", "P0", "XX")  # classes of SQLSTATE whose messages may quote a value of a row
+_TROUBLES = (
+    "in a read-only transaction", "division by zero", "invalid input syntax", "out of range", "canceling statement",
+    "terminating connection", "server closed the connection",
+)  # fmt: skip
 _READ_ONLY = "-c default_transaction_read_only=on"
 
 
@@ -91,10 +96,10 @@ class PostgresSource:
         """Return what an operator can use of the server's complaint: no value of a row, no password."""
         text = str(error).partition("ERROR:  ")[2] or str(error).partition("FATAL:  ")[2] or str(error)
         line = first_line(ValueError(text)).removeprefix("IO: [libpq] Failed to connect: ").strip()
-        state = getattr(error, "sqlstate", None) or ""
-        # Complaints about data (SQLSTATE class 22), and any after the first row, may quote a value of a row.
-        if state.startswith("22") or not isinstance(error, self._driver.Error):
-            line = f"{line.partition(chr(34))[0].rstrip(': ')} (what it says of values is left out)"
+        state = error.sqlstate or "" if isinstance(error, self._driver.Error) else _OF_VALUES[0]
+        if state.startswith(_OF_VALUES):  # what is said once rows are read may quote them, and in any language
+            line = next((words for words in _TROUBLES if words in line), "the query failed")
+            line = f"{line} (what else is said may hold values, and is left out)"
         for secret in (self._password, quote(self._password, safe="")):
             line = line.replace(secret, "***") if secret else line
         if "password" in line:

@@ -20,6 +20,7 @@ class SeveralSource:
     def __init__(self, name: str, parts: Sequence[Source]) -> None:
         """`parts` has at least one."""
         self._name, self._parts = name, tuple(parts)
+        self._sizes = [part.size for part in self._parts]  # each asks a file, and there may be many
 
     @property
     def name(self) -> str:
@@ -34,18 +35,18 @@ class SeveralSource:
     @property
     def size(self) -> int:
         """What all of them have."""
-        return sum(part.size for part in self._parts)
+        return sum(self._sizes)
 
     def batches(
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of each; with None, the columns that the first one has."""
         before = 0
-        for part in self._parts:
+        for part, size in zip(self._parts, self._sizes, strict=True):
             for batch in part.batches(columns, _shifted(progress, before)):
                 columns = batch.schema.names if columns is None else columns
                 yield batch
-            before += part.size
+            before += size
             if progress:
                 progress(before)
 

@@ -149,8 +149,14 @@ def test_postgres_is_only_read(server, password):
     assert 'relation "nope" does not exist' in told("SELECT * FROM nope")
     # What PostgreSQL says of a value repeats it.
     for query in ("SELECT secret::int AS x FROM t", "SELECT 'a \"secret'::int AS x"):
-        assert "invalid input syntax for type integer (what it says of values is left out)" in told(query)
+        assert "invalid input syntax (what else is said may hold values, and is left out)" in told(query)
     assert "division by zero (" in told("SELECT 1 / (x - 999) AS x FROM many")
+    server.run(
+        "CREATE FUNCTION failing(v text) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE 'no %', v; END$$;"
+        "CREATE FUNCTION ending(v int) RETURNS bool LANGUAGE sql SECURITY DEFINER AS 'SELECT pg_terminate_backend(v)'"
+    )
+    assert "the query failed (" in told("SELECT failing(secret) AS x FROM t")
+    assert "terminating connection (" in told("SELECT CASE x WHEN 999 THEN ending(pg_backend_pid()) END AS x FROM many")
     assert "has no column 'x'" in told("SELECT i FROM t")
 
 
