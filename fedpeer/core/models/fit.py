@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, overload
 
+import msgspec
+
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.bayes import bernoulli_nb, gaussian_nb
 from fedpeer.core.models.classifier import Classifier
@@ -14,6 +16,8 @@ from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_w
 from fedpeer.core.models.discriminant import lda, qda
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
+from fedpeer.core.models.margins import ridge_classifier
+from fedpeer.core.models.missing import WAYS, Completion
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.selection import best_subset, stepwise
@@ -21,7 +25,7 @@ from fedpeer.core.models.sparse import elastic_net, lasso
 from fedpeer.core.statistics.summary import Summary
 
 _Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-_Classes = Literal["lda", "gaussian_nb", "bernoulli_nb"]
+_Classes = Literal["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier"]
 
 KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ols": (ols, Model),
@@ -36,6 +40,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "qda": (qda, Classifier),
     "gaussian_nb": (gaussian_nb, Classifier),
     "bernoulli_nb": (bernoulli_nb, Classifier),
+    "ridge_classifier": (ridge_classifier, Classifier),
     "pca": (pca, Components),
     "oas": (oas, Covariance),
     "graphical_lasso": (graphical_lasso, Covariance),
@@ -60,8 +65,8 @@ def fit(
 ) -> Result:
     """Fit a model of this kind to `target` from a summary alone; `features` None means all the others.
 
-    Options are those of the kind (docs/models.md). ModelError for an unknown kind, option or name, and for a summary
-    that does not determine the model.
+    Options are those of the kind, and `missing`, which says how predictions complete a row (docs/models.md).
+    ModelError for an unknown kind, option or name, and for a summary that does not determine the model.
     """
     if kind not in KINDS:
         raise ModelError(f"no model called {kind!r}", hint=f"there are {', '.join(KINDS)}")
@@ -71,7 +76,13 @@ def fit(
         raise ModelError(f"{kind} has no option {unknown!r}", hint=f"it has {', '.join(known)}")
     if target is None and kind not in TARGETLESS:
         raise ModelError(f"{kind} needs a target", hint="name the feature that it predicts")
-    return KINDS[kind][0](summary, target, features, **options)
+    missing = options.pop("missing", "none")
+    if missing not in WAYS:
+        raise ModelError(f"missing is {missing!r}; it must be one of {', '.join(WAYS)}")
+    model = KINDS[kind][0](summary, target, features, **options)
+    if missing == "none":
+        return model
+    return msgspec.structs.replace(model, completion=Completion.of(summary, model.columns, missing))
 
 
 def restore(form: Any) -> Result:
@@ -84,4 +95,4 @@ def restore(form: Any) -> Result:
 
 def _options(kind: str) -> list[str]:
     parameters = inspect.signature(KINDS[kind][0]).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    return [*(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY), "missing"]

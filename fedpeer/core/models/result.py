@@ -12,21 +12,24 @@ import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError, SchemaError
 from fedpeer.core.models.inputs import Floats, inputs
+from fedpeer.core.models.missing import Completion
 from fedpeer.core.statistics.schema import Schema
 
 Values = npt.NDArray[Any]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A fitted model as a value; `schema` describes its target and inputs, `summary` is the digest it came from.
+    """A fitted model as a value.
 
-    A kind adds its own numbers, says which `columns` it reads, and answers one batch of them.
+    `schema` describes its target and inputs, `summary` is the digest it came from, and `completion` what stands in for
+    missing inputs, if anything. A kind adds its own numbers, says which `columns` it reads, and answers one batch.
     """
 
     kind: str
     n: int
     schema: dict[str, Any]
     summary: str
+    completion: Completion | None = None
 
     @property
     @abstractmethod
@@ -71,9 +74,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ModelError(f"not a model: {error}", hint="give what `Model.to_dict` returned") from None
         if strange is not None:
             raise ModelError(f"not a model: its schema has no column {strange!r}")
+        if model.completion is not None:
+            model.completion.check(model.columns)
         return model
 
     def _batches(self, table: Any) -> Iterator[tuple[int, dict[str, Floats]]]:
         schema, used = Schema.from_dict(self.schema), set(self.columns)
         features = dict.fromkeys(column.feature for column in schema.columns if column.name in used)
-        return inputs(table, schema, list(features))
+        for rows, columns in inputs(table, schema, list(features)):
+            yield rows, self.completion.filled(columns) if self.completion and self.columns else columns

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import RidgeClassifier
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 
 from fedpeer.core.errors import ModelError, TableError
@@ -124,6 +125,21 @@ def test_bernoulli_naive_bayes_is_that_of_scikit_learn(name, alpha):
     np.testing.assert_allclose(likelihoods(model, table), told.predict_proba(inputs), rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("lam", [1, "0.01"])
+def test_the_ridge_classifier_is_that_of_scikit_learn(name, lam):
+    data = classes(name)
+    model = fit(data.summary, "ridge_classifier", "class", lam=lam)
+    told = RidgeClassifier(alpha=float(lam), solver="svd").fit(data.inputs, data.target)
+    weights = rows(model, "weights")
+    ours = weights[1:] if len(weights) == 2 else weights
+    np.testing.assert_allclose(ours, np.atleast_2d(told.coef_), rtol=1e-8)
+    np.testing.assert_array_equal(model.predict(data.table), told.predict(data.inputs))
+    scores = likelihoods(model, data.table)
+    decided = told.decision_function(data.inputs)
+    np.testing.assert_allclose(scores[:, 1] if decided.ndim == 1 else scores, decided, rtol=1e-6, atol=1e-9)
+
+
 SCHEMA = Schema(
     [
         Feature("a", "continuous", min=-10, max=10, resolution="0.1"),
@@ -187,6 +203,8 @@ def test_priors_are_weights_by_label():
         ("gaussian_nb", ("kind", ["flat"]), {}, "without variation in the class 'x': 'flat'"),
         ("bernoulli_nb", ("kind", ["a"]), {}, "not 0/1 columns: 'a'"),
         ("bernoulli_nb", ("kind", ["site"]), {"alpha": 0}, "above zero"),
+        ("ridge_classifier", ("kind", ["a"]), {"lam": 0}, "above zero"),
+        ("ridge_classifier", ("a",), {}, "'a' is continuous; a classifier needs"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(kind, arguments, options, said):
@@ -220,7 +238,7 @@ def test_rows_that_were_never_there_are_noticed():
             fit(wrong, kind, "kind", ["site"])
 
 
-@pytest.mark.parametrize("kind", ["lda", "gaussian_nb", "bernoulli_nb"])
+@pytest.mark.parametrize("kind", ["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier"])
 def test_a_sum_of_parts_gives_the_same_classifier_and_json_keeps_it(kind):
     parts = [collect(SCHEMA, {name: values[i::3] for name, values in TABLE.items()}) for i in range(3)]
     model = fit(sum(parts, Summary.zero(SCHEMA)), kind, "kind", ["site", "sick"])

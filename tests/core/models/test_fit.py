@@ -114,7 +114,7 @@ def test_refusals_list_what_there_is():
     assert refused.value.hint == f"there are {', '.join(KINDS)}"
     with pytest.raises(ModelError) as refused:
         fit(SUMMARY, "ridge", "cost", alpha=1)
-    assert refused.value.hint == "it has lam, confidence"
+    assert refused.value.hint == "it has lam, confidence, missing"
 
 
 def test_too_few_rows_are_refused_with_the_numbers():
