@@ -13,6 +13,8 @@ from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import Number, certified, rational, root, rounded
 from fedpeer.core.statistics.tails import beyond_chi2
 
+_MOST = 20_000  # cells
+
 _ONE_LEVEL = "fewer than two rows or columns of the table have any counts"
 
 
@@ -45,7 +47,9 @@ class Table:
         """Σ (observed − expected)² / expected, exactly."""
         filled, n = self.filled(), self.total
         down = [sum(column) for column in zip(*filled, strict=True)]
-        parts = (Fraction(o * o, sum(row) * down[j]) for row in filled for j, o in enumerate(row))
+        parts = (
+            sum((Fraction(o * o, down[j]) for j, o in enumerate(row) if o), Fraction(0)) / sum(row) for row in filled
+        )
         return n * (sum(parts, Fraction(0)) - 1) if filled else Fraction(0)
 
     @property
@@ -76,6 +80,7 @@ def crossed(question: Question) -> Table:
         return _listed(question, question.names("rows"), question.names("columns"))
     a, b = question.expect(2, 2)
     first, second = _levels(question, a), _levels(question, b)
+    _check_size(len(first), len(second))
     cells = tuple(tuple(_both(question, x, y) for _, y in second) for _, x in first)
     return Table(tuple(n for n, _ in first), tuple(n for n, _ in second), cells)
 
@@ -137,13 +142,20 @@ def homogeneity(question: Question, names: Sequence[str]) -> Table:
     levels = features[0].levels if features and features[0] is not None else ()
     if any(f is None or set(f.levels) != set(levels) for f in features):
         raise RequestError("categories that are compared must have the same levels")
+    _check_size(len(names), len(levels))
     counts = tuple(tuple(question.summary.sum(f"{name}${level}") for level in levels) for name in names)
     return Table(tuple(names), levels, counts)
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows * columns > _MOST:
+        raise RequestError(f"a table of {rows} by {columns} is too large", hint=f"at most {_MOST} cells")
 
 
 def _listed(question: Question, rows: Sequence[str], columns: Sequence[str]) -> Table:
     if len(rows) < 2 or len(columns) < 2:
         raise RequestError("name two 0/1 columns or more for the rows of the table, and for its columns")
+    _check_size(len(rows), len(columns))
     for name in (*rows, *columns):
         if not question.column(name).indicator:
             raise RequestError(f"{name!r} is not a 0/1 column")

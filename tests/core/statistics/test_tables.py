@@ -110,3 +110,9 @@ def test_a_level_that_was_never_seen_stays_in_the_table_and_out_of_the_statistic
 def test_tables_that_cannot_be_are_refused(features, options, message):
     with pytest.raises(RequestError, match=message):
         measure(SUMMARY, "contingency", features, options=options)
+
+
+def test_a_table_that_is_too_large_is_refused():
+    table = {name: np.array([f"{name}{i:03}" for i in range(150)]) for name in ("a", "b")}
+    with pytest.raises(RequestError, match="a table of 150 by 150 is too large"):
+        measure(real.summarised(table, resolution="1"), "contingency", ["a", "b"])
