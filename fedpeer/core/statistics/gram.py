@@ -6,7 +6,8 @@ product of two rows of a chunk is a sum of at most 2**13 integers of at most 2**
 integers up to 2**53, which float64 holds exactly in whatever order BLAS adds them up.
 
 The mixed products of two planes are symmetric in what is wanted, LₐᵀL_b + L_bᵀLₐ = (Lₐ+L_b)ᵀ(Lₐ+L_b) − LₐᵀLₐ − L_bᵀL_b,
-so one symmetric product does the work of two general ones.
+so one symmetric product does the work of two general ones. Where few columns are wide, one symmetric product of all
+planes at once is faster still: it has every LₐᵀL_b as a block.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fedpeer.core.statistics.shape import BITS, Floats, Integers, Shape, limbs
 
 _CHUNK = 2**13  # rows; 2·w + 13 ≤ 53
 _BLOCK = 2**20  # entries of plane 0 that a chunk is meant to have: what a cache holds
+_STACKED = 1.5  # rows of all planes, to those of plane 0, up to which one product of all is faster
 _SPILL = 2**8  # chunks; an int64 accumulator grows by at most 3·2**53 with each
 
 
@@ -42,8 +44,12 @@ class Gram:
         self._schema, self._split, self._filled = schema, (measured, indicators), 0
         self._place = np.empty(p, np.int64)
         self._place[order] = np.arange(p)
-        self._planes: list[Floats] = [np.zeros((p + 1, self.chunk))]
-        self._planes += [np.zeros((sum(n > a for n in sizes), self.chunk)) for a in range(1, max(sizes))]
+        ends = np.cumsum([0, p + 1, *(sum(n > a for n in sizes) for a in range(1, max(sizes)))]).tolist()
+        self._rows = [slice(*pair) for pair in pairwise(ends)]
+        self._store: Floats = np.zeros((ends[-1], self.chunk))
+        self._planes: list[Floats] = [self._store[rows] for rows in self._rows]
+        self._at_once = ends[-1] <= _STACKED * (p + 1)
+        self._spare: Floats = np.empty((max(map(len, self._planes[1:]), default=0), self.chunk))
         self._wide = {i: np.zeros(self.chunk, _dtype(columns[i].bound)) for i in range(p) if sizes[i] > 1}
         self._total = Residues.zero(layout(schema))
         self._shape = Shape(schema, self.chunk)
@@ -101,19 +107,35 @@ class Gram:
     def _multiply(self) -> None:
         """Add the products of the chunk's rows to the accumulators, and empty the chunk."""
         planes = [plane[:, : self._filled] for plane in self._planes]
-        own = [_integers(plane @ plane.T) for plane in planes]
-        for (a, b), products in self._products.items():
-            products += own[a] if a == b else _mixed(planes[a], planes[b], own[a], own[b])
+        found = self._stacked() if self._at_once else self._paired(planes)
+        for ab, products in found.items():
+            self._products[ab] += products
         measured, indicators = (len(part) for part in self._split)
         zero_one = planes[0][measured : measured + indicators]
         for (a, b), squares in self._squares.items():
             rows = len(squares)
             squares += _integers((planes[a][:rows] * planes[b][:rows]) @ zero_one.T)
         if self._schema.blocks:
-            self._further(planes, self._filled - int(own[0][-1, -1]))
+            self._further(planes, self._filled - int(found[0, 0][-1, -1]))
         self._filled, self._chunks = 0, self._chunks + 1
         if self._chunks == _SPILL:
             self._spill()
+
+    def _stacked(self) -> dict[tuple[int, int], Integers]:
+        """The products of each pair of planes, out of one product of all of them."""
+        rows = self._store[:, : self._filled]
+        every = _integers(rows @ rows.T)
+        found = {(a, b): every[self._rows[b], self._rows[a]] for a, b in self._products}
+        return {(a, b): block if a == b else _mirrored(block) for (a, b), block in found.items()}
+
+    def _paired(self, planes: list[Floats]) -> dict[tuple[int, int], Integers]:
+        """The products of each pair of planes, each with a product of its own."""
+        own = [_integers(plane @ plane.T) for plane in planes]
+        spare = self._spare[:, : self._filled]
+        return {
+            (a, b): own[a] if a == b else _mixed((planes[a], planes[b]), (own[a], own[b]), spare)
+            for a, b in self._products
+        }
 
     def _further(self, planes: list[Floats], left_out: int) -> None:
         """Take the shape of each continuous column; `left_out` of its values are zeros that do not count."""
@@ -164,12 +186,20 @@ def _dtype(bound: int) -> type[np.float64 | np.int64]:
     return np.float64 if bound < 2**52 else np.int64
 
 
-def _mixed(longer: Floats, shorter: Floats, own_longer: Integers, own_shorter: Integers) -> Integers:
+def _mixed(planes: tuple[Floats, Floats], own: tuple[Integers, Integers], spare: Floats) -> Integers:
     """L_b Lₐᵀ, plus its mirror for the columns that both planes have: the first ones, all that the shorter has."""
+    longer, shorter = planes
     n = len(shorter)
-    head = longer[:n] + shorter
-    square = _integers(head @ head.T) - own_longer[:n, :n] - own_shorter
+    head = np.add(longer[:n], shorter, out=spare[:n])
+    square = _integers(head @ head.T) - own[0][:n, :n] - own[1]
     return np.hstack([square, _integers(shorter @ longer[n:].T)])
+
+
+def _mirrored(product: Integers) -> Integers:
+    """The same from L_b Lₐᵀ itself."""
+    n, out = len(product), product.copy()
+    out[:, :n] += product[:, :n].T
+    return out
 
 
 def _integers(exact: Floats) -> Integers:

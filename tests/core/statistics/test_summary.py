@@ -125,7 +125,9 @@ def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
 
 
 @pytest.mark.parametrize("blocks", [[], ["powers"], ["histogram"], ["histogram", "powers"]])
-def test_many_chunks_equal_python_integers(blocks):
+@pytest.mark.parametrize("at_once", [False, True], ids=["in pairs", "at once"])
+def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
+    monkeypatch.setattr("fedpeer.core.statistics.gram._STACKED", 99 if at_once else 0)
     rng = np.random.default_rng(7)
     n = 20_011  # more than two chunks, and a rest
     columns = {
