@@ -26,6 +26,29 @@ def facts(path: Path) -> os.stat_result:
     return found
 
 
+class FileSource:
+    """What sources over one file have in common; `size` and `progress` count its bytes as they lie on disk."""
+
+    def __init__(self, path: Path | str, chunk_rows: int) -> None:
+        self._path = Path(path)
+        self._chunk_rows = chunk_rows
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self._path)
+
+    @property
+    def unit(self) -> str:
+        """What `size` and `progress` count."""
+        return "bytes"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return facts(self._path).st_size
+
+
 @contextmanager
 def steady(path: Path) -> Iterator[None]:
     """Refuse, at the end, a file that changed meanwhile."""

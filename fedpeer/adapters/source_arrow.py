@@ -13,34 +13,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.ipc
 
-from fedpeer.adapters.files import facts, first_line, sliced, steady
+from fedpeer.adapters.files import FileSource, first_line, sliced, steady
 from fedpeer.adapters.headers import places
 from fedpeer.core.errors import SourceError
 
 _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 
 
-class ArrowSource:
+class ArrowSource(FileSource):
     """A Source over the Arrow IPC file (also called Feather) or stream at `path`; its first bytes tell which."""
 
     def __init__(self, path: Path | str, *, chunk_rows: int = 65_536) -> None:
-        self._path = Path(path)
-        self._chunk_rows = chunk_rows
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self._path)
-
-    @property
-    def unit(self) -> str:
-        """What `size` and `progress` count."""
-        return "bytes"
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return facts(self._path).st_size
+        super().__init__(path, chunk_rows)
 
     def batches(
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None

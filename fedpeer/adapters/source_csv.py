@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from fedpeer.adapters.files import CODECS, facts, sliced, steady
+from fedpeer.adapters.files import CODECS, FileSource, sliced, steady
 from fedpeer.adapters.headers import doubles, places
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.numerals import MISSING
@@ -33,7 +33,7 @@ _NULLS = sorted({spelling for text in MISSING for spelling in (text, text.upper(
 _PLAIN = r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$"
 
 
-class CsvSource:
+class CsvSource(FileSource):
     """A Source over the CSV file at `path`; `schema` says which columns are numbers (without one, all are texts).
 
     `names` has, by feature, the column of the file where it is called otherwise.
@@ -48,26 +48,10 @@ class CsvSource:
         names: Mapping[str, str] | None = None,
         chunk_rows: int = 65_536,
     ) -> None:
-        self._path = Path(path)
+        super().__init__(path, chunk_rows)
         self._delimiter = delimiter
-        self._chunk_rows = chunk_rows
         self._numbers = doubles(schema, names)
         self._codec = CODECS.get(self._path.suffix.lower())
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self._path)
-
-    @property
-    def unit(self) -> str:
-        """What `size` and `progress` count."""
-        return "bytes"
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file as it lies on disk; `progress` counts these."""
-        return facts(self._path).st_size
 
     def batches(
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None

@@ -7,16 +7,15 @@ changed by a query. Links within the directories are followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from fedpeer.adapters.files import first_line, sliced
+from fedpeer.adapters.files import first_line
 from fedpeer.adapters.headers import places
-from fedpeer.adapters.sql import checked, driver, quoted, valid
+from fedpeer.adapters.sql import QuerySource, quoted
 from fedpeer.core.errors import SourceError
 
 _MEMORY = "256MiB"
@@ -27,49 +26,19 @@ _PLAIN = (
 _OF_VALUES = ("Conversion", "Invalid Input", "Out of Range", "Constraint")  # errors that quote a row
 
 
-class DuckdbSource:
+class DuckdbSource(QuerySource):
     """A Source over the rows that `query` gives, on files under `roots` and on the database at `path` if any."""
 
     def __init__(
         self, query: Any, *, path: Path | None = None, roots: Sequence[Path] = (Path("/"),), chunk_rows: int = 65_536
     ) -> None:
         self._path, self._roots = path, tuple(roots)
-        self._query = checked(query, self.name)
-        self._chunk_rows = chunk_rows
-        self._driver = driver("duckdb")
+        super().__init__(query, "duckdb", chunk_rows)
 
     @property
     def name(self) -> str:
         """The database's path if there is one; the query is not repeated."""
         return f"duckdb:{self._path or ''}"
-
-    @property
-    def unit(self) -> str:
-        """What `progress` counts."""
-        return "rows"
-
-    @property
-    def size(self) -> int:
-        """Unknown: a query tells when it is done."""
-        return 0
-
-    def batches(
-        self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the answer."""
-        read = 0
-        try:
-            with closing(self._connected()) as connection:
-                self._check(connection)
-                wanted, statement = self._asked(connection, columns)
-                answer = connection.sql(statement).to_arrow_reader(self._chunk_rows)
-                for batch in valid(answer, self.name):
-                    yield from sliced(pa.RecordBatch.from_arrays(batch.columns, wanted), self._chunk_rows)
-                    read += batch.num_rows
-                    if progress:
-                        progress(read)
-        except (self._driver.Error, pa.ArrowException, OSError) as error:
-            raise SourceError(f"{self.name} cannot answer: {_reason(error)}") from None
 
     def _connected(self) -> Any:
         found = self._driver.connect(str(self._path or ":memory:"), read_only=self._path is not None)
@@ -100,11 +69,19 @@ class DuckdbSource:
 
     def _asked(self, connection: Any, columns: Sequence[str] | None) -> tuple[list[str], str]:
         """Return the names of the columns, and the statement for them; unusual types are asked for as texts."""
+        self._check(connection)
         whole = f"FROM (\n{self._query}\n) AS asked"
         told = connection.execute(f"DESCRIBE SELECT * {whole}").fetchall()
         wanted = places([name for name, *_ in told], columns, self.name)
         asked = (_column(*told[place][:2]) for place in wanted.values())
         return list(wanted), f"SELECT {', '.join(asked)} {whole}"
+
+    def _answers(self, connection: Any, statement: str) -> Iterable[pa.RecordBatch]:
+        reader: Iterable[pa.RecordBatch] = connection.sql(statement).to_arrow_reader(self._chunk_rows)
+        return reader
+
+    def _explained(self, error: Exception) -> SourceError:
+        return SourceError(f"{self.name} cannot answer: {_reason(error)}")
 
 
 def _column(name: str, kind: str) -> str:

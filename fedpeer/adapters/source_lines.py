@@ -18,7 +18,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.json
 
-from fedpeer.adapters.files import CODECS, facts, first_line, sliced, steady
+from fedpeer.adapters.files import CODECS, FileSource, first_line, sliced, steady
 from fedpeer.adapters.headers import doubles, folded, places
 from fedpeer.adapters.source_rows import array_of
 from fedpeer.core.errors import SourceError
@@ -29,7 +29,7 @@ _BOM = b"\xef\xbb\xbf"
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 
-class LinesSource:
+class LinesSource(FileSource):
     """A Source over the JSON lines at `path`; `names` has, by feature, the key where it is called otherwise."""
 
     def __init__(
@@ -40,25 +40,9 @@ class LinesSource:
         names: Mapping[str, str] | None = None,
         chunk_rows: int = 65_536,
     ) -> None:
-        self._path = Path(path)
+        super().__init__(path, chunk_rows)
         self._narrow = doubles(schema, names)
-        self._chunk_rows = chunk_rows
         self._codec = CODECS.get(self._path.suffix.lower())
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self._path)
-
-    @property
-    def unit(self) -> str:
-        """What `size` and `progress` count."""
-        return "bytes"
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file as it lies on disk; `progress` counts these."""
-        return facts(self._path).st_size
 
     def batches(
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None

@@ -8,24 +8,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from fedpeer.adapters.files import first_line
+from fedpeer.adapters.files import FileSource, first_line
 from fedpeer.adapters.headers import places
 from fedpeer.core.errors import SourceError
 
 _BUFFER_BYTES = 2**20
 
 
-class ParquetSource:
+class ParquetSource(FileSource):
     """A Source over the Parquet file at `path`. Values keep the types that the file gives them."""
 
     def __init__(self, path: Path | str, *, chunk_rows: int = 65_536) -> None:
-        self._path = Path(path)
-        self._chunk_rows = chunk_rows
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self._path)
+        super().__init__(path, chunk_rows)
 
     @property
     def unit(self) -> str:

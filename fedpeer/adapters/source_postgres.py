@@ -6,7 +6,7 @@ client, from PGPASSWORD or ~/.pgpass of the user that runs the daemon.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pyarrow as pa
 
-from fedpeer.adapters.files import facts, first_line, sliced
+from fedpeer.adapters.files import facts, first_line
 from fedpeer.adapters.headers import places
-from fedpeer.adapters.sql import checked, driver, quoted, valid
+from fedpeer.adapters.sql import QuerySource, quoted
 from fedpeer.core.errors import SourceError
 
 _KNOWN = ("connect_timeout", "dbname", "host", "port", "sslmode", "sslrootcert", "target_session_attrs", "user")
@@ -31,48 +31,20 @@ _TROUBLES = (
 _READ_ONLY = "-c default_transaction_read_only=on"
 
 
-class PostgresSource:
+class PostgresSource(QuerySource):
     """A Source over the rows that `query` gives on the database at `location`."""
 
     def __init__(
         self, location: str, query: Any, *, password_file: Path | None = None, chunk_rows: int = 65_536
     ) -> None:
         self._name, self._told = _taken_apart(location)
-        self._query = checked(query, self.name)
+        super().__init__(query, "adbc_driver_postgresql.dbapi", chunk_rows)
         self._password = _password(password_file) if password_file else ""
-        self._chunk_rows = chunk_rows
-        self._driver = driver("adbc_driver_postgresql.dbapi")
 
     @property
     def name(self) -> str:
         """The address without its parameters; neither a password nor the query is in it."""
         return self._name
-
-    @property
-    def unit(self) -> str:
-        """What `progress` counts."""
-        return "rows"
-
-    @property
-    def size(self) -> int:
-        """Unknown: a query tells when it is done."""
-        return 0
-
-    def batches(
-        self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the answer."""
-        read = 0
-        try:
-            with closing(self._connected()) as connection:
-                wanted, statement = self._asked(connection, columns)
-                for batch in valid(self._answers(connection, statement), self.name):
-                    yield from sliced(pa.RecordBatch.from_arrays(batch.columns, wanted), self._chunk_rows)
-                    read += batch.num_rows
-                    if progress:
-                        progress(read)
-        except (self._driver.Error, pa.ArrowException, OSError) as error:
-            raise self._explained(error) from None
 
     def _connected(self) -> Any:
         told = self._told | ({"password": self._password} if self._password else {}) | {"options": _READ_ONLY}

@@ -7,7 +7,7 @@ the three are put together again batch by batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,58 +16,26 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fedpeer.adapters.files import facts, first_line, sliced
+from fedpeer.adapters.files import facts, first_line
 from fedpeer.adapters.headers import places
-from fedpeer.adapters.sql import checked, driver, quoted, valid
+from fedpeer.adapters.sql import QuerySource, quoted
 from fedpeer.core.errors import SourceError
 
 _EXACT_INT = 2**53
 
 
-class SqliteSource:
+class SqliteSource(QuerySource):
     """A Source over the rows that `query` gives on the database file at `path`."""
 
     def __init__(self, path: Path | str, query: Any, *, chunk_rows: int = 65_536) -> None:
         self._path = Path(path)
-        self._query = checked(query, self.name)
-        self._chunk_rows = chunk_rows
-        self._driver = driver("adbc_driver_sqlite.dbapi")
+        super().__init__(query, "adbc_driver_sqlite.dbapi", chunk_rows)
         facts(self._path)
 
     @property
     def name(self) -> str:
         """The path; the query is not repeated."""
         return f"sqlite://{self._path}"
-
-    @property
-    def unit(self) -> str:
-        """What `progress` counts."""
-        return "rows"
-
-    @property
-    def size(self) -> int:
-        """Unknown: a query tells when it is done."""
-        return 0
-
-    def batches(
-        self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the answer."""
-        read = 0
-        try:
-            # One statement reads one state of the database, whoever writes to it meanwhile.
-            with closing(self._connected()) as connection:
-                wanted, statement = self._asked(connection, columns)
-                for batch in valid(self._answers(connection, statement), self.name):
-                    whole = pa.RecordBatch.from_arrays(
-                        [_together(*batch.columns[3 * at : 3 * at + 3]) for at in range(len(wanted))], wanted
-                    )
-                    yield from sliced(whole, self._chunk_rows)
-                    read += batch.num_rows
-                    if progress:
-                        progress(read)
-        except (self._driver.Error, pa.ArrowException, OSError) as error:
-            raise SourceError(f"{self.name} cannot answer: {_reason(error)}") from None
 
     def _connected(self) -> Any:
         return self._driver.connect(f"file:{quote(str(self._path.absolute()))}?mode=ro")
@@ -84,14 +52,22 @@ class SqliteSource:
         return list(wanted), statement
 
     def _answers(self, connection: Any, statement: str) -> Iterator[pa.RecordBatch]:
-        """Yield what the statement gives, without the first row."""
+        """Yield what the statement gives, without the first row, each three columns as one.
+
+        One statement reads one state of the database, whoever writes to it meanwhile.
+        """
         rows = {"adbc.sqlite.query.batch_rows": min(self._chunk_rows, 16_384)}
         with closing(connection.cursor(adbc_stmt_kwargs=rows)) as cursor:
             cursor.execute(statement)
             first = True
             for batch in cursor.fetch_record_batch():
-                yield batch.slice(1) if first else batch
+                rest = batch.slice(1) if first else batch
+                columns = [_together(*rest.columns[at : at + 3]) for at in range(0, rest.num_columns, 3)]
+                yield pa.RecordBatch.from_arrays(columns, [str(at) for at in range(len(columns))])
                 first = False
+
+    def _explained(self, error: Exception) -> SourceError:
+        return SourceError(f"{self.name} cannot answer: {_reason(error)}")
 
 
 def _thrice(name: str) -> str:

@@ -3,15 +3,74 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
 
+from fedpeer.adapters.files import sliced
 from fedpeer.core.errors import SourceError
 
 _LONGEST = 65_536
+
+
+class QuerySource(ABC):
+    """What sources over a query have in common: each says how to connect, how to ask, and what a complaint means."""
+
+    def __init__(self, query: Any, library: str, chunk_rows: int) -> None:
+        self._query = checked(query, self.name)
+        self._driver = driver(library)
+        self._chunk_rows = chunk_rows
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The place; neither a password nor the query is in it."""
+
+    @property
+    def unit(self) -> str:
+        """What `progress` counts."""
+        return "rows"
+
+    @property
+    def size(self) -> int:
+        """Unknown: a query tells when it is done."""
+        return 0
+
+    def batches(
+        self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the answer."""
+        read = 0
+        try:
+            with closing(self._connected()) as connection:
+                wanted, statement = self._asked(connection, columns)
+                for batch in _valid(self._answers(connection, statement), self.name):
+                    yield from sliced(pa.RecordBatch.from_arrays(batch.columns, wanted), self._chunk_rows)
+                    read += batch.num_rows
+                    if progress:
+                        progress(read)
+        except (self._driver.Error, pa.ArrowException, OSError) as error:
+            raise self._explained(error) from None
+
+    @abstractmethod
+    def _connected(self) -> Any:
+        """Connect, for reading only."""
+
+    @abstractmethod
+    def _asked(self, connection: Any, columns: Sequence[str] | None) -> tuple[list[str], str]:
+        """Return the names of the columns, and the statement for them."""
+
+    @abstractmethod
+    def _answers(self, connection: Any, statement: str) -> Iterable[pa.RecordBatch]:
+        """Yield what the statement gives, the columns in the order of their names."""
+
+    @abstractmethod
+    def _explained(self, error: Exception) -> SourceError:
+        """Return what an operator can use of a complaint."""
 
 
 def driver(module: str, extra: str = "sql") -> Any:
@@ -41,7 +100,7 @@ def quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def valid(batches: Iterable[pa.RecordBatch], place: str) -> Iterator[pa.RecordBatch]:
+def _valid(batches: Iterable[pa.RecordBatch], place: str) -> Iterator[pa.RecordBatch]:
     """Yield batches whose texts are texts; SourceError for one that a database did not check."""
     read = 0
     for batch in batches:
