@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import subprocess
+import sys
+import textwrap
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -112,3 +115,27 @@ def test_a_file_that_grows_meanwhile_is_refused(write):
         file.write(b'{"x": 2}\n')
     with pytest.raises(SourceError, match="changed while it was read"):
         list(rows)
+
+
+def test_memory_does_not_depend_on_the_size(tmp_path):
+    line = json.dumps({f"c{n}": n + 0.25 for n in range(40)}).encode() + b"\n"
+    path = tmp_path / "big.jsonl"
+    with path.open("wb") as file:
+        part = line * (2**20 // len(line))
+        for n in range(150):
+            file.write(part if n != 10 else b'{"c0": "mixed"}\n' + part)
+    body = """
+        import resource, sys
+        from fedpeer.adapters.source_lines import LinesSource
+        from fedpeer.core.statistics.schema import Feature, Schema
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        names = [f"c{n}" for n in range(40)]
+        source = LinesSource(sys.argv[1], Schema([Feature(n, min=0, max=100, resolution="0.01") for n in names]))
+        before = peak()
+        print(sum(batch.num_rows for batch in source.batches(names)), peak() - before)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(body), str(path)]
+    rows, grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert int(rows) == 150 * (2**20 // len(line)) + 1
+    assert float(grown) < 150
