@@ -1,7 +1,7 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py collect pulse start csv`. Stop other work first.
+run only some: `python scripts/bench.py gram collect pulse start csv`. Stop other work first.
 """
 
 from __future__ import annotations
@@ -29,16 +29,21 @@ from fedpeer.cli.crew import Running, crew
 from fedpeer.core.envelope.padding import pad
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.gram import Gram
 from fedpeer.core.statistics.schema import Schema
 
 PEERS, COLUMNS = 10, 100
 PAIRS = 5
 
 
-def schema(columns: int, *, limit: int = 100, resolution: str = "0.001") -> Schema:
-    return Schema(
-        [Feature(f"x{i}", "continuous", min=-limit, max=limit, resolution=resolution) for i in range(columns)]
-    )
+NARROW, WIDE = "0.001", "0.0000001"  # resolutions of −100 … 100: q of 18 bits, and of 31, which are two limbs
+
+
+def schema(columns: int, *, wide: int = 0, blocks: Sequence[str] = ()) -> Schema:
+    """So many columns from −100 to 100, the first ones wide."""
+    steps = [WIDE] * wide + [NARROW] * (columns - wide)
+    features = [Feature(f"x{i}", "continuous", min=-100, max=100, resolution=step) for i, step in enumerate(steps)]
+    return Schema(features, blocks=blocks)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -69,17 +74,49 @@ def bench_collect() -> None:
     values = np.random.default_rng(1).uniform(-100, 100, (COLUMNS, rows)).round(3)
     table = pa.table({f"x{i}": values[i] for i in range(COLUMNS)})
     matrix = np.ascontiguousarray(values.T)
-    agreed = schema(COLUMNS)
+    agreed, further = schema(COLUMNS), schema(COLUMNS, blocks=["powers", "histogram"])
     report(
         f"collect {rows:,} x {COLUMNS} | X.T @ X",
         pairs(lambda: collect(agreed, table), lambda: matrix.T @ matrix),
-        "<= 2.5x",
+        "<= 2x",
+    )
+    report(
+        f"collect {rows:,} x {COLUMNS} with powers and histograms | without",
+        pairs(lambda: collect(further, table), lambda: collect(agreed, table), 3),
+        "<= 2x",
     )
     report(
         f"collect {rows:,} x {COLUMNS} | np.cov",
         pairs(lambda: collect(agreed, table), lambda: np.cov(values), 3),
         "<= 0.5x",
     )
+
+
+def bench_gram() -> None:
+    """The exact Gram kernel on encoded columns, against numpy's on the same floats."""
+    rows = 1_000_000
+    values = np.random.default_rng(1).uniform(-100, 100, (COLUMNS, rows))
+    matrix = np.ascontiguousarray(values.T)
+    for wide, what, goal in (
+        (0, "all narrow", 1.2),
+        (COLUMNS // 10, "a tenth two limbs", 1.6),
+        (COLUMNS, "all two", 4),
+    ):
+        steps = np.where(np.arange(COLUMNS) < wide, 1 / float(WIDE), 1 / float(NARROW))
+        encoded, agreed = np.rint(values * steps[:, None]), schema(COLUMNS, wide=wide)
+        measured = pairs(lambda q=encoded, s=agreed: _gram(s, q), lambda: matrix.T @ matrix)
+        report(f"exact Gram matrix {rows:,} x {COLUMNS}, {what} | X.T @ X", measured, f"<= {goal}x")
+
+
+def _gram(agreed: Schema, encoded: np.ndarray) -> None:
+    gram, start, rows = Gram(agreed), 0, encoded.shape[1]
+    while start < rows:
+        stop = min(rows, start + gram.room)
+        for i, column in enumerate(encoded):
+            gram.target(i, stop - start)[:] = column[start:stop]
+        gram.commit(stop - start, None)
+        start = stop
+    gram.residues()
 
 
 def bench_start() -> None:
@@ -272,6 +309,7 @@ def _server() -> str:
 
 
 BENCHES: Mapping[str, Callable[[], None]] = {
+    "gram": bench_gram,
     "collect": bench_collect,
     "pulse": bench_pulse,
     "start": bench_start,
