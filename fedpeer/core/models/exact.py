@@ -98,10 +98,11 @@ class Solver:
     """A X = B for a symmetric, positive definite A of integers and several right sides, A scaled as in `System`."""
 
     def __init__(self, matrix: Matrix, right: Matrix) -> None:
-        systems = [System.of(matrix, list(column)) for column in right.T]
-        self._shifts = systems[0].shifts
-        self._matrix = _integers(systems[0].matrix)
-        self._right = _integers(np.array([system.right for system in systems], dtype=object).T)
+        system = System.of(matrix, [0] * len(matrix))
+        sizes = np.array([1 << shift for shift in system.shifts], dtype=object)
+        self._shifts = system.shifts
+        self._matrix = _integers(system.matrix)
+        self._right = _integers(right * sizes[:, None])
 
     def solved(self, *, exactly: bool) -> list[list[Number]]:
         """The solutions, a list for each right side: rationals if `exactly`, else balls at the precision now set."""

@@ -7,6 +7,7 @@ from typing import Self
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.inputs import Floats
@@ -15,10 +16,13 @@ from fedpeer.core.statistics.explore import centred, mean
 from fedpeer.core.statistics.rounding import rounded
 from fedpeer.core.statistics.summary import Summary
 
+_Gaps = npt.NDArray[np.bool_]
+
 WAYS = ("none", "mean", "gaussian")
 
 _MOST = 500  # columns of which a model keeps the covariances
-_NOTHING = 1e-12  # of the largest eigenvalue: a direction in which the columns do not vary
+_SINGULAR = 1e-9  # smallest eigenvalue of the correlations from which they are inverted as they are
+_NOTHING = 1e-10  # added to a variance of 1 where they cannot be
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,15 +64,29 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             self._conditioned(whole - centre, gaps, whole)
         return columns | dict(zip(self.means, whole, strict=True))
 
-    def _conditioned(self, apart: Floats, gaps: Floats, whole: Floats) -> None:
+    def _conditioned(self, apart: Floats, gaps: _Gaps, whole: Floats) -> None:
         """Add Σ_mo Σ_oo⁻¹ (x_o − μ_o) to the missing entries, pattern by pattern."""
         matrix = np.array(self.covariance)
         scale = np.sqrt(np.where(matrix.diagonal() > 0, matrix.diagonal(), 1.0))
         matrix, apart = matrix / np.multiply.outer(scale, scale), apart / scale[:, None]
+        matrix[np.diag_indices_from(matrix)] = 1.0  # a constant column tells nothing, and must not look singular
+        expected = _by_precision if np.linalg.eigvalsh(matrix)[0] > _SINGULAR else _by_covariance
+        source: Floats = np.asarray(np.linalg.inv(matrix), np.float64) if expected is _by_precision else matrix
         patterns, belong = np.unique(gaps, axis=1, return_inverse=True)
         for k, gone in enumerate(patterns.T):
             if gone.any() and not gone.all():
-                inner = np.linalg.pinv(matrix[np.ix_(~gone, ~gone)], rcond=_NOTHING, hermitian=True)
                 at = np.flatnonzero(belong.ravel() == k)
-                shift = matrix[np.ix_(gone, ~gone)] @ (inner @ apart[np.ix_(~gone, at)])
-                whole[np.ix_(gone, at)] += shift * scale[gone][:, None]
+                whole[np.ix_(gone, at)] += expected(source, gone, apart[np.ix_(~gone, at)]) * scale[gone][:, None]
+
+
+def _by_precision(precision: Floats, gone: _Gaps, known: Floats) -> Floats:
+    """−P_mm⁻¹ P_mo z_o, the same as Σ_mo Σ_oo⁻¹ z_o with P = Σ⁻¹: a system only as large as what is missing."""
+    return np.asarray(
+        -np.linalg.solve(precision[np.ix_(gone, gone)], precision[np.ix_(gone, ~gone)] @ known), np.float64
+    )
+
+
+def _by_covariance(matrix: Floats, gone: _Gaps, known: Floats) -> Floats:
+    """Σ_mo (Σ_oo + εI)⁻¹ z_o, where columns determine each other."""
+    among = matrix[np.ix_(~gone, ~gone)]
+    return np.asarray(matrix[np.ix_(gone, ~gone)] @ np.linalg.solve(among + _NOTHING * np.eye(len(among)), known))

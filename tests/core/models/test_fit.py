@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from fedpeer.core.errors import ModelError, TableError
-from fedpeer.core.models.fit import KINDS, fit
+from fedpeer.core.models.fit import KINDS, fit, restore
 from fedpeer.core.models.model import Model
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
@@ -235,6 +235,15 @@ def test_a_model_is_json_and_back():
         assert again == model
         assert np.array_equal(again.predict(TABLE), model.predict(TABLE))
     assert again.options == {"lam": "0.1"}
+
+
+def test_a_model_kept_before_there_were_other_kinds_is_read():
+    model = fit(SUMMARY, "ols", "cost", ["age"])
+    fields = """kind target coefficients table n df r2 adjusted_r2 residual_std f f_p log_likelihood aic aicc bic
+        confidence dropped options schema summary"""
+    form = model.to_dict()
+    assert sorted(form) == sorted(fields.split())
+    assert restore(form) == model
 
 
 @pytest.mark.parametrize("kind", ["ols", "ridge"])

@@ -119,3 +119,12 @@ def test_a_completion_of_other_columns_is_no_model():
     for change in ({"means": {"a": 1.0}}, {"means": {}}, {"covariance": [[1.0]]}):
         with pytest.raises(ModelError, match="not a model"):
             restore(form | {"completion": form["completion"] | change})
+
+
+def test_columns_that_determine_each_other_are_completed_from_each_other():
+    data = numbers("iris")
+    table = data.table | {"twin": data.table["sepal length (cm)"]}
+    features = [*data.summary.schema.features, Feature("twin", "continuous", min=0, max=99, resolution="0.1")]
+    model = fit(collect(Schema(features), table), "ridge", "target", missing="gaussian")
+    lacking = {name: values[:5] for name, values in table.items()} | {"twin": [None] * 5}
+    np.testing.assert_allclose(model.predict(lacking), model.predict(table)[:5], rtol=1e-7)
