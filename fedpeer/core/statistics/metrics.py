@@ -68,18 +68,18 @@ def _bivariate(question: Question) -> Answer:
     return explore(question.summary, confidence=question.confidence).bivariate(a, b)
 
 
-_LEVEL = ("confidence",)
-_GROUPS = ("levels",)
+_CONFIDENCE = ("confidence",)
+_LEVELS = ("levels",)
 
 METRICS: Mapping[str, Metric] = {
     # Standard definitions, docs/statistics.md
-    "univariate": Metric(_univariate, _LEVEL),
-    "bivariate": Metric(_bivariate, _LEVEL),
-    "z_test": Metric(compare.z_test, (*_LEVEL, *_GROUPS, "known"), compares=True),
-    "proportion_test": Metric(compare.proportion_test, (*_LEVEL, *_GROUPS, "known"), compares=True),
-    "t_test": Metric(compare.t_test, (*_LEVEL, *_GROUPS, "known", "paired"), compares=True),
-    "f_test": Metric(compare.f_test, (*_GROUPS, "known"), compares=True),
-    "oneway": Metric(anova.oneway, _GROUPS),
+    "univariate": Metric(_univariate, _CONFIDENCE),
+    "bivariate": Metric(_bivariate, _CONFIDENCE),
+    "z_test": Metric(compare.z_test, (*_CONFIDENCE, *_LEVELS, "known"), compares=True),
+    "proportion_test": Metric(compare.proportion_test, (*_CONFIDENCE, *_LEVELS, "known"), compares=True),
+    "t_test": Metric(compare.t_test, (*_CONFIDENCE, *_LEVELS, "known", "paired"), compares=True),
+    "f_test": Metric(compare.f_test, (*_LEVELS, "known"), compares=True),
+    "oneway": Metric(anova.oneway, _LEVELS),
     "contingency": Metric(tables.contingency, ("rows", "columns")),
     "information_gain": Metric(tables.information_gain, ("rows", "columns")),
     "correlation": Metric(spread.correlation),
@@ -91,14 +91,14 @@ METRICS: Mapping[str, Metric] = {
     # The names and keys of SymetryML's exploration
     "uni": Metric(ANSWERS["uni"]),
     "bi": Metric(ANSWERS["bi"]),
-    "ztest": Metric(ANSWERS["ztest"], _GROUPS, compares=True),
-    "ztestp": Metric(ANSWERS["ztestp"], _GROUPS, compares=True),
+    "ztest": Metric(ANSWERS["ztest"], _LEVELS, compares=True),
+    "ztestp": Metric(ANSWERS["ztestp"], _LEVELS, compares=True),
     "ztestmu": Metric(ANSWERS["ztestmu"], ("known", "sml_explore_ztest_known_mu")),
-    "ttest": Metric(ANSWERS["ttest"], _GROUPS, compares=True),
+    "ttest": Metric(ANSWERS["ttest"], _LEVELS, compares=True),
     "ttestmu": Metric(ANSWERS["ttestmu"], ("known", "sml_explore_ttest_known_mu")),
-    "ftest": Metric(ANSWERS["ftest"], _GROUPS, compares=True),
+    "ftest": Metric(ANSWERS["ftest"], _LEVELS, compares=True),
     "ftestmu": Metric(ANSWERS["ftestmu"], ("known", "sml_explore_ftest_known_sigma")),
-    "anova": Metric(ANSWERS["anova"], _GROUPS),
+    "anova": Metric(ANSWERS["anova"], _LEVELS),
     "chi2": Metric(ANSWERS["chi2"], ("rows", "columns")),
     "gain": Metric(ANSWERS["gain"]),
     "explorepca": Metric(ANSWERS["explorepca"], ("pcaNumDimension",)),
