@@ -89,9 +89,11 @@ def test_a_prepared_settings_file_does_not_stop_init(place):
 
 def test_an_interrupted_init_can_be_repeated(place):
     for name in ("run", "bus", "keys"):
-        (place / name).mkdir(parents=True)
+        (place / name).mkdir(mode=0o700, parents=True)
     (place / ".home.key.abcd").write_bytes(b"half")
     made(place)
+    assert (place / "home.key").read_bytes() != b"half"
+    Home.open(place).close()
 
 
 def test_a_home_that_is_not_there_says_how_to_make_one(place):
@@ -194,7 +196,9 @@ def test_a_passphrase_protects_the_key(place):
 
 def test_a_passphrase_is_the_same_however_its_accents_are_typed(place):
     made(place, lambda: "caf\u00e9 au lait, please")
-    Home.open(place, passphrase=lambda: "cafe\u0301 au lait, please").close()
+    opened = Home.open(place, passphrase=lambda: "cafe\u0301 au lait, please")
+    opened.close()
+    assert opened.path == place
 
 
 def test_a_short_passphrase_is_refused(place):

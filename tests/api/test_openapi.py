@@ -24,7 +24,7 @@ def described() -> dict[str, Any]:
 
 
 def test_it_is_valid(described: dict[str, Any]) -> None:
-    OpenAPIV31SpecValidator(described).validate()
+    assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda r: r.name)

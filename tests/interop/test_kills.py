@@ -78,7 +78,7 @@ def trial(tmp_path_factory):
 
 def _killed_at(trial: Trial, role: str, probe: str, nth: int) -> None:
     victim = next(d for d in trial.crew if d.name == role)
-    victim.stop()
+    victim.kill()
     victim.start(crash_at=f"{probe}:{nth}")
     with contextlib.suppress(AssertionError):
         victim.ready()

@@ -97,6 +97,7 @@ def test_restarts_never_hold_up_an_honest_sender() -> None:
     for boot in range(100):
         for n in range(3):
             windows = windows.admit(header(n, boot, now=NOW + 5 * boot + n), NOW + 5 * boot + n)
+            assert windows.boots[-1].top == n
 
 
 def test_what_lasts_is_let_in_late_from_boots_forgotten_or_never_met() -> None:
