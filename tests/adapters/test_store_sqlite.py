@@ -291,7 +291,11 @@ def test_a_kill_loses_nothing_acknowledged_and_leaves_nothing_half_done(tmp_path
         # A few more commits happen unseen, so that the kill lands anywhere within one.
         time.sleep(0.003 * round_)
         process.send_signal(signal.SIGKILL)
-        rest = process.communicate(timeout=60)[0]
+        # Not communicate(): it reads past the lines that readline has already taken into its buffer.
+        rest = process.stdout.read()
+        process.wait(60)
+        process.stdout.close()
+        process.stderr.close()
         acknowledged = int((line + rest).split()[-1])
         store = opened(path, keep_entries=1_000_000)
         count = int(store.load("f")["count"])
