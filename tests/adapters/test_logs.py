@@ -35,7 +35,7 @@ def written() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     logger.removeHandler(handler)
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_is_said_is_one_line_that_says_it(written, text):
     logger, stream = written
     logger.warning("told: %s", text)
