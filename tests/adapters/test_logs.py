@@ -28,7 +28,7 @@ def written() -> tuple[logging.Logger, io.StringIO]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     # A logger of its own: pytest sends what it captures between processes, as UTF-8, which not every text has.
-    logger = logging.Logger("fedpeer.tried")
+    logger = logging.Logger("fedpeer.tried")  # noqa: LOG001 apart from the others, and so not captured
     logger.addHandler(handler)
     return logger, stream
 
