@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,14 +24,14 @@ HOSTILE = [
 
 
 @pytest.fixture
-def written() -> tuple[logging.Logger, io.StringIO]:
+def written() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
-    # A logger of its own: pytest sends what it captures between processes, as UTF-8, which not every text has.
-    logger = logging.Logger("fedpeer.tried")  # noqa: LOG001 apart from the others, and so not captured
+    logger = logging.getLogger("fedpeer.tried")
     logger.addHandler(handler)
-    return logger, stream
+    yield logger, stream
+    logger.removeHandler(handler)
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
