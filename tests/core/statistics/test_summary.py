@@ -124,6 +124,7 @@ def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
     assert total.digest == collect(SCHEMA, table(rows)).digest
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("blocks", [[], ["powers"], ["histogram"], ["histogram", "powers"]])
 @pytest.mark.parametrize("at_once", [False, True], ids=["in pairs", "at once"])
 def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
