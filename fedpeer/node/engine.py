@@ -26,7 +26,7 @@ from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes, restore
 from fedpeer.core.peer.state import Habits, Joining, Peer, Session, State
 from fedpeer.core.peer.step import begin, step
-from fedpeer.core.peer.tending import STATUS_GAP_S
+from fedpeer.core.peer.tending import gap_s
 from fedpeer.node.link import Hooks, Line, Link
 from fedpeer.node.pulses import Pulses
 from fedpeer.node.timeline import Timeline
@@ -332,7 +332,7 @@ class Engine:
         self.pulses.set(scope, state.roster.schedule if isinstance(state, Peer) and pulsing else None)
         if isinstance(state, Peer) and state.session.dirty and scope not in self._settling:
             self._settling.add(scope)
-            asyncio.get_running_loop().call_later(STATUS_GAP_S, self._settle, scope)
+            asyncio.get_running_loop().call_later(gap_s(state), self._settle, scope)
 
     def _settle(self, scope: str) -> None:
         self._settling.discard(scope)

@@ -10,11 +10,13 @@ from fedpeer.core.federation.membership import INVITE
 from fedpeer.core.peer.deciding import new_epoch
 from fedpeer.core.peer.effects import Enforce, Fetch
 from fedpeer.core.peer.heeding import answer, answers, ask
+from fedpeer.core.peer.state import Peer
 from fedpeer.core.peer.turn import Turn
 
 EPOCH_LASTS_S = 86_400
-# Statuses closer together than this are said as one.
-STATUS_GAP_S = 0.1
+# Statuses closer together than this are said as one: a moment among few members, longer among many, as everyone hears
+# everyone's.
+LEAST_GAP_S, GAP_A_MEMBER_S = 0.03, 0.003
 LEAST_RETIRED_S = 120
 
 
@@ -52,10 +54,16 @@ def tick(turn: Turn) -> None:
             new_epoch(turn)
 
 
+def gap_s(peer: Peer) -> float:
+    """How long a status waits for what else there is to say."""
+    return max(LEAST_GAP_S, GAP_A_MEMBER_S * len(peer.roster.active))
+
+
 def settle(turn: Turn) -> None:
     """Say once where we stand after all that arrived together."""
     session = turn.state.session
-    if session.dirty and turn.state.phase in {"active", "alarmed"} and turn.now - session.status_at >= STATUS_GAP_S:
+    is_time = turn.now - session.status_at >= gap_s(turn.state)
+    if session.dirty and is_time and turn.state.phase in {"active", "alarmed"}:
         answer(turn)
         turn.session(dirty=False, status_at=turn.now)
         state, session = turn.state, turn.state.session
