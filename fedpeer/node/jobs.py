@@ -22,12 +22,12 @@ _BUG = Failure(
 )
 
 
-class CancelledError(StateError):
+class JobCancelledError(StateError):
     """Work that somebody cancelled; nothing of it remains."""
 
 
 class Progress:
-    """How far a job is; told from any thread. Raises CancelledError once the job was cancelled."""
+    """How far a job is; told from any thread. Raises JobCancelledError once the job was cancelled."""
 
     def __init__(self) -> None:
         self.current = 0
@@ -37,7 +37,7 @@ class Progress:
         """Tell how far the work is."""
         self.current = current
         if self.cancelled.is_set():
-            raise CancelledError("the job was cancelled")
+            raise JobCancelledError("the job was cancelled")
 
 
 class Jobs:
@@ -91,7 +91,7 @@ class Jobs:
     async def _run(self, name: str, work: Callable[[Progress], Awaitable[Any]], progress: Progress) -> None:
         try:
             result = await work(progress)
-        except CancelledError:
+        except JobCancelledError:
             self._end(name, state="cancelled")
         except FedpeerError as error:
             self._end(name, state="failed", error=Failure(code=error.code, detail=str(error), hint=error.hint))

@@ -27,6 +27,7 @@ def test_the_page_lists_every_function_with_the_kinds_it_takes() -> None:
 def test_the_example_of_the_page_is_a_contract() -> None:
     (example,) = re.findall(r"```contract\n(.*?)```", PAGE, re.DOTALL)
     contract = Contract.parse(example)
+    assert len(contract.rules) > 1
     contract.validate(
         Schema(
             [

@@ -1,0 +1,18 @@
+"""Damage by one bit: it is noticed, or it is another summary and says so; never the same one."""
+
+from __future__ import annotations
+
+from fedpeer.core.errors import FedpeerError
+from fedpeer.core.statistics.summary import Summary
+
+
+def assert_a_flipped_bit_is_seen(summary: Summary, bit: int) -> None:
+    """Read a summary's bytes with one bit flipped."""
+    flipped = bytearray(summary.to_bytes())
+    flipped[bit // 8] ^= 1 << bit % 8
+    try:
+        other = Summary.from_bytes(bytes(flipped), summary.schema)
+    except FedpeerError:
+        return
+    assert other != summary
+    assert other.to_bytes() == bytes(flipped)
