@@ -84,6 +84,21 @@ class Ledger:
         held = self.held.get(PeerId(peer))
         return held.rank if held else (0, b"")
 
+    def subset(self, peers: Iterable[PeerId]) -> Summary:
+        """What these members have in the total; those that do not count in it add nothing."""
+        counting = self._fitting(self.held)
+        chosen = counting.intersection(peers)
+        if 2 * len(chosen) <= len(counting):
+            return sum((self.held[p].summary for p in chosen), Summary.zero(self.total.schema))
+        total = self.total
+        for p in counting - chosen:
+            total = total - self.held[p].summary
+        return total
+
+    def without_one(self, peer: PeerId) -> Summary:
+        """What everybody but this member has in the total."""
+        return self.subset(self._fitting(self.held) - {peer})
+
     def record(self, held: Held) -> Ledger:
         """The ledger with this contribution, or the same ledger if it holds this one or a newer one."""
         peer = PeerId(held.contribution.origin)

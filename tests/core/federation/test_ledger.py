@@ -73,6 +73,21 @@ def test_the_total_is_the_sum_of_what_is_held_and_admitted(of, gone):
     assert made.contributors == tuple(sorted(p for p, h in best.items() if h.summary.rows >= 3))
 
 
+@settings(max_examples=60)
+@given(of=contributions(SMALL), chosen=st.sets(st.sampled_from(PEERS)))
+def test_a_subset_is_the_sum_of_its_members_as_far_as_they_count(of, chosen):
+    made = ledger(of, SMALL)
+    counting = {p: made.held[p].summary for p in made.contributors}
+    expected = Summary.zero(SMALL)
+    for peer in chosen & set(counting):
+        expected = expected + counting[peer]
+    assert made.subset(chosen) == expected
+    assert made.subset(chosen) + made.subset(set(PEERS) - chosen) == made.total
+    for peer in PEERS:
+        assert made.without_one(peer) + counting.get(peer, Summary.zero(SMALL)) == made.total
+        assert made.without_one(peer) == made.without([peer]).subset(set(counting) - {peer})
+
+
 def test_an_older_one_changes_nothing_at_all():
     made = ledger([held(PEERS[0], 5, [1, 2, 3])])
     assert made.record(held(PEERS[0], 4, [4, 5, 6])) is made
