@@ -44,10 +44,15 @@ def fit(source: Source, schema: Schema) -> Fit:
     if batch is None:
         return Fit([], [], {}, [f"{source.name} has no rows"])
     columns = {folded(name): array for name, array in zip(batch.schema.names, batch.columns, strict=True)}
-    features = {feature.name: feature for feature in schema.features}
+    features = {feature.name: feature for feature in schema.inputs}
     missing = [name for name in features if name not in columns]
     guess = suggested(list(columns), list(features))
     notes = [note for column, name in guess.items() for note in _units(column, features[name])]
+    notes += [
+        f"{feature.name} is computed from {', '.join(feature.of)}: the column of that name is not read"
+        for feature in schema.features
+        if feature.derived and feature.name in columns
+    ]
     for name, feature in features.items():
         column = name if name in columns else next((c for c, meant in guess.items() if meant == name), None)
         if column is not None and feature.kind != "continuous":

@@ -35,7 +35,7 @@ def tally_dask(schema: Schema, frame: Any, *, client: Any = None) -> Collected:
     dask = driver("dask", "dask")
     if not hasattr(frame, "to_delayed") or not hasattr(frame, "columns"):
         raise TableError(f"a {type(frame).__name__} is not a Dask dataframe", hint="`collect` takes other tables")
-    names = [feature.name for feature in schema.features]
+    names = [feature.name for feature in schema.inputs]
     labels = list(frame.columns)
     wanted = [labels[place] for place in places([str(label) for label in labels], names, "the dataframe").values()]
     form, count, add = schema.to_json(), dask.delayed(_counted), dask.delayed(_added)
@@ -57,7 +57,7 @@ class _Part:
 
 def _counted(partition: Any, form: str) -> _Part:
     schema = Schema.from_json(form)
-    names = [feature.name for feature in schema.features]
+    names = [feature.name for feature in schema.inputs]
     return _written(tally(schema, partition.set_axis(names, axis=1)))
 
 

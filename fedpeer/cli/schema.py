@@ -62,7 +62,7 @@ def check(table: Path, schema_file: Path | None) -> int:
     else:
         client = frame.client()
         agreed = Schema.from_dict(client.schema(frame.federation(client)))
-    names = [feature.name for feature in agreed.features]
+    names = [feature.name for feature in agreed.inputs]
     tried = tally(agreed, daemon.source(table, agreed).batches(names))
     frame.show(tried.report(), lambda _: _draw_tried(tried))
     return frame.DONE if tried.counted else frame.NO

@@ -388,7 +388,7 @@ def _check_same(mine: Schema, theirs: Schema, name: str) -> None:
 
 
 def _counted(source: Source, schema: Schema, progress: Progress) -> Collected:
-    names = [feature.name for feature in schema.features]
+    names = [feature.name for feature in schema.inputs]
     if source.size:
         return tally(schema, source.batches(names, progress))
     return tally(schema, source.batches(names), progress)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fedpeer.core.errors import OverflowRefusedError
+from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.derived import Multiplied
 from fedpeer.core.statistics.encode import Measured, Writer
 from fedpeer.core.statistics.faults import Fault, Faults
 from fedpeer.core.statistics.feature import Feature
@@ -25,7 +29,8 @@ class Collected:
     """A summary and how it came about: of the `read` rows, `counted` are in it; the others had a fault.
 
     `rejected` has, by feature and reason, every value that kept its row out: a row with two faults is in it twice.
-    `clipped` has, by feature, the values that were moved to the limit of their range; their rows count.
+    `clipped` has, by feature, the values that were moved to the limit of their range; their rows count. `missing` has,
+    by feature and reason, the values that rows were counted without, which only the rule `pairwise` does.
     """
 
     summary: Summary
@@ -33,12 +38,14 @@ class Collected:
     counted: int
     rejected: dict[str, dict[str, int]]
     clipped: dict[str, int]
+    missing: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
         """Return the account as JSON-able values."""
         left_out = self.read - self.counted
         counts = {"read": self.read, "counted": self.counted, "left_out": left_out}
-        return counts | {"rejected": self.rejected, "clipped": self.clipped}
+        missing = {"missing": self.missing} if self.summary.schema.pairwise else {}
+        return counts | {"rejected": self.rejected, "clipped": self.clipped} | missing
 
 
 def collect(schema: Schema, table: Any) -> Summary:
@@ -49,7 +56,7 @@ def collect(schema: Schema, table: Any) -> Summary:
 def tally(schema: Schema, table: Any, progress: Callable[[int], None] | None = None) -> Collected:
     """Return the summary of a table and the account of its rows; `progress` hears how many were read so far."""
     counter = _Counter(schema)
-    for batch in batches(table, [feature.name for feature in schema.features]):
+    for batch in batches(table, [feature.name for feature in schema.inputs]):
         counter.take(batch, progress)
     return counter.collected()
 
@@ -60,10 +67,16 @@ class _Counter:
     def __init__(self, schema: Schema) -> None:
         self._schema, self._gram = schema, Gram(schema)
         self._read = self._counted = 0
-        self._faults = np.zeros((len(schema.features), len(Fault)), np.int64)
-        self._coders = [self._coder(feature) for feature in schema.features]
-        sizes = [1 if feature.kind != "category" else len(feature.levels) for feature in schema.features]
-        self._places = list(zip(np.cumsum([0, *sizes]).tolist(), sizes, strict=False))
+        self._inputs, sizes = schema.inputs, Counter(column.feature for column in schema.columns)
+        self._faults = np.zeros((len(self._inputs), len(Fault)), np.int64)
+        self._missing = np.zeros_like(self._faults)
+        fatal = np.array([fault.fatal for fault in Fault])
+        self._absent = fatal if schema.invalid == "missing" else np.array([fault == Fault.MISSING for fault in Fault])
+        self._fatal = fatal & ~self._absent
+        self._coders = [self._coder(feature) for feature in self._inputs]
+        first = {column.feature: i for i, column in reversed(list(enumerate(schema.columns)))}
+        self._places = [(first[feature.name], sizes[feature.name]) for feature in self._inputs]
+        self._products = [self._product(i, column) for i, column in enumerate(schema.columns) if column.of]
 
     def take(self, batch: pa.RecordBatch, progress: Callable[[int], None] | None) -> None:
         """Count the rows of one batch."""
@@ -78,24 +91,20 @@ class _Counter:
 
     def collected(self) -> Collected:
         """Everything so far."""
-        names = [feature.name for feature in self._schema.features]
-        counts = {
-            name: dict(zip(Fault, row, strict=True)) for name, row in zip(names, self._faults.tolist(), strict=True)
-        }
-        found = {name: {f.reason: n for f, n in row.items() if n and f.fatal} for name, row in counts.items()}
-        rejected = {name: reasons for name, reasons in found.items() if reasons}
-        clipped = {name: row[Fault.CLIPPED] for name, row in counts.items() if row[Fault.CLIPPED]}
+        names = [feature.name for feature in self._inputs]
+        moved = zip(names, self._faults[:, Fault.CLIPPED].tolist(), strict=True)
+        clipped = {name: count for name, count in moved if count}
+        rejected, missing = _told(names, self._faults), _told(names, self._missing)
         summary = Summary(self._schema, self._gram.residues())
-        return Collected(summary, self._read, summary.rows, rejected, clipped)
+        return Collected(summary, self._read, summary.rows, rejected, clipped, missing)
 
     def _piece(self, writers: list[Writer], start: int, stop: int) -> None:
-        rows, lost = stop - start, None
-        for i, (write, (column, count)) in enumerate(zip(writers, self._places, strict=True)):
-            continuous = self._schema.features[i].kind == "continuous"
-            out = self._gram.target(column, rows) if continuous else self._gram.targets(column, count, rows)
-            codes = write(start, stop, out)
-            if codes is not None:
-                lost = self._noted(i, codes, lost)
+        rows = stop - start
+        lost = (self._present if self._schema.pairwise else self._complete)(writers, start, stop)
+        for product, column, factors in self._products:
+            product.write([self._gram.target(i, rows) for i in factors], self._gram.target(column, rows))
+            if self._schema.pairwise:
+                self._multiply(column, factors, rows)
         self._read += rows
         self._counted += rows - (0 if lost is None else int(np.count_nonzero(lost)))
         if self._counted > self._schema.row_bound:
@@ -104,6 +113,53 @@ class _Counter:
                 hint="agree on a schema with a larger row_bound",
             )
         self._gram.commit(rows, lost)
+
+    def _complete(self, writers: list[Writer], start: int, stop: int) -> Any:
+        """Write a piece; the rows that are left out are those with any fault."""
+        lost = None
+        for i, write in enumerate(writers):
+            codes = write(start, stop, self._out(i, stop - start))
+            if codes is not None:
+                lost = self._noted(i, codes, lost)
+        return lost
+
+    def _present(self, writers: list[Writer], start: int, stop: int) -> Any:
+        """Write a piece, zeros where a value is missing; left out are rows with a fault, and those without any value."""
+        rows, told = stop - start, {}
+        lost, empty = np.zeros(rows, bool), np.ones(rows, bool)
+        for i, write in enumerate(writers):
+            out, there = self._out(i, rows), self._there(self._inputs[i].name, rows)
+            codes, there[:] = write(start, stop, out), 1
+            if codes is None:
+                empty[:] = False
+                continue
+            told[i], absent = codes, self._absent[codes]
+            out[..., absent], there[absent] = 0, 0
+            lost, empty = lost | self._fatal[codes], empty & absent
+        for i, codes in told.items():
+            absent = self._absent[codes]
+            self._faults[i] += np.bincount(codes[empty | ~absent], minlength=len(Fault))
+            self._missing[i] += np.bincount(codes[absent & ~(lost | empty)], minlength=len(Fault))
+        return lost | empty
+
+    def _multiply(self, column: int, factors: list[int], rows: int) -> None:
+        """A product is missing where one of its factors is."""
+        columns = self._schema.columns
+        there = self._there(columns[column].feature, rows)
+        there[:] = 1
+        for factor in factors:
+            there *= self._there(columns[factor].feature, rows)
+        self._gram.target(column, rows)[there == 0] = 0
+
+    def _there(self, feature: str, rows: int) -> Any:
+        """Where it goes whether a feature is present."""
+        return self._gram.presence(self._schema.presence[feature], rows)
+
+    def _out(self, feature: int, rows: int) -> Any:
+        """Where the values of a feature of the table go."""
+        column, count = self._places[feature]
+        continuous = self._inputs[feature].kind == "continuous"
+        return self._gram.target(column, rows) if continuous else self._gram.targets(column, count, rows)
 
     def _noted(self, feature: int, codes: Faults, lost: Any) -> Any:
         self._faults[feature] += np.bincount(codes, minlength=len(Fault))
@@ -115,3 +171,16 @@ class _Counter:
             return Leveled(feature)
         column = self._schema.columns[self._schema.index(feature.name)]
         return Measured(feature, column, clip=self._schema.invalid == "clip", chunk=self._gram.chunk)
+
+    def _product(self, at: int, column: Column) -> tuple[Multiplied, int, list[int]]:
+        factors = [self._schema.index(name) for name in column.of]
+        return Multiplied(column, [self._schema.columns[i] for i in factors]), at, factors
+
+
+def _told(names: list[str], faults: npt.NDArray[np.int64]) -> dict[str, dict[str, int]]:
+    """By feature and reason, the values that were not counted."""
+    found = {
+        name: {fault.reason: n for fault, n in zip(Fault, row, strict=True) if n and fault.fatal}
+        for name, row in zip(names, faults.tolist(), strict=True)
+    }
+    return {name: reasons for name, reasons in found.items() if reasons}

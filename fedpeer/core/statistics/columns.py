@@ -14,7 +14,10 @@ _ZERO, _ONE = Fraction(0), Fraction(1)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of integers q, standing for origin + q·step, with low ≤ q ≤ high and |q| ≤ bound."""
+    """One column of integers q, standing for origin + q·step, with low ≤ q ≤ high and |q| ≤ bound.
+
+    Of a derived one, `of` are the columns that it is the product of.
+    """
 
     name: str
     feature: str
@@ -24,6 +27,7 @@ class Column:
     low: int
     high: int
     level: str | None = None
+    of: tuple[str, ...] = ()
 
     @property
     def bound(self) -> int:
@@ -49,19 +53,25 @@ class Column:
 
 
 def columns_of(feature: Feature) -> tuple[Column, ...]:
-    """The columns of one feature: one, or one a level (named `feature$level`) for a category."""
+    """The columns of a feature of the table: one, or one a level (named `feature$level`) for a category."""
     if feature.kind == "continuous":
-        return (_measured(feature),)
+        low, high, step = map(Fraction, feature.limits())
+        return (measured(feature.name, low, high, step),)
     if feature.kind == "binary":
-        return (Column(feature.name, feature.name, "binary", _ZERO, _ONE, 0, 1),)
+        return (flag(feature.name),)
     return tuple(
         Column(f"{feature.name}${level}", feature.name, "category", _ZERO, _ONE, 0, 1, level)
         for level in feature.levels
     )
 
 
-def _measured(feature: Feature) -> Column:
-    low, high, step = map(Fraction, feature.limits())
+def measured(name: str, low: Fraction, high: Fraction, step: Fraction, of: tuple[str, ...] = ()) -> Column:
+    """The one column of numbers from low to high in such steps."""
     origin = step * nearest((low + high) / 2, _ZERO, step)
     ends = (nearest(low, origin, step), nearest(high, origin, step))
-    return Column(feature.name, feature.name, "continuous", origin, step, *ends)
+    return Column(name, name, "continuous", origin, step, *ends, of=of)
+
+
+def flag(name: str, of: tuple[str, ...] = ()) -> Column:
+    """The one column of a quantity that is 0 or 1."""
+    return Column(name, name, "binary", _ZERO, _ONE, 0, 1, of=of)

@@ -50,6 +50,7 @@ def _features(mine: Feature, other: Feature) -> list[str]:
         ("range", _range(mine), _range(other)),
         ("resolution", _resolution(mine), _resolution(other)),
         ("list of levels", _levels(mine), _levels(other)),
+        ("list of factors", ", ".join(mine.of), ", ".join(other.of)),
         ("unit", mine.unit or "none", other.unit or "none"),
     ]
     return [f"your {what} is {a}, the federation's is {b}" for what, a, b in pairs if a != b]
@@ -69,7 +70,7 @@ def _range(feature: Feature) -> str:
 
 
 def _resolution(feature: Feature) -> str:
-    return "" if feature.resolution is None else plain(feature.resolution)
+    return "that of its factors" if feature.resolution is None else plain(feature.resolution)
 
 
 def _levels(feature: Feature) -> str:

@@ -15,10 +15,11 @@ import numpy as np
 from fedpeer.core.errors import OverflowRefusedError, SchemaError
 from fedpeer.core.statistics.numerals import decimal, plain, spelling
 
-Kind = Literal["continuous", "binary", "category"]
+Kind = Literal["continuous", "binary", "category", "product"]
 
-KINDS: tuple[Kind, ...] = ("continuous", "binary", "category")
+KINDS: tuple[Kind, ...] = ("continuous", "binary", "category", "product")
 LEVELS = 1000  # at most, for one category
+FACTORS = range(2, 5)  # how many a product may have
 STEPS = 2**62  # at most, from the origin to either limit: q is a signed 64-bit integer
 
 _NAME, _UNIT = 128, 64  # characters
@@ -34,6 +35,7 @@ class Properties(TypedDict, total=False):
     resolution: Decimal | float | str | None
     levels: Sequence[Any] | None
     unit: str
+    of: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -41,7 +43,8 @@ class Feature:
     """A measured quantity and how it is counted; SchemaError says what is wrong with one that cannot be.
 
     `min`, `max` and `resolution` (continuous) are numbers or decimal strings, kept as exact decimals. `levels` are the
-    raw values of a category, in order, or the two of a binary feature that mean 0 and 1.
+    raw values of a category, in order, or the two of a binary feature that mean 0 and 1. `of` are the factors of a
+    product, in order of the alphabet: features that are not products, or a level of a category, such as `site$south`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Feature:
     resolution: Decimal | None
     levels: tuple[str, ...]
     unit: str
+    of: tuple[str, ...]
 
     def __init__(self, name: str, kind: str = "continuous", **options: Unpack[Properties]) -> None:
         label = _label(name)
@@ -67,8 +71,14 @@ class Feature:
             _check_text(unit, f"feature {label}: the unit", _UNIT)
         numbers = _limits(label, kind, dict(options))
         levels = _levels(label, kind, options.get("levels"))
-        for field, value in zip(self.__slots__, (name, kind, *numbers, levels, unit), strict=True):
+        factors = _factors(label, kind, options.get("of"))
+        for field, value in zip(self.__slots__, (name, kind, *numbers, levels, unit, factors), strict=True):
             object.__setattr__(self, field, value)
+
+    @property
+    def derived(self) -> bool:
+        """Whether its column is computed from those of other features: a table does not have it."""
+        return self.kind == "product"
 
     def limits(self) -> tuple[Decimal, Decimal, Decimal]:
         """Min, max and resolution; SchemaError for a feature that is not continuous."""
@@ -82,11 +92,14 @@ class Feature:
         form: dict[str, Any] = {"name": self.name, "kind": self.kind}
         form |= {key: plain(value) for key, value in limits.items() if value is not None}
         form |= {"levels": list(self.levels)} if self.levels else {}
+        form |= {"of": list(self.of)} if self.of else {}
         return form | ({"unit": self.unit} if self.unit else {})
 
 
 def _limits(label: str, kind: str, options: dict[str, Any]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     given = {key: options.get(key) for key in ("min", "max", "resolution")}
+    if kind == "product":
+        return _coarser(label, given)
     if kind != "continuous":
         stray = next((key for key, value in given.items() if value is not None), None)
         if stray is not None:
@@ -95,8 +108,7 @@ def _limits(label: str, kind: str, options: dict[str, Any]) -> tuple[Decimal | N
     low, high, step = (_number(label, key, value) for key, value in given.items())
     if low >= high:
         raise SchemaError(f"feature {label}: min {plain(low)} is not below max {plain(high)}")
-    if step <= 0:
-        raise SchemaError(f"feature {label}: resolution {plain(step)} is not above zero")
+    _check_step(label, step)
     span = Fraction(high) - Fraction(low)
     if span < Fraction(step):
         raise SchemaError(f"feature {label}: resolution {plain(step)} is coarser than the whole range")
@@ -106,6 +118,34 @@ def _limits(label: str, kind: str, options: dict[str, Any]) -> tuple[Decimal | N
             "needs more than 62 bits, so its sums could overflow"
         )
     return low, high, step
+
+
+def _coarser(label: str, given: dict[str, Any]) -> tuple[None, None, Decimal | None]:
+    """What a product may say of its numbers: only a resolution."""
+    stray = next((key for key in ("min", "max") if given[key] is not None), None)
+    if stray is not None:
+        raise SchemaError(f"feature {label}: a product has no {stray}: its range is that of its factors")
+    step = None if given["resolution"] is None else _number(label, "resolution", given["resolution"])
+    if step is not None:
+        _check_step(label, step)
+    return None, None, step
+
+
+def _check_step(label: str, step: Decimal) -> None:
+    if step <= 0:
+        raise SchemaError(f"feature {label}: resolution {plain(step)} is not above zero")
+
+
+def _factors(label: str, kind: str, given: Any) -> tuple[str, ...]:
+    if given is None and kind != "product":
+        return ()
+    if kind != "product":
+        raise SchemaError(f"feature {label}: only a product is `of` others")
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence) or not all(isinstance(x, str) for x in given):
+        raise SchemaError(f"feature {label}: `of` must be a list of its factors, such as [age, dose]")
+    if len(given) not in FACTORS:
+        raise SchemaError(f"feature {label}: {len(given)} factors; a product has {FACTORS[0]} to {FACTORS[-1]}")
+    return tuple(sorted(given))
 
 
 def _number(label: str, key: str, value: Any) -> Decimal:
@@ -126,8 +166,8 @@ def _number(label: str, key: str, value: Any) -> Decimal:
 def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
     if given is None and kind != "category":
         return ()
-    if kind == "continuous":
-        raise SchemaError(f"feature {label}: a continuous feature has no levels")
+    if kind in {"continuous", "product"}:
+        raise SchemaError(f"feature {label}: a {kind} feature has no levels")
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise SchemaError(f"feature {label}: levels must be a list, such as [low, high]")
     if not all(isinstance(level, str | Number | np.generic) for level in given):

@@ -9,7 +9,8 @@ from typing import Any, TypedDict, Unpack
 from fedpeer.core import canonical
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics import forms
-from fedpeer.core.statistics.columns import Column, columns_of
+from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.derived import arranged
 from fedpeer.core.statistics.difference import differences
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.infer import propose
@@ -56,7 +57,7 @@ class Schema:
     def __init__(self, features: Iterable[Feature], **rules: Unpack[Rules]) -> None:
         features = tuple(features)
         _check_features(features)
-        columns = tuple(column for feature in features for column in columns_of(feature))
+        columns = arranged(features)
         if len(columns) > MOST:
             raise SchemaError(f"{len(columns)} columns, counting one for each level; at most {MOST}")
         set_ = object.__setattr__
@@ -65,6 +66,11 @@ class Schema:
         set_(self, "columns", columns)
         set_(self, "_index", {column.name: i for i, column in enumerate(columns)})
         set_(self, "digest", canonical.digest("schema", canonical.encode(self.to_dict())).hex())
+
+    @property
+    def inputs(self) -> tuple[Feature, ...]:
+        """The features that a table has a column of; the others are computed from these."""
+        return tuple(feature for feature in self.features if not feature.derived)
 
     def index(self, column: str | int) -> int:
         """Return the position of a column; SchemaError, with the nearest name, when there is none."""
