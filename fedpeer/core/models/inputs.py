@@ -31,11 +31,12 @@ def inputs(table: Any, schema: Schema, features: Sequence[str]) -> Iterator[tupl
     for batch in batches(table, list(features) or None):
         columns: dict[str, Floats] = {}
         for feature in wanted:
-            columns |= _read(batch.column(feature.name), feature)
+            columns |= read(batch.column(feature.name), feature)
         yield batch.num_rows, columns
 
 
-def _read(array: pa.Array, feature: Feature) -> dict[str, Floats]:
+def read(array: pa.Array, feature: Feature) -> dict[str, Floats]:
+    """The columns of one feature from an array of raw values, NaN where a value cannot be read."""
     if feature.kind == "continuous":
         return {feature.name: _numbers(array, feature)}
     names = [f"{feature.name}${level}" for level in feature.levels] if feature.kind == "category" else [feature.name]

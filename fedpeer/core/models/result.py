@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fedpeer.core.errors import ModelError, SchemaError
 from fedpeer.core.models.inputs import Floats, inputs
 from fedpeer.core.models.missing import Completion
+from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 
 Values = npt.NDArray[Any]
@@ -36,6 +37,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def columns(self) -> list[str]:
         """The input columns that a prediction needs."""
 
+    @property
+    def inputs(self) -> list[Feature]:
+        """The features that a table must have a column of."""
+        schema, used = Schema.from_dict(self.schema), set(self.columns)
+        names = {column.feature for column in schema.columns if column.name in used}
+        return [feature for feature in schema.features if feature.name in names]
+
     @abstractmethod
     def answer(self, rows: int, columns: dict[str, Floats]) -> Values:
         """One prediction a row, of float64 arrays by column name."""
@@ -50,13 +58,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
         Raw values are used as they are, unrounded and also beyond the schema's range. TableError for a missing column.
         """
-        parts = [self.answer(rows, columns) for rows, columns in self._batches(table)]
+        parts = [self.answer(rows, columns) for rows, columns in self.read(table)]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def explain(self, table: Any) -> dict[str, Floats]:
         """Return what stands behind the predictions: P(class) of each class, the scores on each component."""
-        parts = [self.details(rows, columns) for rows, columns in self._batches(table)]
+        parts = [self.details(rows, columns) for rows, columns in self.read(table)]
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+
+    def read(self, table: Any) -> Iterator[tuple[int, dict[str, Floats]]]:
+        """Yield the number of rows of each part of a table, and its columns as `answer` takes them."""
+        schema, used = Schema.from_dict(self.schema), set(self.columns)
+        features = dict.fromkeys(column.feature for column in schema.columns if column.name in used)
+        for rows, columns in inputs(table, schema, list(features)):
+            yield rows, self.completion.filled(columns) if self.completion and self.columns else columns
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as JSON-able values."""
@@ -77,9 +92,3 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if model.completion is not None:
             model.completion.check(model.columns)
         return model
-
-    def _batches(self, table: Any) -> Iterator[tuple[int, dict[str, Floats]]]:
-        schema, used = Schema.from_dict(self.schema), set(self.columns)
-        features = dict.fromkeys(column.feature for column in schema.columns if column.name in used)
-        for rows, columns in inputs(table, schema, list(features)):
-            yield rows, self.completion.filled(columns) if self.completion and self.columns else columns
