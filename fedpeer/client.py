@@ -273,9 +273,9 @@ class Client:
         against: str = "",
         **options: Any,
     ) -> Explored:
-        """Statistics of all features, of one, or of a pair; `of` is total, local or a member's id.
+        """Statistics of all features, of one, or of a pair; or a `metric`, with options of its own: docs/statistics.md.
 
-        Or a `metric`, with options of its own, perhaps `against` the rest, local or a member's id: docs/statistics.md.
+        `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas: docs/cli.md.
         """
         body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
         return self._post(fed, "explore", body, Explored)
@@ -283,7 +283,7 @@ class Client:
     def fit(
         self, fed: str, kind: str, *, target: str | None = None, features: Sequence[str] = (), **options: Any
     ) -> Fitted:
-        """Fit and keep a model; `options`: `of` (total, local or a member's id) and the model's own."""
+        """Fit and keep a model; `options`: `of` (total, local, rest, or members with commas) and the model's own."""
         of = options.pop("of", "total")
         body = {"kind": kind, "target": target, "features": list(features), "options": options, "of": of}
         return self._post(fed, "models", body, Fitted)

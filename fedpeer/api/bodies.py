@@ -12,6 +12,7 @@ from fedpeer.core.privacy.floor import Profile
 Cell = str | int | float | bool | None
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Whom = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 _Text = Annotated[str, msgspec.Meta(max_length=65_536)]
 _Display = Annotated[str, msgspec.Meta(max_length=64)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
@@ -118,16 +119,16 @@ class AddRows(Body, frozen=True):
 
 
 class Explore(Body, frozen=True):
-    """No feature: all of them; one: its distribution; two: the pair. `of`: total, local, or a member's id.
+    """No feature: all of them; one: its distribution; two: the pair. `metric` with its `options`: docs/statistics.md.
 
-    `metric` with its `options`: docs/statistics.md. `against`: rest, local, or a member's id, to compare with.
+    `of`: total, local, rest, `rest of …`, or members' ids with commas; `against`: the same, to compare with.
     """
 
     features: Annotated[list[str], msgspec.Meta(max_length=1000)] = []
-    of: _Name = "total"
+    of: _Whom = "total"
     metric: Annotated[str, msgspec.Meta(max_length=64)] = ""
     options: dict[str, Any] = {}
-    against: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    against: Annotated[str, msgspec.Meta(max_length=2000)] = ""
 
 
 class Fit(Body, frozen=True):
@@ -137,7 +138,7 @@ class Fit(Body, frozen=True):
     target: _Name | None = None
     features: list[str] = []
     options: dict[str, Any] = {}
-    of: _Name = "total"
+    of: _Whom = "total"
 
 
 class Predict(Body, frozen=True):

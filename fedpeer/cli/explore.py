@@ -17,9 +17,9 @@ _ECHOED = ("feature", "a", "b")
 
 @click.command(cls=frame.Command)
 @click.argument("features", nargs=-1)
-@click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, or a member.")
+@click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, rest, or members.")
 @click.option("--metric", default="", metavar="NAME", help="What to compute (docs/statistics.md), such as t_test.")
-@click.option("--against", default="", metavar="WHOM", help="Whose rows to compare with: rest, local, or a member.")
+@click.option("--against", default="", metavar="WHOM", help="Whose rows to compare with: rest, local, or members.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the metric.")
 def explore(features: tuple[str, ...], of: str, metric: str, against: str, options: tuple[str, ...]) -> None:
     """Describe every feature, one FEATURE in full, or how two FEATURES go together; or compute a metric of them."""

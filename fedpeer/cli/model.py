@@ -26,7 +26,7 @@ _AT_ONCE = 5000
 @click.argument("kind")
 @click.argument("target", required=False)
 @click.argument("features", nargs=-1)
-@click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, or a member.")
+@click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, rest, or members.")
 @OPTION
 def fit(kind: str, target: str | None, features: tuple[str, ...], of: str, options: tuple[str, ...]) -> None:
     """Fit a model and keep it: KIND is one of docs/models.md, TARGET what is predicted from FEATURES (all others).

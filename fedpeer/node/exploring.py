@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,49 +44,116 @@ def answered(asked: Asked, summary: Summary, other: Summary | None = None) -> di
 
 
 def whose(peer: Peer, of: str) -> Summary:
-    """The summary that people mean; a peer's alone only with that peer's consent."""
+    """The rows that people mean: total, local, rest, `rest of` whom, a member's, or several members' with commas.
+
+    PermissionRefusedError where the answer, together with others that are given, would show a peer alone that does not
+    let others explore it.
+    """
     if of in {"total", "local"}:
         return peer.ledger.total if of == "total" else peer.local
-    member = known(peer, of)
-    held, heard = peer.ledger.held.get(member), peer.session.heard.get(member)
-    if member != peer.me.peer and not (heard and heard.status.explorable):
-        raise PermissionRefusedError(
-            f"{of[:64]} does not let others explore its contribution alone", hint="ask its operator to allow it"
-        )
-    if held is None:
-        raise UnknownError(f"{of[:64]} has not contributed yet")
-    return held.summary
+    return _shown(peer, _chosen(peer, of), of)
 
 
 def compared(peer: Peer, of: str, against: str) -> Summary:
-    """The other rows: a member's, this node's, or those of everybody but `of` ("rest"); never some of the same rows."""
+    """The other rows, as `whose` has them, or those of everybody but `of` ("rest"); never some of the same rows."""
     if "total" in {of, against}:
         raise RequestError(
             "the total has everybody's rows in it", hint="compare local or a member with rest or a member"
         )
-    one = _member(peer, of)
-    if against != "rest":
-        if _member(peer, against) == one:
-            raise RequestError(f"{of[:64]} and {against[:64]} are the same rows")
-        return whose(peer, against)
-    others = [member for member in peer.ledger.contributors if member != one]
-    if not others:
+    one = _chosen(peer, of)
+    other = frozenset(peer.ledger.contributors) - one if against == "rest" else _chosen(peer, against)
+    if one & other:
+        raise RequestError(f"{of[:64]} and {against[:64]} have the same rows in them")
+    return peer.local if against == "local" else _shown(peer, other, against)
+
+
+def parts(peer: Peer) -> dict[str, Summary]:
+    """The total in as many parts as may be shown, by name: members alone, and those who would not be as one part."""
+    together = _together(peer)
+    alone = [frozenset({member}) for member in peer.ledger.contributors if member not in together]
+    every = [*alone, *([together] if together else [])]
+    return {_names(peer, members): _shown(peer, members, "a part") for members in every}
+
+
+def _shown(peer: Peer, members: frozenset[PeerId], of: str) -> Summary:
+    """What these members have in the total, if that may be shown; what one of them sent, also if it does not count."""
+    if not members:
         raise UnknownError("nobody else has contributed yet")
-    if len(others) == 1:  # the rest is one peer alone, which takes that peer's consent
-        return whose(peer, others[0])
-    total = peer.ledger.total
-    return total - peer.ledger.held[one].summary if one in peer.ledger.contributors else total
+    _permit(peer, members)
+    missing = sorted(members - peer.ledger.held.keys())
+    if missing:
+        raise UnknownError(f"{_names(peer, missing)[:64]} has not contributed yet")
+    if len(members) == 1:
+        return peer.ledger.held[min(members)].summary
+    idle = sorted(members - set(peer.ledger.contributors))
+    if idle:
+        raise UnknownError(f"{of[:64]}: {_names(peer, idle)[:64]} is not counted in the total")
+    return peer.ledger.subset(members)
 
 
-def _member(peer: Peer, of: str) -> PeerId:
-    return peer.me.peer if of == "local" else known(peer, of)
+def _permit(peer: Peer, members: frozenset[PeerId]) -> None:
+    """Whoever did not consent is in a sum with all others who did not, or not in it: what is shown has them as one."""
+    together = _together(peer)
+    silent = {p for p in members if not _consents(peer, p)} | (members & together)
+    if not silent or (silent == together and len(members) > 1):
+        return
+    refusing = sorted(p for p in silent if not _consents(peer, p))
+    if refusing:
+        verb, whose_ = ("does", "its contribution") if len(refusing) == 1 else ("do", "their contributions")
+        raise PermissionRefusedError(
+            f"{_names(peer, refusing)[:200]} {verb} not let others explore {whose_} alone",
+            hint="ask its operator to allow it; all who do not are shown together only",
+        )
+    last = next(p for p in sorted(together) if not _consents(peer, p))
+    raise PermissionRefusedError(
+        f"less what is asked for, the total would show {_names(peer, [last])[:64]} alone, which does not let others",
+        hint="ask its operator to allow it",
+    )
+
+
+def _together(peer: Peer) -> frozenset[PeerId]:
+    """Contributors that are shown as one: those who did not consent; if that is one, all but this node.
+
+    For everything else can be subtracted from the total, and what is left would be that one alone.
+    """
+    others = frozenset(peer.ledger.contributors) - {peer.me.peer}
+    silent = frozenset(p for p in others if not _consents(peer, p))
+    return others if len(silent) == 1 else silent
+
+
+def _consents(peer: Peer, member: PeerId) -> bool:
+    heard = peer.session.heard.get(member)
+    return member == peer.me.peer or bool(heard and heard.status.explorable)
+
+
+def _chosen(peer: Peer, of: str) -> frozenset[PeerId]:
+    """The members that a text names."""
+    everybody, of = frozenset(peer.ledger.contributors), of.strip()
+    if of == "total":
+        return everybody
+    if of == "local":
+        return frozenset({peer.me.peer})
+    if of == "rest" or of.startswith("rest of "):
+        return everybody - _chosen(peer, of.removeprefix("rest").removeprefix(" of ") or "local")
+    if "," in of and not _called(peer, of):
+        return frozenset[PeerId]().union(*(_chosen(peer, part) for part in of.split(",")))
+    return frozenset({known(peer, of)})
+
+
+def _names(peer: Peer, members: Iterable[PeerId]) -> str:
+    cards = {member: peer.roster.members[member].card.name for member in sorted(members)}
+    return ", ".join(f"{name} {p[:10]}" if len(_called(peer, name)) > 1 else name for p, name in cards.items())
 
 
 def known(peer: Peer, member: str) -> PeerId:
     """A member's id from its id or its name; UnknownError if none or several fit."""
     if member in peer.roster.members:
         return PeerId(member)
-    fits = [p for p in peer.roster.active if peer.roster.members[p].card.name == member]
+    fits = _called(peer, member)
     if len(fits) != 1:
         raise UnknownError(f"{len(fits) or 'no'} members are called {member[:64]!r}", hint="`fedpeer peers` lists them")
     return fits[0]
+
+
+def _called(peer: Peer, name: str) -> list[PeerId]:
+    return [p for p in peer.roster.active if peer.roster.members[p].card.name == name]
