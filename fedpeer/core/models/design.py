@@ -95,14 +95,16 @@ def named(schema: Schema, name: str) -> Feature:
 
 
 def described(schema: Schema, used: Container[str]) -> dict[str, Any]:
-    """The schema of these features, as JSON-able values."""
+    """The schema of these features, and of the factors of products among them, as JSON-able values."""
     form = schema.to_dict()
-    return form | {"features": [feature for feature in form["features"] if feature["name"] in used]}
+    needed = {_feature(schema, name) for product in schema.features if product.name in used for name in product.of}
+    return form | {"features": [each for each in form["features"] if each["name"] in used or each["name"] in needed]}
 
 
 def _wanted(schema: Schema, target: str | None, features: Sequence[str] | None) -> list[Feature]:
     if features is None:
-        return [feature for feature in schema.features if feature.name != target]
+        related = set() if target is None else _related(schema, target)
+        return [feature for feature in schema.features if feature.name not in related]
     if isinstance(features, str):
         raise ModelError(f"features is the text {features!r}; give a list of names")
     names = list(features)
@@ -112,6 +114,16 @@ def _wanted(schema: Schema, target: str | None, features: Sequence[str] | None) 
     if twice is not None:
         raise ModelError(f"the feature {twice!r} is named twice")
     return [named(schema, name) for name in names]
+
+
+def _related(schema: Schema, target: str) -> set[str]:
+    """The target, the products that it is a factor of, and its factors if it is a product: they give it away."""
+    of = {feature.name: {_feature(schema, name) for name in feature.of} for feature in schema.features}
+    return {target} | of.get(target, set()) | {name for name, factors in of.items() if target in factors}
+
+
+def _feature(schema: Schema, column: str) -> str:
+    return schema.columns[schema.index(column)].feature
 
 
 def _columns(schema: Schema, feature: Feature, whole: bool) -> tuple[Column, ...]:

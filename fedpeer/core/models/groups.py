@@ -39,7 +39,8 @@ class Groups:
         ModelError for another target, for a wrong name, and unless two classes have rows.
         """
         schema, goal = summary.schema, named(summary.schema, target)
-        if goal.kind == "continuous":
+        levels = [i for i, column in enumerate(schema.columns) if column.feature == target]
+        if not schema.columns[levels[0]].indicator:
             raise ModelError(
                 f"the target {target!r} is continuous; a classifier needs a binary target or a category",
                 hint="declare the classes as the levels of a category",
@@ -47,8 +48,7 @@ class Groups:
         columns = chosen(schema, target, features, whole=whole)
         if not columns:
             raise ModelError("a classifier needs at least one feature")
-        levels = [i for i, column in enumerate(schema.columns) if column.feature == target]
-        blocks = _binary if goal.kind == "binary" else _levels
+        blocks = _binary if len(levels) == 1 else _levels
         counts, sums, squares = blocks(summary, levels, [schema.index(column.name) for column in columns])
         if min(counts) < 0 or (squares < 0).any():
             raise ModelError(IMPOSSIBLE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -21,18 +23,28 @@ Floats = npt.NDArray[np.float64]
 _TRUTH = {"false": 0.0, "true": 1.0}
 
 
-def inputs(table: Any, schema: Schema, features: Sequence[str]) -> Iterator[tuple[int, dict[str, Floats]]]:
-    """Yield, batch by batch, the number of rows and float64 arrays by column name.
+def inputs(table: Any, schema: Schema, names: Sequence[str]) -> Iterator[tuple[int, dict[str, Floats]]]:
+    """Yield, batch by batch, the number of rows and float64 arrays by column name: those named, at least.
 
-    A continuous column holds its values unrounded and unchecked against the range, a 0/1 column its codes.
-    TableError for a feature that the table lacks.
+    A continuous column holds its values unrounded and unchecked against the range, a 0/1 column its codes, a product
+    the product of these. TableError for a feature that the table lacks.
     """
-    wanted = [schema.feature(name) for name in features]
-    for batch in batches(table, list(features) or None):
+    wanted = sources(schema, names)
+    products = [column for column in schema.columns if column.of and column.name in set(names)]
+    for batch in batches(table, [feature.name for feature in wanted] or None):
         columns: dict[str, Floats] = {}
         for feature in wanted:
             columns |= read(batch.column(feature.name), feature)
+        for product in products:
+            columns[product.name] = _multiplied([columns[name] for name in product.of])
         yield batch.num_rows, columns
+
+
+def sources(schema: Schema, names: Iterable[str]) -> list[Feature]:
+    """The features of a table that these columns are read or computed from, in the order of the schema."""
+    columns = [schema.columns[schema.index(name)] for name in names]
+    parts = {schema.columns[schema.index(name)].feature for column in columns for name in column.of or (column.name,)}
+    return [feature for feature in schema.inputs if feature.name in parts]
 
 
 def read(array: pa.Array, feature: Feature) -> dict[str, Floats]:
@@ -45,6 +57,12 @@ def read(array: pa.Array, feature: Feature) -> dict[str, Floats]:
     if faults is not None:
         codes[:, faults != 0] = np.nan
     return dict(zip(names, codes, strict=True))
+
+
+def _multiplied(factors: Sequence[Floats]) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = reduce(mul, factors)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _numbers(array: pa.Array, feature: Feature) -> Floats:

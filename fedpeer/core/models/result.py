@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError, SchemaError
-from fedpeer.core.models.inputs import Floats, inputs
+from fedpeer.core.models.inputs import Floats, inputs, sources
 from fedpeer.core.models.missing import Completion
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
@@ -40,9 +40,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def inputs(self) -> list[Feature]:
         """The features that a table must have a column of."""
-        schema, used = Schema.from_dict(self.schema), set(self.columns)
-        names = {column.feature for column in schema.columns if column.name in used}
-        return [feature for feature in schema.features if feature.name in names]
+        return sources(Schema.from_dict(self.schema), self.columns)
 
     @abstractmethod
     def answer(self, rows: int, columns: dict[str, Floats]) -> Values:
@@ -68,9 +66,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def read(self, table: Any) -> Iterator[tuple[int, dict[str, Floats]]]:
         """Yield the number of rows of each part of a table, and its columns as `answer` takes them."""
-        schema, used = Schema.from_dict(self.schema), set(self.columns)
-        features = dict.fromkeys(column.feature for column in schema.columns if column.name in used)
-        for rows, columns in inputs(table, schema, list(features)):
+        for rows, columns in inputs(table, Schema.from_dict(self.schema), self.columns):
             yield rows, self.completion.filled(columns) if self.completion and self.columns else columns
 
     def to_dict(self) -> dict[str, Any]:
