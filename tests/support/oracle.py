@@ -47,18 +47,31 @@ def shape(rows: list[list[int]], limits: dict[int, tuple[str, str, str]], bins: 
 
     A bin is found by walking up from the lowest q: bin k ends before the first q with (q − low)·bins ≥ (k + 1)·width.
     """
-    found: list[int] = []
-    for i, each in limits.items():
-        low, high = (encoded(text, *each) for text in each[:2])
-        counts = [0] * bins
-        for row in rows:
-            k = 0
-            while (row[i] - low) * bins >= (k + 1) * (high - low + 1):
-                k += 1
-            counts[k] += 1
-        found += counts
     return {
         "third": [sum(row[i] ** 3 for row in rows) for i in limits],
         "fourth": [sum(row[i] ** 4 for row in rows) for i in limits],
-        "histogram": found,
+        "histogram": [count for i, each in limits.items() for count in histogram([row[i] for row in rows], each, bins)],
     }
+
+
+def crossed(
+    rows: list[list[int]], limits: dict[int, tuple[str, str, str]], bins: int, indicators: list[int]
+) -> dict[str, list[int]]:
+    """The histograms of the rows where each 0/1 column is 1."""
+    found: list[int] = []
+    for i, each in limits.items():
+        for j in indicators:
+            found += histogram([row[i] for row in rows if row[j]], each, bins)
+    return {"conditional_histogram": found}
+
+
+def histogram(values: list[int], limits: tuple[str, str, str], bins: int) -> list[int]:
+    """How many of these q's are in each bin."""
+    low, high = (encoded(text, *limits) for text in limits[:2])
+    counts = [0] * bins
+    for q in values:
+        k = 0
+        while (q - low) * bins >= (k + 1) * (high - low + 1):
+            k += 1
+        counts[k] += 1
+    return counts

@@ -116,6 +116,7 @@ class Gram:
             rows = len(squares)
             squares += _integers((planes[a][:rows] * planes[b][:rows]) @ zero_one.T)
         if self._schema.blocks:
+            self._shape.open(zero_one)
             self._further(planes, self._filled - int(found[0, 0][-1, -1]))
         self._filled, self._chunks = 0, self._chunks + 1
         if self._chunks == _SPILL:

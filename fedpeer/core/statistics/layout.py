@@ -9,7 +9,8 @@ from fedpeer.core.statistics.schema import Schema
 def layout(schema: Schema) -> tuple[Block, ...]:
     """The block table: rows, sums, products (upper triangle by rows), squares (continuous × 0/1, by rows).
 
-    After these, if the schema asks for them: third and fourth powers, and histograms, of the continuous columns.
+    After these, if the schema asks for them: third and fourth powers, and histograms, of the continuous columns, and
+    the bins of each given each 0/1 column.
 
     A block's width holds the row bound times the largest entry of one row, its sign, and one bit to spare.
     """
@@ -26,10 +27,15 @@ def layout(schema: Schema) -> tuple[Block, ...]:
 
 
 def _further(schema: Schema, bound: int) -> tuple[Block, ...]:
-    n, (measured, _) = schema.row_bound, split(schema)
+    n, (measured, indicators) = schema.row_bound, split(schema)
     powers = (Block("third", len(measured), _limbs(n * bound**3)), Block("fourth", len(measured), _limbs(n * bound**4)))
-    histogram = (Block("histogram", len(measured) * schema.bins, _limbs(n)),)
-    return ("powers" in schema.blocks) * powers + ("histogram" in schema.blocks) * histogram
+    bins = len(measured) * schema.bins
+    each = {
+        "powers": powers,
+        "histogram": (Block("histogram", bins, _limbs(n)),),
+        "conditional_histogram": (Block("conditional_histogram", bins * len(indicators), _limbs(n)),),
+    }
+    return tuple(block for name in schema.blocks for block in each[name])
 
 
 def split(schema: Schema) -> tuple[list[int], list[int]]:

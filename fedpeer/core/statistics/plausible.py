@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.layout import split
 from fedpeer.core.statistics.residues import Residues, floats, integer, integers
 from fedpeer.core.statistics.schema import Schema
@@ -141,7 +142,7 @@ class _Further:
     """The blocks that a schema asks for beside the usual ones, one row of the arrays for each continuous column."""
 
     def __init__(self, schema: Schema, residues: Residues, usual: _Moments) -> None:
-        self.schema, self.residues, at = schema, residues, usual.measured
+        self.schema, self.residues, self.usual, at = schema, residues, usual, usual.measured
         self.columns = [schema.columns[i] for i in at]
         self.n, self.sums, self.own, self.low, self.high = (
             usual.n, usual.sums[at], usual.own[at], usual.low[at], usual.high[at],
@@ -155,6 +156,7 @@ class _Further:
         return (
             (self.powers and _first(self._moments(), names.__getitem__))
             or ("histogram" in self.schema.blocks and _first(self._histograms(), names.__getitem__))
+            or ("conditional_histogram" in self.schema.blocks and self._conditional())
             or None
         )
 
@@ -179,22 +181,63 @@ class _Further:
 
     def _histograms(self) -> _Checks:
         """The bins share out the rows, and the sums lie between what the lower and the upper ends of the bins give."""
-        bins, width = self.schema.bins, len(self.columns)
-        counts = _array(integers(self.residues.part("histogram"))).reshape(width, bins)
-        edges = np.array([column.edges(bins) for column in self.columns], dtype=object).reshape(width, bins + 1)
-        first, last = edges[:, :-1], edges[:, 1:] - 1
+        counts, (first, last) = self._counts(), self._ends()
         checks: _Checks = [
             (((counts >= 0) & ((first <= last) | (counts == 0))).all(axis=1), "a bin of too few or too many rows"),
             (counts.sum(axis=1) == self.n, "bins that do not share out the rows"),
         ]
         for power, total in enumerate([self.sums, self.own, *self.powers], 1):
-            ends = first**power, last**power
-            least, most = np.minimum(*ends), np.maximum(*ends)
-            if power % 2 == 0:
-                least = np.where((first <= 0) & (last >= 0), 0, least)
+            least, most = _reach(first, last, power)
             inside = ((counts * least).sum(axis=1) <= total) & (total <= (counts * most).sum(axis=1))
             checks.append((inside, "sums that no rows in these bins can have"))
         return checks
+
+    def _conditional(self) -> str | None:
+        """The rows with b = 1 and those with b = 0 are rows themselves, and levels share out those of each bin."""
+        schema, usual = self.schema, self.usual
+        flags = [schema.columns[j] for j in usual.indicators]
+        counts, sums = self._counts(), usual.sums[usual.indicators]
+        given = _array(integers(self.residues.part("conditional_histogram")))
+        given = given.reshape(len(self.columns), len(flags), schema.bins)
+        names = [f"{column.name} given {flag.name}" for column in self.columns for flag in flags]
+        checks: _Checks = [
+            (((given >= 0) & (given <= counts[:, None])).all(axis=2), "a bin of too few or too many rows"),
+            (given.sum(axis=2) == sums, "bins that do not share out the rows"),
+        ]
+        crossed = [usual.product(i, usual.indicators) for i in usual.measured]
+        for power, totals in enumerate(
+            (np.array(crossed, dtype=object).reshape(usual.squares.shape), usual.squares), 1
+        ):
+            every = (self.sums, self.own)[power - 1]
+            ends = _reach(*self._ends(), power)
+            for part, total in ((given, totals), (counts[:, None] - given, every[:, None] - totals)):
+                least, most = ((part * end[:, None]).sum(axis=2) for end in ends)
+                checks.append(((least <= total) & (total <= most), "sums that no rows in these bins can have"))
+        return _first(checks, names.__getitem__) or self._levels(flags, given, counts)
+
+    def _levels(self, flags: list[Column], given: _Ints, counts: _Ints) -> str | None:
+        """The levels of a category share out the rows of every bin."""
+        for name, group in groupby(range(len(flags)), key=lambda j: flags[j].feature):
+            at = list(group)
+            if flags[at[0]].kind == "category" and (given[:, at].sum(axis=1) != counts).any():
+                return f"{name}: levels that do not share out the rows of a bin"
+        return None
+
+    def _counts(self) -> _Ints:
+        return _array(integers(self.residues.part("histogram"))).reshape(len(self.columns), self.schema.bins)
+
+    def _ends(self) -> tuple[_Ints, _Ints]:
+        """The first and the last q of each bin of each column."""
+        bins, width = self.schema.bins, len(self.columns)
+        edges = np.array([column.edges(bins) for column in self.columns], dtype=object).reshape(width, bins + 1)
+        return edges[:, :-1], edges[:, 1:] - 1
+
+
+def _reach(first: _Ints, last: _Ints, power: int) -> tuple[_Ints, _Ints]:
+    """The least and the most that such a power of a q from first to last can be."""
+    ends = first**power, last**power
+    least, most = np.minimum(*ends), np.maximum(*ends)
+    return (np.where((first <= 0) & (last >= 0), 0, least) if power % 2 == 0 else least), most
 
 
 def _within(n: Any, s: Any, squares: Any, low: Any, high: Any) -> Any:

@@ -17,9 +17,10 @@ from fedpeer.core.statistics.infer import propose
 
 INVALID = ("reject", "clip", "missing")
 MISSING = ("listwise",)
-BLOCKS = ("powers", "histogram")  # beside rows, sums, products and squares, in this order
+BLOCKS = ("powers", "histogram", "conditional_histogram")  # beside rows, sums, products and squares, in this order
 BINS = 64  # of a histogram where the schema does not say
 MOST = 10_000  # features, and columns
+CELLS = 50_000_000  # of a bin and a 0/1 column: no more than products of the most columns
 
 _ROW_BOUND = 2**62
 _BINS = range(2, 1001)
@@ -41,7 +42,8 @@ class Schema:
 
     `invalid` says what becomes of a value outside its range (`reject` its row, `clip` it, or treat it as `missing`);
     `row_bound` is the most rows that a federation may ever hold: no sum can overflow below it. `blocks` are counted
-    beside the usual ones: `powers` (Σq³ and Σq⁴ of continuous columns) and `histogram` (in `bins` bins; 0 without).
+    beside the usual ones: `powers` (Σq³ and Σq⁴ of continuous columns), `histogram` (in `bins` bins; 0 without) and
+    `conditional_histogram` (the rows in each of these bins where each 0/1 column is 1).
     """
 
     features: tuple[Feature, ...]
@@ -63,6 +65,7 @@ class Schema:
         set_ = object.__setattr__
         for name, value in ({"features": features} | _checked(rules)).items():
             set_(self, name, value)
+        _check_cells(columns, self)
         set_(self, "columns", columns)
         set_(self, "_index", {column.name: i for i, column in enumerate(columns)})
         set_(self, "digest", canonical.digest("schema", canonical.encode(self.to_dict())).hex())
@@ -171,7 +174,17 @@ def _blocks(given: Any) -> tuple[str, ...]:
         _check_choice("a block", block, BLOCKS)
         if blocks.count(block) > 1:
             raise SchemaError(f"block {block!r} is there twice")
+    if "conditional_histogram" in blocks and "histogram" not in blocks:
+        raise SchemaError("a conditional_histogram is of the bins of a histogram; add histogram to blocks")
     return tuple(block for block in BLOCKS if block in blocks)
+
+
+def _check_cells(columns: tuple[Column, ...], schema: Schema) -> None:
+    """Refuse more cells of a conditional histogram than a summary can reasonably hold."""
+    indicators = sum(column.indicator for column in columns)
+    cells = (len(columns) - indicators) * indicators * schema.bins
+    if "conditional_histogram" in schema.blocks and cells > CELLS:
+        raise SchemaError(f"{cells} bins given 0/1 columns; at most {CELLS}", hint="ask for fewer bins")
 
 
 def _bins(given: Any, blocks: tuple[str, ...]) -> int:

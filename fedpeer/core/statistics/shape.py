@@ -1,5 +1,8 @@
 """What one continuous column looks like: sums of third and fourth powers, and histograms, exactly.
 
+Histograms given 0/1 columns take several of these at once: their values are the bits of a code, rows are counted by bin
+and code, and the counts of the codes with a bit are added up.
+
 A column comes in limbs of w bits, q = Σ lₐ·2**(w·a). Its square is put into twice as many limbs, q² = Σ s_k·2**(w·k)
 with |s_k| ≤ 2**w, rounding what is carried. Then Σq³ and Σq⁴ are sums of shifted Σ lₐs_k and Σ s_js_k, each of which is
 exact in float64 for up to 2**13 rows; they are added up as Python integers, so nothing can overflow.
@@ -22,9 +25,11 @@ from fedpeer.core.statistics.schema import Schema
 
 BITS = 20  # w
 
+_CONDITIONAL = "conditional_histogram"
 _ROUND = 1.5 * 2.0 ** (
     52 + BITS
 )  # added and taken away again, it rounds a float below 2**(51 + w) to multiples of 2**w
+_CODED = 2**12  # bins times codes that are counted at once: what a cache holds
 _PLAIN = 2**32  # values of a column up to which a float alone tells its bins apart
 
 Floats = npt.NDArray[np.float64]
@@ -35,13 +40,22 @@ class Shape:
     """Accumulates powers and histograms of the continuous columns, a chunk of one column at a time."""
 
     def __init__(self, schema: Schema, chunk: int) -> None:
-        columns = [schema.columns[i] for i in split(schema)[0]]
+        measured, indicators = split(schema)
+        columns = [schema.columns[i] for i in measured]
         self._powers, self._bins = "powers" in schema.blocks, schema.bins
+        self._given = (
+            _Given(len(columns), len(indicators), schema.bins, chunk) if _CONDITIONAL in schema.blocks else None
+        )
         most = max((limbs(column.bound) for column in columns), default=0)
         self._size = len(columns)
         self._work, self._ints = np.empty((2 * most + 1, chunk)), np.empty(chunk, np.intp)
         self._grids = [_Grid.of(column, schema.bins) for column in columns] if schema.bins else []
         self._start()
+
+    def open(self, zero_one: Floats) -> None:
+        """Begin a chunk, with the rows of its 0/1 columns."""
+        if self._given:
+            self._given.open(zero_one)
 
     def take(self, at: int, rows: Sequence[Floats], q: npt.NDArray[Any], left_out: int) -> None:
         """Count a chunk of the column at this place: its limbs, and its q; `left_out` zeros among them do not count."""
@@ -51,21 +65,28 @@ class Shape:
             self._fourth[at] += _product(squares, squares)
         if self._bins:
             grid = self._grids[at]
-            self._counts[at] += np.bincount(self._binned(grid, q), minlength=self._bins)
+            places = self._binned(grid, q)
+            self._counts[at] += np.bincount(places, minlength=self._bins)
             self._counts[at, grid.zero] -= left_out
+            if self._given:
+                self._given.take(at, places)
 
     def spill(self, blocks: tuple[Block, ...]) -> tuple[Limbs, ...]:
         """Return what was counted since the last time, as parts of a summary with these blocks."""
         values = [self._third, self._fourth] if self._powers else []
         parts = Residues.of(blocks[: len(values)], values).parts
         if self._bins:
-            parts += (widen(self._counts, blocks[-1].limbs),)
+            parts += (widen(self._counts, blocks[len(parts)].limbs),)
+        if self._given:
+            parts += (widen(self._given.counts, blocks[-1].limbs),)
         self._start()
         return parts
 
     def _start(self) -> None:
         self._third, self._fourth = [0] * self._size, [0] * self._size
         self._counts = np.zeros((self._size, self._bins), np.int64)
+        if self._given:
+            self._given.counts[:] = 0
 
     def _squared(self, rows: Sequence[Floats]) -> list[Floats]:
         """The limbs of q² from those of q: twice as many. Each takes the carry of the one below, then its products."""
@@ -93,6 +114,34 @@ class Shape:
             at -= q < grid.edges[at]
             at += q >= grid.edges[at + 1]
         return at
+
+
+class _Given:
+    """Accumulates the rows in each bin where each 0/1 column is 1; a row that is left out has a 1 in none of them."""
+
+    def __init__(self, measured: int, indicators: int, bins: int, chunk: int) -> None:
+        self._bits = max(1, (_CODED // bins).bit_length() - 1)
+        self._groups = [slice(at, min(at + self._bits, indicators)) for at in range(0, indicators, self._bits)]
+        self._bins, self._codes = bins, np.zeros((len(self._groups), chunk), np.intp)
+        self._places, self._rows = np.empty(chunk, np.intp), 0
+        codes = np.arange(2**self._bits)
+        self._has = ((codes[:, None] >> np.arange(self._bits)) & 1).astype(np.float64)  # code × bit
+        self.counts = np.zeros((measured, indicators, bins), np.int64)
+
+    def open(self, zero_one: Floats) -> None:
+        self._rows = zero_one.shape[1]
+        for codes, group in zip(self._codes, self._groups, strict=True):
+            bits = zero_one[group]
+            codes[: self._rows] = (2.0 ** np.arange(len(bits))) @ bits
+
+    def take(self, at: int, bins: npt.NDArray[np.intp]) -> None:
+        """Count a chunk of the column at this place by the bin of each row."""
+        places = self._places[: self._rows]
+        for codes, group in zip(self._codes, self._groups, strict=True):
+            np.add(np.left_shift(bins, self._bits, out=places), codes[: self._rows], out=places)
+            counted = np.bincount(places, minlength=self._bins << self._bits).reshape(self._bins, -1)
+            found = counted.astype(np.float64) @ self._has[:, : group.stop - group.start]
+            self.counts[at, group] += found.T.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

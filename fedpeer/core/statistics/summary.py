@@ -117,7 +117,7 @@ class Summary:
         return integer(self.residues.part("squares")[at])
 
     def has(self, block: str) -> bool:
-        """Whether the schema asks for this further block: `powers` or `histogram`."""
+        """Whether the schema asks for this further block: `powers`, `histogram` or `conditional_histogram`."""
         return block in self.schema.blocks
 
     def power(self, column: str | int, power: Literal[3, 4]) -> int:
@@ -129,6 +129,18 @@ class Summary:
         """Rows in each bin of a continuous column, whose `edges` they lie between; SchemaError if not counted."""
         at, bins = self._further("histogram", column), self.schema.bins
         return integers(self.residues.part("histogram")[at * bins : (at + 1) * bins])
+
+    def histogram_given(self, x: str | int, b: str | int, truth: bool = True) -> list[int]:
+        """Rows in each bin of a continuous column where a 0/1 column is 1 (or, with truth=False, is 0); SchemaError."""
+        at, bins = self._further("conditional_histogram", x), self.schema.bins
+        _, indicators = split(self.schema)
+        condition = self.schema.index(b)
+        if condition not in indicators:
+            name = self.schema.columns[condition].name
+            raise SchemaError(f"{name!r} is not a 0/1 column: nothing can be conditional on it")
+        start = (at * len(indicators) + indicators.index(condition)) * bins
+        inside = integers(self.residues.part("conditional_histogram")[start : start + bins])
+        return inside if truth else [every - one for every, one in zip(self.histogram(x), inside, strict=True)]
 
     def sums(self) -> list[int]:
         """Σq of every column."""
@@ -160,11 +172,19 @@ class Summary:
         flat = integers(self.residues.part("histogram")) if self.has("histogram") else []
         return np.array(flat, dtype=object).reshape(len(split(self.schema)[0]), self.schema.bins)
 
+    def histograms_given(self) -> Matrix:
+        """Rows in each bin: (continuous columns) × (0/1 columns) × (bins) Python integers, or × 0 if not counted."""
+        measured, indicators = split(self.schema)
+        counted = self.has("conditional_histogram")
+        flat = integers(self.residues.part("conditional_histogram")) if counted else []
+        return np.array(flat, dtype=object).reshape(len(measured), len(indicators), self.schema.bins * counted)
+
     def _further(self, block: str, column: str | int) -> int:
         """The place of a continuous column among its kind."""
         if not self.has(block):
+            wanted = f"histogram, {block}" if block == "conditional_histogram" else block
             raise SchemaError(
-                f"the schema does not count the block {block}", hint=f"agree on one with blocks: [{block}]"
+                f"the schema does not count the block {block}", hint=f"agree on one with blocks: [{wanted}]"
             )
         at = self.schema.index(column)
         measured, _ = split(self.schema)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fedpeer.core.contract.admit import SENDING, Admitted, admit
 from fedpeer.core.contract.grammar import Contract
-from fedpeer.core.privacy.disclosure import Release, risk, smallest
+from fedpeer.core.privacy.disclosure import Release, exchanged, risk, smallest
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
 from fedpeer.core.statistics.collect import collect
@@ -23,6 +23,7 @@ from fedpeer.core.statistics.summary import Summary
 RELAXED, STANDARD = Policy("relaxed"), Policy("standard")
 FEATURES = [Feature("x", min=0, max=99, resolution=1), Feature("a", "binary")]
 BINNED = Schema(FEATURES, blocks=["histogram"], bins=4)
+CROSSED = Schema(FEATURES, blocks=["histogram", "conditional_histogram"], bins=4)
 POWERS = Schema(FEATURES, blocks=["powers"])
 
 
@@ -182,3 +183,74 @@ def _uniform(z: np.ndarray) -> np.ndarray:
     from scipy.special import ndtr
 
     return ndtr(z)
+
+
+@pytest.mark.parametrize("few", range(1, 10))
+@pytest.mark.parametrize("word", [0, 1])
+def test_few_rows_of_a_bin_on_one_side_of_a_flag_stay_and_are_named(few: int, word: int) -> None:
+    """The bin has 30 rows; what is left of them on the other side is as telling as what is there."""
+    table = {"x": [10] * 60 + [60] * 30, "a": [0, 1] * 30 + [word] * few + [1 - word] * (30 - few)}
+    assert isinstance(_release(collect(BINNED, table)), Shareable)
+    withheld = _withheld(_release(collect(CROSSED, table)))
+    assert withheld.feature == f"x is in bin 3 of 4, from 50 to 74 and a is {word}"
+    assert withheld.measured == str(few)
+    assert isinstance(_release(collect(CROSSED, table), RELAXED), Shareable)
+
+
+def test_bins_given_flags_of_none_or_of_ten_pass() -> None:
+    table = {"x": [10] * 20 + [60] * 30, "a": [0, 1] * 10 + [1] * 30}
+    assert isinstance(_release(collect(CROSSED, table)), Shareable)
+
+
+def test_few_rows_of_the_change_in_a_bin_given_a_flag_stay() -> None:
+    first, second = [10] * 60 + [60] * 60, [10] * 20 + [60] * 20
+    last = collect(CROSSED, {"x": first, "a": [0, 1] * 60})
+    new = last + collect(CROSSED, {"x": second, "a": [1] * 4 + [0] * 16 + [0, 1] * 10})
+    assert isinstance(_release(new), Shareable)
+    for summary, before in ((new, last), (last, new)):
+        withheld = _withheld(_release(summary, STANDARD, before))
+        assert withheld.feature == "x is in bin 1 of 4, from 0 to 24 and a is 1"
+        assert withheld.measured == "4"
+        assert withheld.rule.endswith("in the change since the last release")
+
+
+def test_rows_exchanged_on_one_side_of_a_flag_are_seen_by_their_bins() -> None:
+    """0, 4 and 5 have the sum and the squares of 1, 2 and 6; only bins of two values tell them apart."""
+    fine = Schema(FEATURES, blocks=["histogram", "conditional_histogram"], bins=50)
+    old, new = ({"x": [*rows, *[50] * 60], "a": [1, 1, 1, *[0] * 60]} for rows in ([0, 4, 5], [1, 2, 6]))
+    more = {"x": [8] * 20, "a": [0] * 20}
+    change = Release.of(collect(fine, new) + collect(fine, more)).change(Release.of(collect(fine, old)))
+    assert exchanged(change) == "a is 1"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 1)), max_size=30),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 1)), max_size=9),
+    st.integers(2, 12),
+    st.integers(2, 12),
+)
+@settings(max_examples=40, deadline=None)
+def test_bins_given_flags_are_compared_over_the_bins_that_both_have(
+    first: list[tuple[int, int]], added: list[tuple[int, int]], bins: int, others: int
+) -> None:
+    before, after = (
+        Release.of(
+            collect(
+                Schema(FEATURES, blocks=["histogram", "conditional_histogram"], bins=k),
+                {"x": [x for x, _ in rows], "a": [a for _, a in rows]},
+            )
+        )
+        for k, rows in ((bins, first), (others, [*first, *added]))
+    )
+    both = gcd(bins, others)
+    expected = [sum(a for x, a in added if x * both // 100 == k) for k in range(both)]
+    assert after.change(before).given.tolist() == [[expected]]
+    assert after.change(Release.of(collect(BINNED, {"x": [], "a": []}))).given.shape == (1, 1, 0)
+
+
+def test_the_risk_counts_the_bins_that_a_flag_splits() -> None:
+    """Of three bins one is split: what the flag's rows are in the others is told by the sum and the bins."""
+    tables = [[0] * 20 + [1] * 20 + [0, 1] * 10, [0] * 20 + [0, 1] * 20, [0, 1] * 30]
+    shown = [_release(collect(CROSSED, {"x": [10] * 20 + [30] * 20 + [60] * 20, "a": a})) for a in tables]
+    risks = [outcome.risk for outcome in shown if isinstance(outcome, Shareable)]
+    assert risks == [risk(2, 60, 2), risk(2, 60, 3), risk(2, 60, 4)]

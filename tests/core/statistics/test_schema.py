@@ -21,6 +21,7 @@ from fedpeer.core.statistics.schema import Schema
 from tests.support import oracle
 
 AGE = Feature("age", "continuous", min=0, max=110, resolution=1, unit="years")
+FLAGS = [Feature(f"b{i}", "binary") for i in range(230)]
 WARD = Feature("ward", "category", levels=["no", "yes", "ß"])
 SICK = Feature("sick", "binary", levels=["B", "M"])
 DOSE = Feature("dose", "continuous", min="-0.50", max="1e1", resolution=0.1)
@@ -126,7 +127,13 @@ def test_levels_that_cannot_be_are_refused(kind, properties, said):
         ([AGE], {"rows": 5}, "'rows' is not a rule of a schema"),
         ([AGE], {"blocks": "powers"}, "must be a list"),
         ([AGE], {"blocks": 5}, "must be a list"),
-        ([AGE], {"blocks": ["cubes"]}, "a block is 'cubes'; it must be powers or histogram"),
+        ([AGE], {"blocks": ["cubes"]}, "a block is 'cubes'; it must be powers or histogram or cond"),
+        ([AGE], {"blocks": ["conditional_histogram"]}, "add histogram to blocks"),
+        (
+            [*(Feature(f"x{i}", min=0, max=1, resolution=1) for i in range(230)), *FLAGS],
+            {"blocks": ["histogram", "conditional_histogram"], "bins": 1000},
+            "52900000 bins given 0/1 columns; at most 50000000",
+        ),
         ([AGE], {"blocks": [["powers"]]}, "a block is"),
         ([AGE], {"blocks": ["powers", "powers"]}, "block 'powers' is there twice"),
         ([AGE], {"bins": 64}, "bins are of a histogram"),
@@ -156,9 +163,9 @@ def test_a_feature_whose_sums_could_overflow_is_named():
 @given(st.integers(1, 2**61), st.integers(1, 2**62))
 def test_every_block_is_wide_enough_for_its_worst_case(reach, rows):
     features = [Feature("x", min=-reach, max=reach, resolution=1), Feature("b", "binary")]
-    schema = Schema(features, row_bound=rows, blocks=["powers", "histogram"])
+    schema = Schema(features, row_bound=rows, blocks=["powers", "histogram", "conditional_histogram"])
     worst = {"rows": rows, "sums": rows * reach, "products": rows * reach**2, "squares": rows * reach**2}
-    worst |= {"third": rows * reach**3, "fourth": rows * reach**4, "histogram": rows}
+    worst |= {"third": rows * reach**3, "fourth": rows * reach**4, "histogram": rows, "conditional_histogram": rows}
     assert [block.name for block in layout(schema)] == [*worst]
     for block in layout(schema):
         assert worst[block.name] < 2 ** (64 * block.limbs - 2)

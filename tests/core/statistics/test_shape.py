@@ -23,14 +23,16 @@ from fedpeer.core.statistics.summary import Summary
 from tests.support.flips import assert_a_flipped_bit_is_seen
 
 BOTH = ("powers", "histogram")
+ALL = (*BOTH, "conditional_histogram")
 VECTORS = Path(__file__).parents[2] / "vectors" / "summary"
 SCHEMA = Schema(
     [
         Feature("x", min=0, max=100, resolution="0.5"),
         Feature("y", min=-1, max=1, resolution="0.0000000001"),
         Feature("b", "binary"),
+        Feature("c", "category", levels=["u", "v", "w"]),
     ],
-    blocks=BOTH,
+    blocks=ALL,
     bins=5,
 )
 RNG = np.random.default_rng(1)
@@ -38,6 +40,7 @@ TABLE = {
     "x": RNG.integers(0, 201, 300) / 2,
     "y": np.round(RNG.uniform(-1, 1, 300), 10),
     "b": RNG.integers(0, 2, 300),
+    "c": RNG.choice(["u", "v", "w"], 300),
 }
 SUMMARY = collect(SCHEMA, TABLE)
 BYTES = SUMMARY.to_bytes()
@@ -104,12 +107,48 @@ def test_rows_that_are_left_out_are_in_no_bin(values, rule):
     assert account.summary.rows == len(counted)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([None, 0.0, 4.5, 9.5, 11.0]), st.integers(0, 2**14 - 1)), max_size=30),
+    st.sampled_from(["reject", "clip"]),
+    st.integers(2, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_rows_where_a_column_is_one_are_counted_by_bin_however_many_columns(rows, rule, bins):
+    """With many bins few 0/1 columns are counted at once, with few bins many."""
+    schema = Schema(
+        [Feature("x", min=0, max=10, resolution="0.5"), *(Feature(f"b{k}", "binary") for k in range(14))],
+        blocks=["histogram", "conditional_histogram"],
+        bins=bins,
+        invalid=rule,
+    )
+    table = {"x": pa.array([x for x, _ in rows], pa.float64())}
+    table |= {f"b{k}": pa.array([word >> k & 1 for _, word in rows], pa.int8()) for k in range(14)}
+    summary = collect(schema, table)
+    counted = [(min(x, 10.0), word) for x, word in rows if x is not None and (rule == "clip" or x <= 10)]
+    for k in range(14):
+        for truth in (False, True):
+            expected = [0] * bins
+            for x, word in counted:
+                expected[round(2 * x) * bins // 21] += (word >> k & 1) == truth
+            assert summary.histogram_given("x", f"b{k}", truth) == expected
+    assert Summary.from_bytes(summary.to_bytes(), schema) == summary
+
+
 def test_readers_agree_with_each_other_and_say_what_is_not_counted():
     assert SUMMARY.has("powers")
     assert SUMMARY.has("histogram")
     assert SUMMARY.powers().tolist() == [[SUMMARY.power(x, 3), SUMMARY.power(x, 4)] for x in ("x", "y")]
     assert SUMMARY.histograms().tolist() == [SUMMARY.histogram(0), SUMMARY.histogram("y")]
     assert sum(SUMMARY.histogram("x")) == SUMMARY.rows
+    assert SUMMARY.histograms_given().shape == (2, 4, 5)
+    for i, x in enumerate(("x", "y")):
+        for j, b in enumerate(("b", "c$u", "c$v", "c$w")):
+            inside, outside = SUMMARY.histogram_given(x, b), SUMMARY.histogram_given(x, b, truth=False)
+            assert inside == SUMMARY.histograms_given()[i, j].tolist()
+            assert [one + other for one, other in zip(inside, outside, strict=True)] == SUMMARY.histogram(x)
+            assert sum(inside) == SUMMARY.sum(b)
+    with pytest.raises(SchemaError, match="'x' is not a 0/1 column"):
+        SUMMARY.histogram_given("y", "x")
     for reader in (lambda: SUMMARY.power("b", 3), lambda: SUMMARY.histogram("b")):
         with pytest.raises(SchemaError, match="of continuous columns, not of 'b'"):
             reader()
@@ -120,6 +159,10 @@ def test_readers_agree_with_each_other_and_say_what_is_not_counted():
         plain.power("x", 3)
     with pytest.raises(SchemaError, match="does not count the block histogram"):
         plain.histogram("x")
+    with pytest.raises(SchemaError, match="does not count the block conditional_histogram") as caught:
+        plain.histogram_given("x", "b")
+    assert caught.value.hint == "agree on one with blocks: [histogram, conditional_histogram]"
+    assert plain.histograms_given().shape == (2, 4, 0)
 
 
 def test_a_schema_without_continuous_features_may_ask_and_gets_none():
@@ -137,6 +180,13 @@ def changed(name: str, at: int, by: int) -> dict[str, list[int]]:
     values = list(blocks()[name])
     values[at] += by
     return {name: values}
+
+
+def exchanged(column: int, flag: int, rows: int) -> dict[str, list[int]]:
+    """Rows with a flag claimed to be in the last bin of a column instead of its first."""
+    values, at = list(blocks()["conditional_histogram"]), (column * 4 + flag) * 5
+    values[at], values[at + 4] = values[at] - rows, values[at + 4] + rows
+    return {"conditional_histogram": values}
 
 
 def moved(rows: int) -> dict[str, list[int]]:
@@ -161,6 +211,12 @@ def moved(rows: int) -> dict[str, list[int]]:
         (changed("histogram", 5, -1), "y: bins that do not share out the rows"),
         (moved(blocks()["histogram"][0] + 1), "x: a bin of too few"),
         (moved(blocks()["histogram"][0]), "x: sums that no rows in these bins can have"),
+        (changed("conditional_histogram", 0, 1000), "x given b: a bin of too few or too many rows"),
+        (changed("conditional_histogram", 24, -1000), "y given b: a bin of too few or too many rows"),
+        (changed("conditional_histogram", 1, -1), "x given b: bins that do not share out the rows"),
+        (changed("conditional_histogram", 39, -1), "y given c\\$w: bins that do not share out the rows"),
+        (exchanged(0, 0, 20), "x given b: sums that no rows in these bins can have"),
+        (exchanged(0, 1, 1), "c: levels that do not share out the rows of a bin"),
     ],
 )
 def test_what_no_rows_could_give_is_refused(change, said):
@@ -183,7 +239,7 @@ def test_a_bin_that_no_value_falls_into_must_be_empty():
 def test_no_rows_have_no_powers():
     zero = Summary.zero(SCHEMA)
     assert Summary.from_bytes(zero.to_bytes(), SCHEMA) == zero
-    for name, value in (("third", 6), ("fourth", 12), ("histogram", 1)):
+    for name, value in (("third", 6), ("fourth", 12), ("histogram", 1), ("conditional_histogram", 1)):
         residues = [[0] * block.entries for block in layout(SCHEMA)]
         residues[[block.name for block in layout(SCHEMA)].index(name)][0] = value
         with pytest.raises(MismatchError):
@@ -233,6 +289,7 @@ STORED = pytest.mark.parametrize(
     [
         ("form-1", "f68cc23efeb1b75dfcca840fc8715bb70878d5b9ac93980506c92a3638a1a058", 751),
         ("form-1-further", "c03c085cb9c4d5e7cd07f3707ff457df913019703268ea1ec8f96a0335e20b87", 1016),
+        ("form-1-conditional", "f77538a57dbc84c3e368e0b0bf16ca429832e16811defc3298f4b8b3fea19d44", 1147),
     ],
 )
 
@@ -255,6 +312,9 @@ def test_summaries_stored_in_the_first_form_are_still_read(name, digest, size):
         assert summary.sum("narrow") == sum(q)
         assert [summary.power("narrow", 3), summary.power("narrow", 4)] == [sum(v**k for v in q) for k in (3, 4)]
         assert summary.histogram("narrow") == [2, 1, 1, 1]
+    if summary.has("conditional_histogram"):
+        given = {"sick": [1, 1, 0, 1], "grade$low": [1, 0, 1, 0], "grade$mid": [1, 1, 0, 0], "grade$high": [0, 0, 0, 1]}
+        assert {b: summary.histogram_given("narrow", b) for b in given} == given
 
 
 @STORED
@@ -271,9 +331,9 @@ def test_a_summary_of_another_form_or_layout_is_told_from_a_broken_one(name, dig
 
 
 def test_a_summary_stored_before_its_schema_asked_for_more_is_not_taken_for_one_after():
-    (before, old), (after, new) = stored("form-1"), stored("form-1-further")
-    assert before.features == after.features
-    for data, schema in ((old, after), (new, before)):
+    schemas = [stored(name) for name in ("form-1", "form-1-further", "form-1-conditional")]
+    assert all(schema.features == schemas[0][0].features for schema, _ in schemas)
+    for (one, _), (other, data) in itertools.permutations(schemas, 2):
+        assert one.blocks != other.blocks
         with pytest.raises(MismatchError, match="another schema"):
-            Summary.from_bytes(data, schema)
-    assert old != new
+            Summary.from_bytes(data, one)

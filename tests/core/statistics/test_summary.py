@@ -37,7 +37,7 @@ SCHEMA = Schema(
         Feature("grade", "category", levels=LEVELS),
         Feature("age", "continuous", min=0, max=110, resolution=1),
     ],
-    blocks=["powers", "histogram"],
+    blocks=["powers", "histogram", "conditional_histogram"],
     bins=7,
 )
 AGE = ("0", "110", "1")
@@ -90,7 +90,8 @@ def by_hand(rows: list[dict[str, str]]) -> dict[str, list[int]]:
         line += [int(row["grade"] == level) for level in LEVELS]
         coded.append([*line, oracle.encoded(row["age"], *AGE)])
     measured = dict(zip([1, 2, 3, 4, 8], [*LIMITS.values(), AGE], strict=True))
-    return oracle.moments(coded, [*measured], [0, 5, 6, 7]) | oracle.shape(coded, measured, 7)
+    usual, shape = oracle.moments(coded, [*measured], [0, 5, 6, 7]), oracle.shape(coded, measured, 7)
+    return usual | shape | oracle.crossed(coded, measured, 7, [0, 5, 6, 7])
 
 
 def counted(summary: Summary) -> dict[str, list[int]]:
@@ -125,7 +126,11 @@ def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("blocks", [[], ["powers"], ["histogram"], ["histogram", "powers"]])
+@pytest.mark.parametrize(
+    "blocks",
+    [[], ["powers"], ["histogram"], ["histogram", "powers"], ["histogram", "conditional_histogram"]],
+    ids=lambda blocks: "+".join(blocks) or "none",
+)
 @pytest.mark.parametrize("at_once", [False, True], ids=["in pairs", "at once"])
 def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
     monkeypatch.setattr("fedpeer.core.statistics.gram._STACKED", 99 if at_once else 0)
@@ -136,6 +141,7 @@ def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
         "wide": np.round(rng.uniform(0, 1e5, n), 4),
         "deep": rng.integers(-(2**61), 2**61, n),
         "flag": rng.integers(0, 2, n),
+        "kind": rng.choice(["u", "v", "w"], n),
     }
     schema = Schema(
         [
@@ -143,6 +149,7 @@ def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
             Feature("wide", min=0, max=100_000, resolution="0.0001"),
             Feature("deep", min=-(2**61), max=2**61, resolution=1),
             Feature("flag", "binary"),
+            Feature("kind", "category", levels=["u", "v", "w"]),
         ],
         blocks=blocks,
     )
@@ -151,12 +158,14 @@ def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
         [round(v * 10_000) - 500_000_000 for v in columns["wide"].tolist()],
         columns["deep"].tolist(),
         columns["flag"].tolist(),
+        *([int(v == level) for v in columns["kind"]] for level in "uvw"),
     ]
     rows = [list(row) for row in zip(*q, strict=True)]
     limits = {0: ("-50", "150", "0.1"), 1: ("0", "100000", "0.0001"), 2: (str(-(2**61)), str(2**61), "1")}
-    further = oracle.shape(rows, limits, 64)
+    further = oracle.shape(rows, limits, 64) | oracle.crossed(rows, limits, 64, [3, 4, 5, 6])
     kept = {"powers": ("third", "fourth"), "histogram": ("histogram",)}
-    expected = oracle.moments(rows, [0, 1, 2], [3]) | {name: further[name] for b in blocks for name in kept[b]}
+    expected = oracle.moments(rows, [0, 1, 2], [3, 4, 5, 6])
+    expected |= {name: further[name] for block in blocks for name in kept.get(block, (block,))}
     whole = collect(schema, columns)
     assert counted(whole) == expected
     pieces = pa.table(columns).to_batches(max_chunksize=777)
@@ -166,7 +175,7 @@ def test_many_chunks_equal_python_integers(blocks, at_once, monkeypatch):
 
 def test_accumulators_spill_before_they_could_overflow(monkeypatch):
     features = [Feature("x", min=0, max=2**21, resolution=1), Feature("b", "binary")]
-    extreme = Schema(features, blocks=["powers", "histogram"], bins=2)
+    extreme = Schema(features, blocks=["powers", "histogram", "conditional_histogram"], bins=2)
     table_ = {"x": np.full(50_000, 2**21), "b": np.ones(50_000, np.int8)}
     expected = counted(collect(extreme, table_))
     monkeypatch.setattr("fedpeer.core.statistics.gram._SPILL", 1)
@@ -174,7 +183,7 @@ def test_accumulators_spill_before_they_could_overflow(monkeypatch):
     assert expected["products"] == [50_000 * 2**40, 50_000 * 2**20, 50_000]
     assert expected["squares"] == [50_000 * 2**40]
     assert (expected["third"], expected["fourth"]) == ([50_000 * 2**60], [50_000 * 2**80])
-    assert expected["histogram"] == [0, 50_000]
+    assert expected["histogram"] == expected["conditional_histogram"] == [0, 50_000]
 
 
 def test_readers_agree_with_the_blocks():
