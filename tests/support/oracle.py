@@ -75,3 +75,32 @@ def histogram(values: list[int], limits: tuple[str, str, str], bins: int) -> lis
             k += 1
         counts[k] += 1
     return counts
+
+
+Sparse = list[list[int | None]]  # encoded rows, None where a value is missing
+
+
+def pairs(rows: Sparse, features: list[int], measured: list[int], indicators: list[int]) -> dict[str, list[int]]:
+    """The six blocks of the rule `pairwise`: `features` has for each column the place of its feature, in order."""
+    firsts = [features.index(k) for k in sorted(set(features))]  # a column of each feature tells whether it is there
+    p = len(features)
+
+    def total(terms: list[tuple[int, int]], there: list[int]) -> int:
+        kept = [row for row in rows if all(row[i] is not None for i in [*there, *(i for i, _ in terms)])]
+        return sum(_product(row, terms) for row in kept)
+
+    return {
+        "rows": [len(rows)],
+        "sums": [total([(i, 1)], [g]) for i in range(p) for g in firsts],
+        "products": [total([(i, 1), (j, 1)], []) for i in range(p) for j in range(i, p)],
+        "squares": [total([(i, 2), (j, 1)], []) for i in measured for j in indicators],
+        "counts": [total([], [g, h]) for k, g in enumerate(firsts) for h in firsts[k:]],
+        "spreads": [total([(i, 2)], [g]) for i in measured for g in firsts],
+    }
+
+
+def _product(row: list[int | None], terms: list[tuple[int, int]]) -> int:
+    value = 1
+    for i, power in terms:
+        value *= (row[i] or 0) ** power
+    return value

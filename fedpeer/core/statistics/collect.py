@@ -124,7 +124,7 @@ class _Counter:
         return lost
 
     def _present(self, writers: list[Writer], start: int, stop: int) -> Any:
-        """Write a piece, zeros where a value is missing; left out are rows with a fault, and those without any value."""
+        """Write a piece, zeros where a value is missing; left out are rows with a fault, and those without values."""
         rows, told = stop - start, {}
         lost, empty = np.zeros(rows, bool), np.ones(rows, bool)
         for i, write in enumerate(writers):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fedpeer.core.statistics.layout import layout, split
+from fedpeer.core.statistics.layout import layout, present, split
 from fedpeer.core.statistics.residues import Residues, add, widen
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.shape import BITS, Floats, Integers, Shape, limbs
@@ -32,7 +32,8 @@ _SPILL = 2**8  # chunks; an int64 accumulator grows by at most 3·2**53 with eac
 class Gram:
     """Accumulates rows, sums, products and conditional squares of encoded rows, a chunk at a time.
 
-    Rows of plane 0 lie in the order: wide continuous columns (widest first), other continuous ones, 0/1 columns, ones.
+    Rows of plane 0 lie in the order: wide continuous columns (widest first), other continuous ones, 0/1 columns, where
+    features are present (if that is counted), ones.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -40,15 +41,16 @@ class Gram:
         p, (measured, indicators) = len(columns), split(schema)
         sizes = [limbs(column.bound) for column in columns]
         order = sorted(range(p), key=lambda i: (-sizes[i], columns[i].indicator))
-        self.chunk = max(2**9, min(_CHUNK, _BLOCK // (p + 1)))
+        self._size = p + present(schema) + 1
+        self.chunk = max(2**9, min(_CHUNK, _BLOCK // self._size))
         self._schema, self._split, self._filled = schema, (measured, indicators), 0
         self._place = np.empty(p, np.int64)
         self._place[order] = np.arange(p)
-        ends = np.cumsum([0, p + 1, *(sum(n > a for n in sizes) for a in range(1, max(sizes)))]).tolist()
+        ends = np.cumsum([0, self._size, *(sum(n > a for n in sizes) for a in range(1, max(sizes)))]).tolist()
         self._rows = [slice(*pair) for pair in pairwise(ends)]
         self._store: Floats = np.zeros((ends[-1], self.chunk))
         self._planes: list[Floats] = [self._store[rows] for rows in self._rows]
-        self._at_once = ends[-1] <= _STACKED * (p + 1)
+        self._at_once = ends[-1] <= _STACKED * self._size
         self._spare: Floats = np.empty((max(map(len, self._planes[1:]), default=0), self.chunk))
         self._wide = {i: np.zeros(self.chunk, _dtype(columns[i].bound)) for i in range(p) if sizes[i] > 1}
         self._total = Residues.zero(layout(schema))
@@ -70,6 +72,10 @@ class Gram:
         """Where the next rows of `count` neighbouring 0/1 columns are to be written."""
         first = int(self._place[column])
         return self._planes[0][first : first + count, self._filled : self._filled + rows]
+
+    def presence(self, feature: int, rows: int) -> Floats:
+        """Where it is to be written for the next rows whether a feature is present, 1 or 0."""
+        return self._planes[0][len(self._place) + feature, self._filled : self._filled + rows]
 
     def commit(self, rows: int, left_out: npt.NDArray[np.bool_] | None) -> None:
         """Count the rows just written, except those left out."""
@@ -111,13 +117,13 @@ class Gram:
         for ab, products in found.items():
             self._products[ab] += products
         measured, indicators = (len(part) for part in self._split)
-        zero_one = planes[0][measured : measured + indicators]
+        zero_one = planes[0][measured:-1]
         for (a, b), squares in self._squares.items():
             rows = len(squares)
             squares += _integers((planes[a][:rows] * planes[b][:rows]) @ zero_one.T)
         if self._schema.blocks:
-            self._shape.open(zero_one)
-            self._further(planes, self._filled - int(found[0, 0][-1, -1]))
+            self._shape.open(zero_one[:indicators])
+            self._further(planes, found[0, 0])
         self._filled, self._chunks = 0, self._chunks + 1
         if self._chunks == _SPILL:
             self._spill()
@@ -138,49 +144,71 @@ class Gram:
             for a, b in self._products
         }
 
-    def _further(self, planes: list[Floats], left_out: int) -> None:
-        """Take the shape of each continuous column; `left_out` of its values are zeros that do not count."""
+    def _further(self, planes: list[Floats], products: Integers) -> None:
+        """Take the shape of each continuous column; zeros of rows without it do not count."""
+        columns, presence = self._schema.columns, self._schema.presence
         for k, column in enumerate(self._split[0]):
+            there = len(self._place) + presence[columns[column].feature] if self._schema.pairwise else -1
             place = self._place[column]
             rows = [plane[place] for plane in planes if place < len(plane)]
             wide = self._wide.get(column)
-            self._shape.take(k, rows, rows[0] if wide is None else wide[: self._filled], left_out)
+            zeros = self._filled - int(products[there, -1])
+            self._shape.take(k, rows, rows[0] if wide is None else wide[: self._filled], zeros)
+            if self._schema.pairwise:
+                ones = products[len(self._split[0]) : len(self._place)]
+                self._shape.miss(k, ones[:, -1] - ones[:, there])
 
     def _start(self) -> None:
         sizes = [len(plane) for plane in self._planes]
         pairs = [(a, b) for a in range(len(sizes)) for b in range(a, len(sizes))]
-        measured, indicators = (len(part) for part in self._split)
+        measured, given = len(self._split[0]), self._size - 1 - len(self._split[0])
         self._products: dict[tuple[int, int], Integers] = {
             ab: np.zeros((sizes[ab[1]], sizes[ab[0]]), np.int64) for ab in pairs
         }
         self._squares: dict[tuple[int, int], Integers] = {
-            (a, b): np.zeros((min(sizes[b], measured), indicators), np.int64)
-            for a, b in pairs
-            if measured and indicators
+            (a, b): np.zeros((min(sizes[b], measured), given), np.int64) for a, b in pairs if measured and given
         }
         self._chunks = 0
 
     def _spill(self) -> None:
         """Move the accumulators into the wide total."""
-        p, sizes = len(self._place), [block.limbs for block in self._total.layout]
+        sizes = [block.limbs for block in self._total.layout]
         parts = list(self._total.parts)
-        upper = np.triu_indices(p)
+        upper = np.triu_indices(len(self._place))
         for (a, b), products in self._products.items():
-            shift, full = BITS * (a + b), np.zeros((p + 1, p + 1), np.int64)
+            shift, full = BITS * (a + b), np.zeros((self._size, self._size), np.int64)
             full[: len(products), : products.shape[1]] = products
             full[: products.shape[1], : len(products)] = products.T
-            parts[0] = add(parts[0], widen(full[p, p], sizes[0], shift))
-            parts[1] = add(parts[1], widen(full[p, self._place], sizes[1], shift))
+            parts[0] = add(parts[0], widen(full[-1, -1], sizes[0], shift))
+            parts[1] = add(parts[1], widen(self._sums(full), sizes[1], shift))
             parts[2] = add(parts[2], widen(full[self._place[upper[0]], self._place[upper[1]]], sizes[2], shift))
+            if present(self._schema):
+                parts[4] = add(parts[4], widen(self._counts(full), sizes[4], shift))
         for (a, b), squares in self._squares.items():
             measured, indicators = self._split
-            full = np.zeros((len(measured), len(indicators)), np.int64)
+            full = np.zeros((len(measured), squares.shape[1]), np.int64)
             full[: len(squares)] = squares
-            parts[3] = add(parts[3], widen(full[self._place[measured]], sizes[3], BITS * (a + b) + (a != b)))
-        for at, further in enumerate(self._shape.spill(self._total.layout[4:]), 4):
+            given = full[self._place[measured]]
+            shift = BITS * (a + b) + (a != b)
+            parts[3] = add(parts[3], widen(given[:, : len(indicators)], sizes[3], shift))
+            if present(self._schema):
+                parts[5] = add(parts[5], widen(given[:, len(indicators) :], sizes[5], shift))
+        usual = 6 if present(self._schema) else 4
+        for at, further in enumerate(self._shape.spill(self._total.layout[usual:]), usual):
             parts[at] = add(parts[at], further)
         self._total = Residues(self._total.layout, tuple(parts))
         self._start()
+
+    def _sums(self, full: Integers) -> Integers:
+        """Σq of each column, or, where presence is counted, over the rows where each feature is present."""
+        m = present(self._schema)
+        return full[self._place, -1 - m : -1] if m else full[-1, self._place]
+
+    def _counts(self, full: Integers) -> Integers:
+        """Rows where both of two features are present, upper triangle."""
+        m = present(self._schema)
+        both: Integers = full[-1 - m : -1, -1 - m : -1][np.triu_indices(m)]
+        return both
 
 
 def _dtype(bound: int) -> type[np.float64 | np.int64]:

@@ -9,6 +9,9 @@ from fedpeer.core.statistics.schema import Schema
 def layout(schema: Schema) -> tuple[Block, ...]:
     """The block table: rows, sums, products (upper triangle by rows), squares (continuous × 0/1, by rows).
 
+    Under the rule `pairwise`, sums are columns × features, of each column over the rows where each feature is present,
+    and two blocks follow: counts (rows where both of two features are present, upper triangle) and spreads (Σq² of each
+    continuous column over the rows where each feature is present).
     After these, if the schema asks for them: third and fourth powers, and histograms, of the continuous columns, and
     the bins of each given each 0/1 column.
 
@@ -19,11 +22,24 @@ def layout(schema: Schema) -> tuple[Block, ...]:
     n = schema.row_bound
     usual = (
         Block("rows", 1, _limbs(n)),
-        Block("sums", p, _limbs(n * bound)),
+        Block("sums", p * max(1, present(schema)), _limbs(n * bound)),
         Block("products", p * (p + 1) // 2, _limbs(n * bound * bound)),
         Block("squares", len(measured) * len(indicators), _limbs(n * bound * bound)),
     )
-    return usual + _further(schema, max((schema.columns[i].bound for i in measured), default=0))
+    reach = max((schema.columns[i].bound for i in measured), default=0)
+    return usual + _overlaps(schema, reach) + _further(schema, reach)
+
+
+def present(schema: Schema) -> int:
+    """How many features have a 0/1 column that says where they are present: none under the rule `listwise`."""
+    return len(schema.presence) if schema.pairwise else 0
+
+
+def _overlaps(schema: Schema, bound: int) -> tuple[Block, ...]:
+    m, n, measured = present(schema), schema.row_bound, len(split(schema)[0])
+    if not m:
+        return ()
+    return Block("counts", m * (m + 1) // 2, _limbs(n)), Block("spreads", measured * m, _limbs(n * bound * bound))
 
 
 def _further(schema: Schema, bound: int) -> tuple[Block, ...]:

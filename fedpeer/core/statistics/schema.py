@@ -16,7 +16,7 @@ from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.infer import propose
 
 INVALID = ("reject", "clip", "missing")
-MISSING = ("listwise",)
+MISSING = ("listwise", "pairwise")
 BLOCKS = ("powers", "histogram", "conditional_histogram")  # beside rows, sums, products and squares, in this order
 BINS = 64  # of a histogram where the schema does not say
 MOST = 10_000  # features, and columns
@@ -41,6 +41,7 @@ class Schema:
     """Features in order, and the rules of counting; two federations may add up only if their digests are equal.
 
     `invalid` says what becomes of a value outside its range (`reject` its row, `clip` it, or treat it as `missing`);
+    `missing` what a missing value leaves out: its row (`listwise`), or its feature in this row (`pairwise`);
     `row_bound` is the most rows that a federation may ever hold: no sum can overflow below it. `blocks` are counted
     beside the usual ones: `powers` (Σq³ and Σq⁴ of continuous columns), `histogram` (in `bins` bins; 0 without) and
     `conditional_histogram` (the rows in each of these bins where each 0/1 column is 1).
@@ -54,6 +55,7 @@ class Schema:
     bins: int
     columns: tuple[Column, ...] = field(compare=False, repr=False)
     digest: str = field(compare=False, repr=False)
+    presence: dict[str, int] = field(compare=False, repr=False, hash=False)  # the place of each feature of the columns
     _index: dict[str, int] = field(compare=False, repr=False, hash=False)
 
     def __init__(self, features: Iterable[Feature], **rules: Unpack[Rules]) -> None:
@@ -67,6 +69,7 @@ class Schema:
             set_(self, name, value)
         _check_cells(columns, self)
         set_(self, "columns", columns)
+        set_(self, "presence", {name: i for i, name in enumerate(dict.fromkeys(c.feature for c in columns))})
         set_(self, "_index", {column.name: i for i, column in enumerate(columns)})
         set_(self, "digest", canonical.digest("schema", canonical.encode(self.to_dict())).hex())
 
@@ -85,6 +88,11 @@ class Schema:
         if not 0 <= column < len(self.columns):
             raise SchemaError(f"no column {column} in a schema of {len(self.columns)} columns")
         return column
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether a row with a missing value is counted, but for the feature that it lacks."""
+        return self.missing == "pairwise"
 
     def feature(self, name: str) -> Feature:
         """Return the feature of this name; SchemaError, with the nearest name, when there is none."""

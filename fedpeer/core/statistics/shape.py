@@ -71,6 +71,11 @@ class Shape:
             if self._given:
                 self._given.take(at, places)
 
+    def miss(self, at: int, ones: Integers) -> None:
+        """Take back the rows of a chunk that lack the column at this place: so many where each 0/1 column is 1."""
+        if self._given:
+            self._given.counts[at, :, self._grids[at].zero] -= ones
+
     def spill(self, blocks: tuple[Block, ...]) -> tuple[Limbs, ...]:
         """Return what was counted since the last time, as parts of a summary with these blocks."""
         values = [self._third, self._fourth] if self._powers else []

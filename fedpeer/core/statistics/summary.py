@@ -98,9 +98,29 @@ class Summary:
     def __repr__(self) -> str:
         return f"Summary(rows={self.rows}, columns={len(self.schema.columns)}, digest={self.digest[:12]}…)"
 
-    def sum(self, column: str | int) -> int:
-        """Σq of a column, in encoded integers."""
-        return integer(self.residues.part("sums")[self.schema.index(column)])
+    def count(self, a: str | int, b: str | int | None = None) -> int:
+        """Rows where a column or category is present, or where two are: all rows, under the rule `listwise`."""
+        i, j = sorted((self._place(a), self._place(a if b is None else b)))
+        if not self.schema.pairwise:
+            return self.rows
+        return integer(self.residues.part("counts")[i * (2 * len(self.schema.presence) - i - 1) // 2 + j])
+
+    def sum(self, column: str | int, given: str | int | None = None) -> int:
+        """Σq of a column, or of its rows where another column or category is present, in encoded integers."""
+        at, there = self.schema.index(column), self._place(column if given is None else given)
+        if self.schema.pairwise:
+            at = at * len(self.schema.presence) + there
+        return integer(self.residues.part("sums")[at])
+
+    def square(self, column: str | int, given: str | int | None = None) -> int:
+        """Σq² of a column, or of its rows where another column or category is present, in encoded integers."""
+        at, there = self.schema.index(column), self._place(column if given is None else given)
+        if self.schema.columns[at].indicator:
+            return self.sum(column, given)
+        if not self.schema.pairwise or given is None:
+            return self.product(column, column)
+        place = split(self.schema)[0].index(at) * len(self.schema.presence) + there
+        return integer(self.residues.part("spreads")[place])
 
     def product(self, a: str | int, b: str | int) -> int:
         """Σqₐq_b of two columns, in encoded integers."""
@@ -144,7 +164,35 @@ class Summary:
 
     def sums(self) -> list[int]:
         """Σq of every column."""
-        return integers(self.residues.part("sums"))
+        part = self.residues.part("sums")
+        if self.schema.pairwise:
+            presence = self.schema.presence
+            part = part[[i * len(presence) + presence[c.feature] for i, c in enumerate(self.schema.columns)]]
+        return integers(part)
+
+    def counts(self) -> Matrix:
+        """Rows where both of two features are present: a symmetric array of Python integers, in order of features."""
+        m = len(self.schema.presence)
+        full = np.full((m, m), self.rows, dtype=object)
+        if self.schema.pairwise:
+            upper = np.triu_indices(m)
+            full[upper] = integers(self.residues.part("counts"))
+            full.T[upper] = full[upper]
+        return full
+
+    def sums_given(self) -> Matrix:
+        """Σq of every column over the rows where each feature is present: a (columns) × (features) array."""
+        p, m = len(self.schema.columns), len(self.schema.presence)
+        flat = np.array(integers(self.residues.part("sums")), dtype=object)
+        return flat.reshape(p, m) if self.schema.pairwise else np.repeat(flat[:, None], m, axis=1)
+
+    def spreads(self) -> Matrix:
+        """Σq² of each continuous column where each feature is present: a (continuous columns) × (features) array."""
+        m, (measured, _) = len(self.schema.presence), split(self.schema)
+        if not self.schema.pairwise:
+            own = np.array([self.product(i, i) for i in measured], dtype=object)
+            return np.repeat(own[:, None], m, axis=1)
+        return np.array(integers(self.residues.part("spreads")), dtype=object).reshape(len(measured), m)
 
     def products(self) -> Matrix:
         """Σqq′ of every pair of columns: a symmetric p × p array of Python integers."""
@@ -178,6 +226,13 @@ class Summary:
         counted = self.has("conditional_histogram")
         flat = integers(self.residues.part("conditional_histogram")) if counted else []
         return np.array(flat, dtype=object).reshape(len(measured), len(indicators), self.schema.bins * counted)
+
+    def _place(self, name: str | int) -> int:
+        """The place of a column's feature, or of a category, among the features."""
+        found = self.schema.presence.get(name) if isinstance(name, str) else None
+        if found is None:
+            found = self.schema.presence[self.schema.columns[self.schema.index(name)].feature]
+        return found
 
     def _further(self, block: str, column: str | int) -> int:
         """The place of a continuous column among its kind."""

@@ -123,7 +123,7 @@ def test_levels_that_cannot_be_are_refused(kind, properties, said):
         ([AGE, AGE], {}, "'age' is there twice"),
         (["age"], {}, "made of features, not of str"),
         ([AGE], {"invalid": "ignore"}, "must be reject or clip or missing"),
-        ([AGE], {"missing": "pairwise"}, "must be listwise"),
+        ([AGE], {"missing": "pairs"}, "must be listwise or pairwise"),
         ([AGE], {"rows": 5}, "'rows' is not a rule of a schema"),
         ([AGE], {"blocks": "powers"}, "must be a list"),
         ([AGE], {"blocks": 5}, "must be a list"),

@@ -1,0 +1,231 @@
+"""The rule `pairwise`: summaries of rows with gaps are what a person would count by hand, and add up as others do."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedpeer.core.errors import SchemaError
+from fedpeer.core.statistics.collect import collect, tally
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.residues import integers
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
+from tests.support import oracle
+
+LIMITS = {"x": ("-50", "150", "0.1"), "y": ("0", "100000", "0.0001"), "z": ("-1", "1", "0.0000000000000000005")}
+LEVELS = ["low", "mid", "high"]
+FEATURES = [
+    Feature("sick", "binary"),
+    *(Feature(name, min=low, max=high, resolution=step) for name, (low, high, step) in LIMITS.items()),
+    Feature("grade", "category", levels=LEVELS),
+]
+BLOCKS = ["powers", "histogram", "conditional_histogram"]
+SCHEMA = Schema(FEATURES, missing="pairwise", blocks=BLOCKS, bins=5)
+BELONG = [0, 1, 2, 3, 4, 4, 4]
+MEASURED, INDICATORS = [1, 2, 3], [0, 4, 5, 6]
+Row = dict[str, str | None]
+
+
+def value(name: str) -> st.SearchStrategy[str]:
+    low, high, _ = LIMITS[name]
+    texts = st.integers(0, 10**6).map(lambda k: str(float(low) + (float(high) - float(low)) * k / 10**6))
+    return st.sampled_from([low, high, "0"]) | texts.filter(lambda t: float(low) <= float(t) <= float(high))
+
+
+def row_of(some: Callable[[st.SearchStrategy[str]], st.SearchStrategy[str | None]]) -> st.SearchStrategy[Row]:
+    flags = {"sick": some(st.sampled_from(["0", "1"])), "grade": some(st.sampled_from(LEVELS))}
+    return st.fixed_dictionaries({**flags, **{name: some(value(name)) for name in LIMITS}})
+
+
+ROW, FULL = row_of(lambda inner: st.none() | inner), row_of(lambda inner: inner)
+ROWS = st.lists(ROW, max_size=12)
+
+
+def table(rows: list[Row]) -> dict[str, pa.Array]:
+    return {feature.name: pa.array([row[feature.name] for row in rows], pa.string()) for feature in FEATURES}
+
+
+def coded(rows: list[Row]) -> oracle.Sparse:
+    """Rows of q with gaps; those without any value say nothing."""
+    found: oracle.Sparse = []
+    for row in rows:
+        if any(value is not None for value in row.values()):
+            line: list[int | None] = [None if row["sick"] is None else int(row["sick"])]
+            line += [None if row[n] is None else oracle.encoded(str(row[n]), *limits) for n, limits in LIMITS.items()]
+            found.append(line + [None if row["grade"] is None else int(row["grade"] == level) for level in LEVELS])
+    return found
+
+
+def by_hand(rows: list[Row]) -> dict[str, list[int]]:
+    sparse, found = coded(rows), {"third": [], "fourth": [], "histogram": [], "conditional_histogram": []}
+    for i, limits in zip(MEASURED, LIMITS.values(), strict=True):
+        there = [row for row in sparse if row[i] is not None]
+        found["third"] += [sum(row[i] ** 3 for row in there)]
+        found["fourth"] += [sum(row[i] ** 4 for row in there)]
+        found["histogram"] += oracle.histogram([row[i] for row in there], limits, 5)
+        for j in INDICATORS:
+            found["conditional_histogram"] += oracle.histogram([row[i] for row in there if row[j]], limits, 5)
+    return oracle.pairs(sparse, BELONG, MEASURED, INDICATORS) | found
+
+
+def counted(summary: Summary) -> dict[str, list[int]]:
+    return {block.name: integers(summary.residues.part(block.name)) for block in summary.residues.layout}
+
+
+@given(ROWS)
+@settings(max_examples=100, deadline=None)
+def test_a_summary_is_what_one_counts_by_hand(rows):
+    assert counted(collect(SCHEMA, table(rows))) == by_hand(rows)
+
+
+@given(ROWS, ROWS, ROWS)
+@settings(max_examples=40, deadline=None)
+def test_summaries_form_a_commutative_group(first, second, third):
+    a, b, c = (collect(SCHEMA, table(rows)) for rows in (first, second, third))
+    zero = Summary.zero(SCHEMA)
+    assert collect(SCHEMA, table(first + second)) == a + b == b + a
+    assert (a + b) + c == a + (b + c)
+    assert (a + b) - b == a == a + zero
+    assert a - a == zero
+    assert (a == b) is (a.digest == b.digest) is (a.to_bytes() == b.to_bytes())
+
+
+@given(st.lists(ROW, max_size=20), st.integers(1, 20), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
+    shuffled = chance.sample(rows, len(rows))
+    total = functools.reduce(operator.add, [collect(SCHEMA, table(shuffled[i::peers])) for i in range(peers)])
+    assert total.digest == collect(SCHEMA, table(rows)).digest
+
+
+@given(ROWS)
+@settings(max_examples=60, deadline=None)
+def test_readers_agree_with_rows(rows):
+    sparse, summary = coded(rows), collect(SCHEMA, table(rows))
+    names = [column.name for column in SCHEMA.columns]
+    for i, a in enumerate(names):
+        own = [row[i] for row in sparse if row[i] is not None]
+        assert (summary.count(a), summary.sum(a), summary.square(a)) == (len(own), sum(own), sum(q * q for q in own))
+        for j, b in enumerate(names):
+            both = [(row[i], row[j]) for row in sparse if row[i] is not None and row[j] is not None]
+            assert summary.count(a, b) == summary.count(j, i) == len(both)
+            assert summary.sum(a, b) == sum(q for q, _ in both)
+            assert summary.square(a, given=b) == sum(q * q for q, _ in both)
+            assert summary.product(a, b) == sum(q * r for q, r in both)
+    assert summary.count("grade", "sick") == summary.count("grade$mid", "sick")
+    assert summary.sums() == [summary.sum(name) for name in names]
+    features = list(SCHEMA.presence)
+    assert summary.counts().tolist() == [[summary.count(a, b) for b in features] for a in features]
+    assert summary.sums_given().tolist() == [[summary.sum(a, b) for b in features] for a in names]
+    assert summary.spreads().tolist() == [[summary.square(a, b) for b in features] for a in LIMITS]
+    with pytest.raises(SchemaError, match="did you mean 'sick'"):
+        summary.count("sik")
+
+
+@given(st.lists(FULL, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_without_gaps_readers_give_what_they_give_under_the_other_rule(rows):
+    listwise, pairwise = (collect(Schema(FEATURES, missing=rule), table(rows)) for rule in ("listwise", "pairwise"))
+    for reader in ("rows", "sums", "products", "squares", "counts", "sums_given", "spreads"):
+        one, other = (getattr(summary, reader) for summary in (listwise, pairwise))
+        assert np.array_equal(one() if callable(one) else one, other() if callable(other) else other)
+    assert listwise.count("x", "grade") == pairwise.count("x", "grade") == listwise.rows
+    assert listwise.sum("x", "grade") == pairwise.sum("x", "grade")
+    assert listwise.square("x", "grade") == pairwise.square("x", "grade")
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["in pairs", "at once"])
+def test_many_chunks_equal_one_row_at_a_time(at_once, monkeypatch):
+    monkeypatch.setattr("fedpeer.core.statistics.gram._STACKED", 99 if at_once else 0)
+    monkeypatch.setattr("fedpeer.core.statistics.gram._CHUNK", 2**9)
+    monkeypatch.setattr("fedpeer.core.statistics.gram._SPILL", 2)
+    rng, n = np.random.default_rng(3), 2_100
+    drawn = {
+        "sick": rng.integers(0, 2, n).astype(str),
+        **{name: [low, high, "0.5"][k] for k, (name, (low, high, _)) in enumerate(LIMITS.items())},
+        "grade": rng.choice(LEVELS, n),
+    }
+    rows = [
+        {k: None if rng.random() < 0.2 else (v if isinstance(v, str) else str(v[i])) for k, v in drawn.items()}
+        for i in range(n)
+    ]
+    whole = collect(SCHEMA, table(rows))
+    assert counted(whole) == by_hand(rows)
+    pieces = (pa.table(table(rows[at : at + 97])) for at in range(0, n, 97))
+    assert functools.reduce(operator.add, [collect(SCHEMA, piece) for piece in pieces]) == whole
+
+
+@pytest.mark.parametrize("rule", ["reject", "clip", "missing"])
+def test_every_row_and_every_value_is_accounted_for(rule):
+    schema = Schema(
+        [Feature("x", min=0, max=10, resolution=1), Feature("b", "binary")], missing="pairwise", invalid=rule
+    )
+    rows = {"x": [1, None, None, 11, 12, float("inf"), 4], "b": ["1", "0", None, "1", None, "0", "maybe"]}
+    account = tally(schema, {"x": pa.array(rows["x"], pa.float64()), "b": rows["b"]})
+    kept = {
+        "reject": ([1, None], [1, 0], {"x": {"missing": 1}}),
+        "clip": ([1, None, 10, 10], [1, 0, 1, None], {"x": {"missing": 1}, "b": {"missing": 1}}),
+        "missing": (
+            [1, None, None, None, 4],
+            [1, 0, 1, 0, None],
+            {"x": {"missing": 1, "out of range": 1, "not finite": 1}, "b": {"unknown level": 1}},
+        ),
+    }[rule]
+    rejected = {
+        "reject": {
+            "x": {"missing": 1, "out of range": 2, "not finite": 1},
+            "b": {"missing": 1, "unknown level": 1},
+        },
+        "clip": {"x": {"missing": 1, "not finite": 1}, "b": {"missing": 1, "unknown level": 1}},
+        "missing": {"x": {"missing": 1, "out of range": 1}, "b": {"missing": 2}},
+    }[rule]
+    assert account.missing == kept[2]
+    assert account.rejected == rejected
+    assert account.report()["missing"] == kept[2]
+    assert account.clipped == ({"x": 2} if rule == "clip" else {})
+    assert account.counted == len(kept[0])
+    clean = tally(schema, {"x": pa.array(kept[0], pa.float64()), "b": pa.array(kept[1])})
+    assert clean.summary == account.summary
+    for name in ("x", "b"):
+        assert sum(account.missing.get(name, {}).values()) == account.counted - account.summary.count(name)
+
+
+def test_a_row_without_any_value_says_nothing_and_is_left_out():
+    schema = Schema([Feature("a", "binary"), Feature("b", "binary")], missing="pairwise")
+    account = tally(schema, {"a": pa.array([None, 1, None]), "b": pa.array([None, None, 0])})
+    assert (account.read, account.counted) == (3, 2)
+    assert account.rejected == {"a": {"missing": 1}, "b": {"missing": 1}}
+    assert account.missing == {"a": {"missing": 1}, "b": {"missing": 1}}
+    alone = Schema([Feature("a", "binary")], missing="pairwise")
+    assert tally(alone, {"a": pa.array([None, 1, None])}).report() == {
+        "read": 3, "counted": 1, "left_out": 2, "rejected": {"a": {"missing": 2}}, "clipped": {}, "missing": {},
+    }  # fmt: skip
+
+
+def test_a_product_is_missing_where_one_of_its_factors_is():
+    features = [
+        Feature("x", min=0, max=10, resolution=1),
+        Feature("y", min=0, max=10, resolution=1),
+        Feature("b", "binary"),
+        Feature("xy", "product", of=["x", "y"]),
+        Feature("bx", "product", of=["b", "x"]),
+    ]
+    rows = [(1, 2, 1), (3, None, 0), (None, 5, 1), (7, 8, None), (9, 10, 0), (None, None, 1)]
+    columns = {name: pa.array(values, pa.int64()) for name, values in zip("xyb", zip(*rows, strict=True), strict=True)}
+    summary = collect(Schema(features, missing="pairwise"), columns)
+    xy = [x * y for x, y, _ in rows if None not in (x, y)]
+    column = summary.schema.columns[3]
+    assert summary.count("xy") == summary.count("x", "y") == len(xy) == 3
+    assert column.value(Fraction(summary.sum("xy"), 3)) == Fraction(sum(xy), 3)
+    assert summary.count("bx") == 3
+    assert summary.count("bx", "xy") == 2
+    assert summary.count("b", "xy") == 2
