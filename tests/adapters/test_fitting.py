@@ -56,6 +56,14 @@ def test_another_unit_is_told():
     assert told.notes == ["age is measured in years, the column 'Age (months)' says months: convert it first"]
 
 
+def test_a_product_needs_no_column_and_reads_none():
+    schema = Schema([*SCHEMA.features, Feature("age_sex", "product", of=["age", "sex"])])
+    assert fit(RowsSource(FITS), schema) == Fit([], [], {}, [])
+    told = fit(RowsSource({**FITS, "age_sex": [0, 7]}), schema)
+    assert told.unused == ["age_sex"]
+    assert told.notes == ["age_sex is computed from age, sex: the column of that name is not read"]
+
+
 def test_a_column_is_suggested_once_and_never_one_that_is_taken():
     assert suggested(["age", "AGE"], ["age"]) == {}
     assert list(suggested(["Weight"], ["weight", "weights"]).items()) == [("Weight", "weight")]

@@ -19,6 +19,7 @@ SCHEMA = fp.Schema(
     [
         fp.Feature("age", min=0, max=120, resolution="0.1"),
         fp.Feature("ill", "binary", levels=["no", "yes"]),
+        fp.Feature("age_dose", "product", of=["age", "dose"]),
         fp.Feature("dose", min=0, max=1, resolution="0.000001"),
     ],
     invalid="clip",

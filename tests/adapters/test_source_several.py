@@ -109,6 +109,9 @@ def test_a_mapping_that_cannot_be_is_refused(folder):
     assert "two columns are mapped to 'age'" in fault(path, {"map": {"x": "age", "y": "age"}})
     assert "nothing is left for the feature 'sex'" in fault(path, {"map": {"sex": "age"}})
     assert "has no column 'Alter'" in fault(path, {"map": {"Alter": "age"}})
+    product = Schema([*SCHEMA.features, Feature("age2", "product", of=["age", "age"])])
+    with pytest.raises(SourceError, match="'age2' is computed from others: no column is read for it"):
+        Catalogue().open(str(path), product, {"map": {"sex": "age2"}})
     swapped = Catalogue().open(str(path), SCHEMA, {"map": {"sex": "age", "age": "sex"}})
     assert tally(SCHEMA, swapped.batches(NAMES)).rejected == {
         "age": {"unparsable": 1},

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.layout import split
+from fedpeer.core.statistics.multiples import mismatched
 from fedpeer.core.statistics.residues import Residues, floats, integer, integers
 from fedpeer.core.statistics.schema import Schema
 
@@ -32,7 +33,7 @@ def implausible(schema: Schema, residues: Residues) -> str | None:
     if not 0 <= rows <= schema.row_bound:
         return f"{rows} rows"
     moments = _Moments(schema, residues, rows)
-    return moments.fault() or _Further(schema, residues, moments).fault()
+    return moments.fault() or mismatched(schema, residues) or _Further(schema, residues, moments).fault()
 
 
 class _Moments:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.errors import OverflowRefusedError, SchemaError
+from fedpeer.core.errors import MismatchError, OverflowRefusedError, SchemaError
 from fedpeer.core.statistics.collect import collect, tally
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
 from tests.support import oracle
 
 AGE = Feature("age", min=0, max=110, resolution=1, unit="years")
@@ -42,8 +43,8 @@ def table(rows: list[tuple]) -> dict[str, list]:
 def counted(name: str, row: tuple) -> Fraction:
     """The number that is counted of a factor in a row: the value itself, or the multiple of the step beside it."""
     values = dict(zip(("age", "dose", "sick", "site", "wide"), row, strict=True))
-    if name == "site$south":
-        return Fraction(values["site"] == "south")
+    if name.startswith("site$"):
+        return Fraction(values["site"] == name.removeprefix("site$"))
     if name == "sick":
         return Fraction(values["sick"])
     limits = LIMITS[name]
@@ -65,7 +66,9 @@ def by_hand(schema: Schema, name: str) -> Schema:
     else:
         low, high = (written(column.value(q)) for q in (column.low, column.high))
         plain = Feature(name, min=low, max=high, resolution=written(column.step))
-    return Schema([plain if feature.name == name else feature for feature in schema.features])
+    features = [plain if feature.name == name else feature for feature in schema.features]
+    rules = {"invalid": schema.invalid, "missing": schema.missing, "blocks": schema.blocks, "bins": schema.bins or None}
+    return Schema(features, **rules)
 
 
 @settings(deadline=None)
@@ -209,3 +212,43 @@ def test_how_two_products_differ_is_said():
         "feature p: your resolution is that of its factors, the federation's is 2",
         "feature p: your list of factors is age, dose, the federation's is age, site$south",
     ]
+
+
+# Products of every kind: exact and coarse, of two and of three, with and without 0/1 factors.
+PRODUCTS = [
+    Feature("age_dose", "product", of=["age", "dose"]),
+    Feature("rough", "product", of=["age", "dose"], resolution=5),
+    Feature("age2", "product", of=["age", "age"]),
+    Feature("sick_dose", "product", of=["sick", "dose"]),
+    Feature("sick_south", "product", of=["sick", "site$south"]),
+    Feature("three", "product", of=["age", "dose", "site$east"]),
+]
+ROWS = [(i * 37 % 111, f"{i % 40 / 10 - 1:.1f}", i % 2, SITE.levels[i % 3], i) for i in range(60)]
+RULES = pytest.mark.parametrize(
+    "rules",
+    [{}, {"missing": "pairwise"}, {"blocks": ["powers", "histogram"], "bins": 16}],
+    ids=["", "bins"],
+)
+
+
+@RULES
+def test_sums_of_rows_are_those_of_a_product(rules):
+    schema = Schema([*GIVEN, *PRODUCTS], **rules)
+    for rows in (ROWS, [(None, *row[1:]) for row in ROWS[:20]] + ROWS[20:], []):
+        summary = collect(schema, table(rows))
+        assert Summary.from_bytes(summary.to_bytes(), schema) == summary
+
+
+@RULES
+@pytest.mark.parametrize("product", PRODUCTS, ids=[feature.name for feature in PRODUCTS])
+def test_sums_that_no_product_has_are_refused(rules, product):
+    """They agree with each other, for there are rows that have them; but one value is not the product."""
+    schema = Schema([*GIVEN, product], **rules)
+    plain, column = by_hand(schema, product.name), schema.columns[-1]
+    high = column.value(column.high)
+    values = [prod(counted(factor, row) for factor in product.of) for row in ROWS]
+    values = [high] * len(ROWS) if product.resolution else [values[0] + 1, *values[1:]]
+    forged = collect(plain, table(ROWS) | {product.name: [written(value) for value in values]})
+    assert Summary.from_bytes(forged.to_bytes(), plain) == forged
+    with pytest.raises(MismatchError, match=f"{product.name}: sums that a product of {product.of[0]}"):
+        Summary.from_bytes(Summary(schema, forged.residues).to_bytes(), schema)

@@ -37,6 +37,7 @@ SCHEMA = Schema(
         Feature("age", min=0, max=120, resolution="0.1"),
         Feature("ill", "binary"),
         Feature("ward", "category", levels=["north", "south, old", 'the "new"']),
+        Feature("age_south", "product", of=["age", "ward$south, old"]),
     ]
 )
 NAMES = ["age", "ill", "ward"]
