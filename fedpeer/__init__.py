@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fedpeer.client import Client as Client
     from fedpeer.core.contract.admit import admit as admit
     from fedpeer.core.contract.grammar import Contract as Contract
+    from fedpeer.core.models.evaluate import evaluate as evaluate
     from fedpeer.core.models.fit import fit as fit
     from fedpeer.core.models.model import Model as Model
     from fedpeer.core.statistics.collect import collect as collect
@@ -42,6 +43,7 @@ _PLACES = {
     "admit": "core.contract.admit",
     "collect": "core.statistics.collect",
     "collect_dask": "adapters.source_dask",
+    "evaluate": "core.models.evaluate",
     "explore": "core.statistics.explore",
     "fit": "core.models.fit",
     "measure": "core.statistics.metrics",

@@ -304,6 +304,16 @@ class Client:
         """Predict rows: a list of objects, or an object of columns."""
         return self._post(fed, f"models/{quote(model_id, safe='')}/predict", {"rows": rows}, Predicted)
 
+    def evaluate(
+        self, fed: str, model_id: str, location: str = "", *, rows: Any = None, terms: Mapping[str, Any], **options: Any
+    ) -> Job:
+        """Compare predictions with the truth in rows at a location that the daemon can read, or sent along.
+
+        `terms`: target, positive, threshold, confidence. `Job.result` is then an `Evaluated`; see `job`.
+        """
+        body = {"location": location, "rows": rows, "options": options, **terms}
+        return self._post(fed, f"models/{quote(model_id, safe='')}/evaluate", body, Job)
+
     # users of the second dialect
 
     def users(self) -> list[User]:

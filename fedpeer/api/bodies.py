@@ -149,6 +149,24 @@ class Predict(Body, frozen=True):
     rows: _Cells
 
 
+class Evaluate(Body, frozen=True):
+    """Rows that a model has not seen: at a `location` that the node can read (read with `options`), or sent along.
+
+    `target` is the column that holds the truth, the model's own target if empty; `positive` the class that scores are
+    for, and `threshold` the score from which a row is taken for it.
+    """
+
+    large: ClassVar[bool] = True
+
+    location: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    rows: _Cells | None = None
+    options: dict[str, Any] = {}
+    target: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    positive: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    threshold: float | None = None
+    confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
+
+
 class AddUser(Body, frozen=True):
     """A user of the second dialect."""
 

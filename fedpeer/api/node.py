@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Profile
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.assessing import HeldOut
 from fedpeer.node.shapes import (
     Batch,
     CharterEntry,
@@ -89,6 +90,7 @@ class _Commands(Protocol):
     ) -> Fitted: ...
     async def forget_model(self, fed: str, model_id: str) -> None: ...
     async def predict(self, fed: str, model_id: str, rows: Rows) -> Predicted: ...
+    async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> Job: ...
     async def explore(
         self,
         fed: str,

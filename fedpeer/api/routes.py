@@ -14,6 +14,7 @@ from fedpeer.api.bodies import (
     Body,
     Contract,
     Create,
+    Evaluate,
     Explore,
     Fit,
     Issue,
@@ -146,5 +147,6 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),
     ("DELETE", _FED, "/models/{model}",            _ACT, 204, models.forget,         None,          None),
     ("POST",   _FED, "/models/{model}/predict",    _SEE, 200, models.predict,        Predict,       Predicted),
+    ("POST",   _FED, "/models/{model}/evaluate",   _ACT, 202, models.evaluate,       Evaluate,      Job),
 ))
 # fmt: on

@@ -45,7 +45,7 @@ def add(locations: tuple[str, ...], force: bool, no_wait: bool, **how: Any) -> N
     client, told = frame.client(), reading(**how)
     fed = frame.federation(client)
     done = [
-        _counted(client, client.add_source(fed, _location(place), force=force, **told), no_wait=no_wait)
+        _counted(client, client.add_source(fed, location(place), force=force, **told), no_wait=no_wait)
         for place in locations
     ]
     frame.show(done if len(done) > 1 else done[0], lambda _: _draw_jobs(done))
@@ -154,7 +154,7 @@ def reading(maps: tuple[str, ...], query: str | None, options: tuple[str, ...]) 
     return told | ({"map": named} if named else {})
 
 
-def _location(place: str) -> str:
+def location(place: str) -> str:
     """A path as the daemon sees it; with --url the daemon is elsewhere, and the path is its own."""
     here = frame.settings().url is None and not _ADDRESS.match(place)
     return str(Path(place).resolve()) if here else place

@@ -14,7 +14,7 @@ from fedpeer.node.shapes import Job
 
 _POLL_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 _LINE_EVERY_S = 5.0
-_KINDS = {"data": "counting rows"}
+_KINDS = {"data": "counting rows", "evaluation": "evaluating rows"}
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from fedpeer.core.privacy.floor import Policy, Profile
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
+from fedpeer.node.assessing import HeldOut, assessed
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.exploring import DIFFERENCE, Asked, answered, compared, known, whose
 from fedpeer.node.jobs import Jobs, Progress
@@ -303,6 +304,18 @@ class Node(Views):
         values, details = await asyncio.to_thread(lambda: (model.predict(table), model.explain(table)))
         return shapes.Predicted(values=_plain(values), details={name: _plain(row) for name, row in details.items()})
 
+    async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> shapes.Job:
+        """Compare a kept model's predictions with the truth in rows that it has not seen; none of them is kept."""
+        kept, schema = self.model(fed, model_id), self.schema(fed)
+        model = restore(kept.model)
+        source = await asyncio.to_thread(held.opened, self._means.open_source, self._means.open_rows, schema)
+
+        async def work(progress: Progress) -> shapes.Evaluated:
+            told = await asyncio.to_thread(assessed, model, source, held.terms, progress)
+            return shapes.Evaluated(model=kept.id, source=source.name, evaluation=told.to_dict())
+
+        return self._jobs.start(_job("evaluation", kept.federation, source), work)
+
     async def load_models(self) -> None:
         """Read the kept models; once, at the start."""
         for scope in self._engine.states:
@@ -322,17 +335,6 @@ class Node(Views):
 
     def _count(self, scope: str, source: Source, *, force: bool) -> shapes.Job:
         name = source.name
-        job = shapes.Job(
-            id="",
-            kind="data",
-            federation=scope,
-            state="running",
-            started_at=0.0,
-            ended_at=0.0,
-            current=0,
-            maximum=source.size,
-            unit=source.unit,
-        )
 
         async def work(progress: Progress) -> shapes.Batch:
             peer = self._engine.peer(scope)
@@ -341,7 +343,7 @@ class Node(Views):
             await self._engine.ask(scope, ev.AddBatch(batch, collected.summary, force))
             return batch_shape(Local(batch, collected.summary))
 
-        return self._jobs.start(job, work)
+        return self._jobs.start(_job("data", scope, source), work)
 
     def _batch(self, source: str, collected: Collected) -> Batch:
         return Batch(
@@ -369,6 +371,21 @@ class Node(Views):
         if isinstance(state, Joining):
             return state.phase != "joining"
         return state.secret is not None and state.roster.member(state.me.peer) is not None
+
+
+def _job(kind: str, scope: str, source: Source) -> shapes.Job:
+    """A job that reads a source, before it begins."""
+    return shapes.Job(
+        id="",
+        kind=kind,
+        federation=scope,
+        state="running",
+        started_at=0.0,
+        ended_at=0.0,
+        current=0,
+        maximum=source.size,
+        unit=source.unit,
+    )
 
 
 def _checked_name(name: str) -> str:

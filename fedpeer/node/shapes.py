@@ -225,6 +225,14 @@ class Predicted(Shape, frozen=True, omit_defaults=True):
     details: dict[str, list[float | None]] = {}
 
 
+class Evaluated(Shape, frozen=True):
+    """What a kept model is worth on rows that were held out (docs/models.md): numbers of all rows together."""
+
+    model: str
+    source: str
+    evaluation: dict[str, Any]
+
+
 class User(Shape, frozen=True):
     """A user of the second dialect; the key (base64 of 16 bytes) is given once, when the user is added."""
 

@@ -46,3 +46,43 @@ async def test_what_cannot_be_fitted_is_a_problem(counted: Served) -> None:
     assert (status, problem["code"]) == (422, "FP107")
     status, problem, _ = await counted.ask("POST", f"{FED}/models", {"kind": "ols"})
     assert (status, problem["detail"]) == (422, "ols needs a target")
+
+
+async def test_a_model_is_evaluated_on_rows_that_are_not_kept(counted: Served) -> None:
+    model = await counted.good("POST", f"{FED}/models", {"kind": "lda", "target": "sick", "features": ["age", "dose"]})
+    before = [await counted.good("GET", f"{FED}{what}") for what in ("", "/data", "/models")]
+    posted = rows(50, start=7)
+    posted["age"][3], posted["sick"][5] = None, 2
+    where = f"{FED}/models/{model['id']}/evaluate?wait=30"
+    job = await counted.good("POST", where, {"rows": posted, "threshold": 0.4})
+    assert (job["state"], job["kind"], job["current"], job["maximum"]) == ("done", "evaluation", 50, 50)
+    told = job["result"]["evaluation"]
+    assert (told["rows"], told["evaluated"]) == (50, 48)
+    assert told["left_out"] == {"sick": {"unknown level": 1}, "age": {"missing": 1}}
+    assert sum(sum(row.values()) for row in told["classes"]["confusion"].values()) == 48
+    assert told["ranking"]["auc"]["low"] <= told["ranking"]["auc"]["value"] <= told["ranking"]["auc"]["high"]
+    assert [await counted.good("GET", f"{FED}{what}") for what in ("", "/data", "/models")] == before
+
+
+async def test_the_truth_may_have_another_name(counted: Served) -> None:
+    model = await counted.good("POST", f"{FED}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
+    where = f"{FED}/models/{model['id']}/evaluate?wait=30"
+    told = {"rows": {"age": [30, 50, 41], "given": [2, 5.5, 3]}, "target": "given"}
+    evaluation = (await counted.good("POST", where, told))["result"]["evaluation"]
+    assert evaluation["regression"]["n"] == 3
+    job = await counted.good("POST", where, told | {"target": ""})
+    assert (job["state"], job["error"]["code"]) == ("failed", "FP104")
+
+
+async def test_rows_to_evaluate_are_said_in_one_way(counted: Served) -> None:
+    model = await counted.good("POST", f"{FED}/models", {"kind": "ols", "target": "dose"})
+    where = f"{FED}/models/{model['id']}/evaluate"
+    for body in (
+        {},
+        {"location": "x.csv", "rows": {"age": [1]}},
+        {"rows": {"age": [1]}, "options": {"delimiter": ";"}},
+    ):
+        status, problem, _ = await counted.ask("POST", where, body)
+        assert (status, problem["code"]) == (400, "FP118")
+    status, problem, _ = await counted.ask("POST", where, {"location": "/etc/passwd"})
+    assert (status, problem["code"]) == (422, "FP104")

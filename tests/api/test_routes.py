@@ -53,6 +53,7 @@ BODIES: dict[str, Any] = {
     "federations_set_explorable": {"explorable": True},
     "federations_set_pulse": {"pulsing": False},
     "federations_set_schedule": {"schedule": "h3"},
+    "models_evaluate": {"rows": {"age": [30, 31], "dose": [1.5, 2]}},
     "models_explore": {"features": ["age"]},
     "models_fit": {"kind": "ols", "target": "dose"},
     "models_predict": {"rows": {"age": [30, 31], "sick": [0, 1]}},

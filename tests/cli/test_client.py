@@ -78,6 +78,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.model(FED, "m1"),
     lambda c: c.forget(FED, "m1"),
     lambda c: c.predict(FED, "m1", {"age": [1, None]}),
+    lambda c: c.evaluate(FED, "m1", "/data/patients.csv", terms={"threshold": 0.4, "target": "ill"}, delimiter=";"),
     lambda c: c.users(),
     lambda c: c.add_user("c2"),
     lambda c: c.remove_user("c1"),

@@ -116,6 +116,41 @@ SITE = {
     "count": 1300,
     "levels": {"north": {"count": 800, "proportion": 0.61538}, "far east": {"count": 500, "proportion": 0.38462}},
 }
+EVALUATED = msgspec.structs.replace(
+    JOB,
+    kind="evaluation",
+    result={
+        "model": "m1",
+        "source": "patients.csv",
+        "evaluation": {
+            "kind": "lda",
+            "target": "sick",
+            "rows": 3,
+            "evaluated": 2,
+            "left_out": {"age": {"missing": 1}},
+            "confidence": 0.95,
+            "ranking": {
+                "positive": "1",
+                "positives": 1,
+                "negatives": 1,
+                "auc": {"value": 0.75, "low": 0.5, "high": 1.0},
+                "brier": None,
+                "roc": [[0.0, 0.0], [1.0, 1.0]],
+            },
+            "classes": {
+                "labels": ["0", "1"],
+                "confusion": {"0": {"0": 1, "1": 0}, "1": {"0": 1, "1": 0}},
+                "measures": {
+                    "accuracy": {"value": 0.5, "low": 0.0945, "high": 0.9055},
+                    "ppv": {"value": None, "low": None, "high": None},
+                },
+                "by_class": {},
+                "positive": "1",
+                "threshold": 0.4,
+            },
+        },
+    },
+)
 MEMBERS = [
     member(NORTH, "north", role="admin", me=True, rows=800, serial=2),
     member(SOUTH, "south", online=False, last_seen_at=NOW - 400, agrees=False),
@@ -247,6 +282,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "models"): [FITTED],
     ("GET", "models/m1"): FITTED,
     ("DELETE", "models/m1"): None,
+    ("POST", "models/m1/evaluate"): EVALUATED,
     ("POST", "models/m1/predict"): lambda body: shapes.Predicted(
         values=[None if row["age"] is None else row["age"] * 2 for row in body["rows"]]
     ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from fedpeer.api.bodies import Explore, Fit, Nothing, Predict
+from fedpeer.api import jobs as waiting
+from fedpeer.api.bodies import Evaluate, Explore, Fit, Nothing, Predict, Wait
 from fedpeer.api.call import Call, Reply
+from fedpeer.core.models.evaluate import Terms
+from fedpeer.node.assessing import HeldOut
 from fedpeer.node.shapes import Explored, Fitted, Predicted
 
 
@@ -40,3 +43,12 @@ async def forget(call: Call[Nothing, Nothing]) -> None:
 async def predict(call: Call[Predict, Nothing]) -> Predicted:
     """Predict rows."""
     return await call.node.predict(call.fed, call.named("model"), call.body.rows)
+
+
+async def evaluate(call: Call[Evaluate, Wait]) -> Reply:
+    """Compare a model's predictions with the truth in rows that it has not seen; 202 while that goes on."""
+    body = call.body
+    terms = Terms(body.target or None, body.threshold, body.positive or None, body.confidence)
+    held = HeldOut(body.location, body.rows, body.options, terms)
+    job = await waiting.ended(call.node, await call.node.evaluate(call.fed, call.named("model"), held), call.query.wait)
+    return Reply(job, 202 if job.state == "running" else 200, {"Location": f"/v1/jobs/{job.id}"})

@@ -79,13 +79,19 @@ class Terms:
 
 
 def evaluate(
-    model: Result, table: Any, terms: Terms | None = None, *, progress: Callable[[int], None] | None = None
+    model: Result,
+    table: Any,
+    terms: Terms | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
 ) -> Evaluation:
     """Compare predictions with the truth in a table, or in an iterable of tables, which is read once.
 
-    ModelError for a model without a target unless `terms.truth` names a 0/1 column, TableError for a missing column.
+    `options` are the fields of `Terms`, without `terms`. ModelError for a model without a target unless `truth` names a
+    0/1 column, TableError for a missing column.
     """
-    terms = terms or Terms()
+    terms = terms or Terms(**options)
     confidence, held = terms.level(), _Held.of(model, terms)
     read_rows = 0
     for rows in held.compared(table):
@@ -104,6 +110,12 @@ def evaluate(
         ranking=held.ranking(confidence),
         classes=held.classes(confidence),
     )
+
+
+def wanted(model: Result, terms: Terms) -> list[str]:
+    """The columns that an evaluation reads: the inputs, then the truth."""
+    truth = _goal(model, terms).name if terms.truth is None else terms.truth
+    return list(dict.fromkeys([*(feature.name for feature in model.inputs), truth]))
 
 
 @dataclass(slots=True)

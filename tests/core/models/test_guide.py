@@ -35,6 +35,8 @@ def votes():
 
 def world():
     (iris, flowers), (wine, rows) = counted("iris", "species"), counted("wine", "cultivar")
+    data = datasets.load_iris()
+    species = data.target_names[data.target]
     return {
         "fp": fp,
         "diabetes": numbers("diabetes").summary,
@@ -45,6 +47,7 @@ def world():
         "rows": rows,
         "measures": list(flowers),
         "flowers": {key: values[[0, 149]] for key, values in flowers.items()},
+        "held_out": {key: values[1::3] for key, values in flowers.items()} | {"species": species[1::3]},
     }
 
 
