@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
+from fedpeer.core.federation.secure.collector import COLLECTOR
+from fedpeer.core.federation.secure.contributor import CONTRIBUTOR
 from fedpeer.core.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES: Mapping[str, Mapping[str, Machine]] = {
     "docs/protocol/charter.md": {"membership": MEMBERSHIP, "invite": INVITE},
+    "docs/protocol/secure-sum.md": {"contributor": CONTRIBUTOR, "collector": COLLECTOR},
 }
 
 _PLACE = re.compile(r"<!-- drawn: (?P<name>\w+) -->\n.*?<!-- end -->\n", re.DOTALL)

@@ -8,11 +8,17 @@ from fedpeer.core.statistics.summary import Summary
 
 def assert_a_flipped_bit_is_seen(summary: Summary, bit: int) -> None:
     """Read a summary's bytes with one bit flipped."""
-    flipped = bytearray(summary.to_bytes())
-    flipped[bit // 8] ^= 1 << bit % 8
+    wrong = flipped(summary.to_bytes(), bit)
     try:
-        other = Summary.from_bytes(bytes(flipped), summary.schema)
+        other = Summary.from_bytes(wrong, summary.schema)
     except FedpeerError:
         return
     assert other != summary
-    assert other.to_bytes() == bytes(flipped)
+    assert other.to_bytes() == wrong
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """The data with one bit flipped."""
+    wrong = bytearray(data)
+    wrong[bit // 8] ^= 1 << bit % 8
+    return bytes(wrong)

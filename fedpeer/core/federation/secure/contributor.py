@@ -1,0 +1,247 @@
+"""A contributor's side of a round: each state holds exactly what it needs to go on, and nothing is kept after the end.
+
+1. Everything secret of a round comes from 32 bytes drawn for it, is never stored, and is lost with the process: whoever
+   restarts has dropped out of the round, so no key, seed or mask can be used for two vectors.
+2. A document that was answered is answered again with the same bytes; another one of its kind is refused. So a
+   contributor masks for one set of dealers, and votes for one set of survivors.
+3. Of each peer only one share is ever said: of its seed if it is in the one set voted for, of its key if it is not. It
+   is said when so many holders have voted for that set that no other set can find as many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from fedpeer.core.envelope.keys import Identity
+from fedpeer.core.errors import MalformedError, MismatchError
+from fedpeer.core.federation.secure.chain import (
+    check_follows,
+    delivered,
+    follows,
+    opened,
+    own_mask,
+    pair_mask,
+    promise,
+    proposed,
+    seed_promise,
+)
+from fedpeer.core.federation.secure.documents import (
+    Advert,
+    Deal,
+    Delivery,
+    Document,
+    Heard,
+    Masked,
+    Opening,
+    Piece,
+    Promise,
+    Proposal,
+    Reveal,
+    Vote,
+    digest,
+    sign,
+)
+from fedpeer.core.federation.secure.terms import Circle, Terms
+from fedpeer.core.identity import PeerId
+from fedpeer.core.machine import Machine
+from fedpeer.core.privacy import masks, shares
+from fedpeer.core.statistics.residues import Residues
+
+CONTRIBUTOR = Machine(
+    "the contributor",
+    "advertised",
+    {
+        ("advertised", "opening"): "dealt",
+        ("dealt", "delivery"): "concealed",
+        ("concealed", "proposal"): "voted",
+        ("voted", "agreement"): "revealed",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone."""
+
+    terms: Terms
+    identity: Identity = field(repr=False)
+    vector: Residues = field(repr=False)
+    root: bytes = field(repr=False)
+
+    @property
+    def me(self) -> PeerId:
+        """Who this is."""
+        return self.identity.peer
+
+    def secret(self, purpose: str) -> bytes:
+        """A secret of this round, for one purpose."""
+        return masks.key(self.root, purpose, self.terms.id, self.me.encode())
+
+    def signed(self, document: Document) -> bytes:
+        """The document under our name."""
+        return sign(document, self.identity)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The two shares that a holder has of a dealer."""
+
+    seed: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Advertised:
+    """Has said its keys, and waits to hear who else takes part."""
+
+    own: Own
+    said: bytes
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Knows the circle, has dealt its secrets to it, and waits for the others' shares. `kept` are its own of itself."""
+
+    own: Own
+    opening: Heard[Opening]
+    circle: Circle
+    adverts: Mapping[PeerId, Advert]
+    channels: Mapping[PeerId, bytes] = field(repr=False)
+    kept: Shares
+    said: bytes
+
+
+@dataclass(frozen=True)
+class Concealed:
+    """Has masked its vector for these dealers, holds their shares, and waits to hear who survived."""
+
+    dealt: Dealt
+    delivery: Heard[Delivery]
+    dealers: frozenset[PeerId]
+    held: Mapping[PeerId, Shares]
+    said: bytes
+
+
+@dataclass(frozen=True)
+class Voted:
+    """Has voted for one set of survivors, and waits until enough others have."""
+
+    concealed: Concealed
+    proposal: Heard[Proposal]
+    survivors: frozenset[PeerId]
+    said: bytes
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """Has said the shares that open the sum, and holds nothing any more."""
+
+    said: bytes
+
+
+State = Advertised | Dealt | Concealed | Voted | Revealed
+
+
+def advertise(own: Own) -> Advertised:
+    """Begin: say the keys of this round."""
+    return Advertised(own, own.signed(_advert(own)))
+
+
+def deal(state: Advertised, opening: Heard[Opening]) -> Dealt:
+    """Hear who takes part, and deal out the secrets that let the others finish without us."""
+    own, (circle, adverts) = state.own, opened(state.own.terms, opening)
+    if adverts.get(own.me) != _advert(own):
+        raise MismatchError("an opening without us, or with other keys than ours")
+    channels = _channels(own, circle, adverts)
+    holders = circle.holders(own.me)
+    pieces = tuple(map(Shares, _split(own, circle, "seed"), _split(own, circle, "mask key")))
+    document = Deal(
+        own.terms.id,
+        opening.digest,
+        seed_promise(own.terms, own.me, own.secret("seed")),
+        tuple(Promise(promise(own.terms, "seed", p.seed), promise(own.terms, "key", p.key)) for p in pieces),
+        tuple(_sealed(own, channels.get(p), p, each) for p, each in zip(holders, pieces, strict=True)),
+    )
+    kept = pieces[holders.index(own.me)]
+    return Dealt(own, opening, circle, adverts, channels, kept, own.signed(document))
+
+
+def conceal(state: Dealt, delivery: Heard[Delivery], sealed: Mapping[PeerId, bytes]) -> Concealed:
+    """Hear who has dealt, keep their shares for us, and say our vector under the masks that we share with them."""
+    own, channels, terms = state.own, state.channels, state.own.terms
+    check_follows(delivery, state.opening)
+    dealers = delivered(state.circle, delivery)
+    if own.me not in dealers:
+        raise MismatchError("a delivery without us")
+    held = {p: _unsealed(own, channels[p], p, data) for p, data in sealed.items() if p in dealers and p in channels}
+    private = own.secret("mask key")
+    vector = own.vector + masks.mask(terms.layout, own_mask(terms, own.me, own.secret("seed")))
+    for peer in dealers & channels.keys():
+        shared = masks.mask(terms.layout, pair_mask(terms, (own.me, private), (peer, state.adverts[peer].mask_key)))
+        vector = vector + shared if terms.places[own.me] < terms.places[peer] else vector - shared
+    said = own.signed(Masked(terms.id, delivery.digest, vector.to_bytes()))
+    return Concealed(state, delivery, dealers, held | {own.me: state.kept}, said)
+
+
+def vote(state: Concealed, proposal: Heard[Proposal]) -> Voted:
+    """Hear whose sum is to be opened, and give the only vote of this round to it."""
+    own = state.dealt.own
+    check_follows(proposal, state.delivery)
+    survivors = proposed(own.terms, state.dealers, proposal)
+    if survivors.get(own.me) not in {None, digest(state.said)}:
+        raise MismatchError("a proposal with another vector of ours than we sent")
+    return Voted(state, proposal, frozenset(survivors), own.signed(Vote(own.terms.id, proposal.digest)))
+
+
+def reveal(state: Voted, votes: Sequence[Heard[Vote]]) -> Revealed:
+    """Hear that enough have voted as we did, and say of each peer the one share that opening the sum takes."""
+    concealed, circle = state.concealed, state.concealed.dealt.circle
+    own = concealed.dealt.own
+    voters = {each.author for each in votes if follows(each, state.proposal)}
+    if len(voters & state.survivors.intersection(circle.holders(own.me))) < circle.threshold:
+        raise MismatchError("too few votes to say a share")
+    held = sorted(concealed.held.items(), key=lambda item: own.terms.places[item[0]])
+    pieces = (Piece(peer, each.seed if peer in state.survivors else each.key) for peer, each in held)
+    return Revealed(own.signed(Reveal(own.terms.id, state.proposal.digest, tuple(pieces))))
+
+
+def _advert(own: Own) -> Advert:
+    keys = (masks.public(own.secret(purpose)) for purpose in ("mask key", "share key"))
+    return Advert(own.terms.id, b"", *keys)
+
+
+def _channels(own: Own, circle: Circle, adverts: Mapping[PeerId, Advert]) -> dict[PeerId, bytes]:
+    """What we and each neighbour agree on, to seal shares under."""
+    private = own.secret("share key")
+    return {peer: masks.agree(private, adverts[peer].share_key) for peer in circle.neighbours(own.me)}
+
+
+def _split(own: Own, circle: Circle, what: str) -> list[bytes]:
+    places = [own.terms.places[peer] for peer in circle.holders(own.me)]
+    return shares.split(own.secret(what), places, circle.threshold, own.secret(f"{what} shares"))
+
+
+def _sealed(own: Own, channel: bytes | None, holder: PeerId, pieces: Shares) -> bytes:
+    if channel is None:  # our own
+        return b""
+    # Each key seals one piece, in one direction of one round, so the nonce may be zero.
+    cipher = ChaCha20Poly1305(_channel_key(own, channel, own.me, holder))
+    return cipher.encrypt(bytes(12), pieces.seed + pieces.key, own.terms.id)
+
+
+def _unsealed(own: Own, channel: bytes, dealer: PeerId, data: bytes) -> Shares:
+    try:
+        both = ChaCha20Poly1305(_channel_key(own, channel, dealer, own.me)).decrypt(bytes(12), data, own.terms.id)
+    except InvalidTag:
+        raise MismatchError(f"shares of {dealer} that it did not seal for us") from None
+    if len(both) != 2 * shares.SIZE:
+        raise MalformedError(f"shares of {dealer} of the wrong size")
+    return Shares(both[: shares.SIZE], both[shares.SIZE :])
+
+
+def _channel_key(own: Own, channel: bytes, dealer: PeerId, holder: PeerId) -> bytes:
+    return masks.key(channel, "shares", own.terms.id, dealer.encode(), holder.encode())
