@@ -226,7 +226,7 @@ PRODUCTS = [
 ROWS = [(i * 37 % 111, f"{i % 40 / 10 - 1:.1f}", i % 2, SITE.levels[i % 3], i) for i in range(60)]
 RULES = pytest.mark.parametrize(
     "rules",
-    [{}, {"missing": "pairwise"}, {"blocks": ["powers", "histogram"], "bins": 16}],
+    [{}, {"blocks": ["powers", "histogram"], "bins": 16}],
     ids=["", "bins"],
 )
 
