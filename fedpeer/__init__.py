@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from fedpeer.core.contract.grammar import Contract as Contract
     from fedpeer.core.models.evaluate import evaluate as evaluate
     from fedpeer.core.models.fit import fit as fit
+    from fedpeer.core.models.forms.estimator import to_sklearn as to_sklearn
+    from fedpeer.core.models.forms.export import export as export
+    from fedpeer.core.models.forms.reading import restore as restore
     from fedpeer.core.models.model import Model as Model
     from fedpeer.core.statistics.collect import collect as collect
     from fedpeer.core.statistics.explore import explore as explore
@@ -45,8 +48,11 @@ _PLACES = {
     "collect_dask": "adapters.source_dask",
     "evaluate": "core.models.evaluate",
     "explore": "core.statistics.explore",
+    "export": "core.models.forms.export",
     "fit": "core.models.fit",
     "measure": "core.statistics.metrics",
+    "restore": "core.models.forms.reading",
+    "to_sklearn": "core.models.forms.estimator",
 }
 
 __all__ = sorted(_PLACES)  # noqa: PLE0605 ruff wants to see a list written out; this one cannot drift from the places

@@ -1,0 +1,44 @@
+"""Where a model came from, in lines that stand on every export and report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from fedpeer.core.models.result import Result
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model does not know itself: its id, its federation, whose rows it is of, when (Unix time) it was fitted.
+
+    `members` is how many gave rows; 0 and empty texts stand for what is not known.
+    """
+
+    model: str = ""
+    federation: str = ""
+    of: str = ""
+    fitted_at: float = 0.0
+    members: int = 0
+
+    def lines(self, result: Result) -> list[tuple[str, str]]:
+        """Labels and texts, without those that are not known."""
+        when = datetime.fromtimestamp(self.fitted_at, UTC).strftime("%Y-%m-%d %H:%M UTC") if self.fitted_at else ""
+        told = [
+            ("model", self.model),
+            ("federation", self.federation),
+            ("rows of", {"total": "all members", "local": "this node alone"}.get(self.of, self.of)),
+            ("members", str(self.members) if self.members else ""),
+            ("fitted", when),
+            ("summary", result.summary),
+            *_certified(getattr(result, "certificate", None)),
+        ]
+        return [(label, text) for label, text in told if text]
+
+
+def _certified(certificate: Any) -> list[tuple[str, str]]:
+    """A certificate's own scalars, whatever it holds."""
+    form = msgspec.to_builtins(certificate) if certificate is not None else {}
+    flat = {key: value for key, value in form.items() if isinstance(value, str | int | float)}
+    return [(key.replace("_", " "), f"{value}") for key, value in flat.items()]
