@@ -11,8 +11,10 @@ from fedpeer.core.statistics import anova, axes, balance, compare, spread, table
 from fedpeer.core.statistics.dialect import ANSWERS
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.forms import suggestion
+from fedpeer.core.statistics.logrank import log_rank
 from fedpeer.core.statistics.question import Answer, Question
 from fedpeer.core.statistics.summary import Summary
+from fedpeer.core.statistics.survival import kaplan_meier
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ METRICS: Mapping[str, Metric] = {
     "singular": Metric(axes.singular, ("scale", "components")),
     "selection": Metric(axes.selection, ("keep",)),
     "difference": Metric(balance.difference, ("by",), compares=True),
+    "kaplan_meier": Metric(kaplan_meier, (*_CONFIDENCE, *_LEVELS, "interval", "horizon")),
+    "log_rank": Metric(log_rank, (*_LEVELS, "weights")),
     # The names and keys of SymetryML's exploration
     "uni": Metric(ANSWERS["uni"]),
     "bi": Metric(ANSWERS["bi"]),

@@ -26,9 +26,13 @@ SCHEMA = Schema(
         Feature("c", "binary"),
         Feature("k", "category", levels=["one", "two"]),
         Feature("l", "category", levels=["one", "two"]),
-    ]
+        Feature("both", "product", of=["b", "c"]),
+    ],
+    blocks=["powers", "histogram", "conditional_histogram"],
+    bins=21,
 )
 ASKED = {
+    "kaplan_meier": [["y", "b"], ["y", "b", "c"]], "log_rank": [["y", "b", "c"]],
     "univariate": [["x"], ["k"]], "bivariate": [["x", "b"], ["k", "l"]], "z_test": [["x", "y"], ["x", "k"]],
     "proportion_test": [["b", "c"], ["b", "k"]], "t_test": [["x", "b"], ["x", "y"]], "f_test": [["x", "y"], ["x", "b"]],
     "oneway": [["x", "k"], ["x", "y"]], "contingency": [["k", "l"], ["b", "k"]], "information_gain": [["b", "k"]],
@@ -80,7 +84,7 @@ def test_every_metric_is_told_of_with_its_options_and_no_other():
 @given(rows=rows)
 @settings(max_examples=60, deadline=None)
 def test_any_rows_give_json_numbers_or_reasons_or_a_clear_refusal(rows):
-    summary = collect(SCHEMA, {f.name: [row[i] for row in rows] for i, f in enumerate(SCHEMA.features)})
+    summary = collect(SCHEMA, {f.name: [row[i] for row in rows] for i, f in enumerate(SCHEMA.inputs)})
     for metric, every in ASKED.items():
         for features in every:
             json.dumps(answered(summary, metric, features), allow_nan=False)
@@ -90,7 +94,7 @@ def test_any_rows_give_json_numbers_or_reasons_or_a_clear_refusal(rows):
 @settings(max_examples=20, deadline=None)
 def test_how_rows_are_split_among_peers_changes_no_bit(rows, cut):
     def counted(part):
-        return collect(SCHEMA, {f.name: [row[i] for row in part] for i, f in enumerate(SCHEMA.features)})
+        return collect(SCHEMA, {f.name: [row[i] for row in part] for i, f in enumerate(SCHEMA.inputs)})
 
     whole, parts = counted(rows), counted(rows[:cut]) + counted(rows[cut:])
     for metric, every in ASKED.items():
