@@ -12,10 +12,12 @@ from fractions import Fraction
 import flint
 
 from fedpeer.core.errors import RequestError
-from fedpeer.core.statistics import axes, compare, scores, tables
+from fedpeer.core.statistics import axes, compare, density, scores, tables
 from fedpeer.core.statistics.anova import Parted
 from fedpeer.core.statistics.explore import covariance, given, mean, variance
+from fedpeer.core.statistics.grid import Grid
 from fedpeer.core.statistics.moments import Moments
+from fedpeer.core.statistics.quantiles import quantile
 from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import Number, certified, rational, root, rounded
 from fedpeer.core.statistics.samples import Sample, groups, one, two
@@ -35,7 +37,7 @@ def _uni(question: Question) -> Answer:
         "stderr": root(sample.variance / sample.count),
         "meanMarginErrorC95": _margin(sample.variance, sample.count),
     }
-    return undefined(told | _skewness(question), _few("meanMarginErrorC95", told))
+    return undefined(told | _skewness(question) | _middle(question), _few("meanMarginErrorC95", told))
 
 
 def _skewness(question: Question) -> Answer:
@@ -44,6 +46,15 @@ def _skewness(question: Question) -> Answer:
     if moments is None or n < 3:
         return {}
     return {"skewness": moments.skewness(Fraction(n**2, (n - 1) * (n - 2)))}
+
+
+def _middle(question: Question) -> Answer:
+    """The least, the largest and the middle value, to the width of a bin, where histograms are counted."""
+    name = question.features[0]
+    if not question.column(name).indicator and not question.summary.has("histogram"):
+        return {}
+    grid, places = Grid.of(question.summary, name), {"min": 0, "median": 1, "max": 2}
+    return {key: rounded(quantile(grid, Fraction(k, 2)).value) for key, k in places.items()}
 
 
 def _bi(question: Question) -> Answer:
@@ -175,6 +186,21 @@ def _explorepca(question: Question) -> Answer:
     }
 
 
+def _exploresvd(question: Question) -> Answer:
+    """Singular values of the standardised rows, and a row of vectors a column of the data."""
+    told = axes.singular(question)
+    names = list(told["vectors"][0])
+    return {
+        "svdVectors": [[vector[name] for vector in told["vectors"]] for name in names],
+        "svdValues": told["values"],
+    }
+
+
+def _exploresvdfs(question: Question) -> Answer:
+    """The features that stand best for all, and the singular values that say how many are worth keeping."""
+    return _picked(axes.selection(question), features="kept", svdValues="values")
+
+
 def _margin(square: Fraction, n: int) -> float | None:
     """Student's t at 95 % times √(square / n)."""
     if n < 2:
@@ -243,4 +269,7 @@ ANSWERS: Mapping[str, Callable[[Question], Answer]] = {
     "chi2": _chi2,
     "gain": _gain,
     "explorepca": _explorepca,
+    "exploresvd": _exploresvd,
+    "exploresvdfs": _exploresvdfs,
+    "densityEstimate": density.estimate,
 }

@@ -16,10 +16,11 @@ import numpy as np
 
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.fisher import interval, signed_root
 from fedpeer.core.statistics.moments import Moments
 from fedpeer.core.statistics.rounding import certified, rational, root, rounded
 from fedpeer.core.statistics.summary import Matrix, Summary
-from fedpeer.core.statistics.tails import normal_quantile, student_quantile
+from fedpeer.core.statistics.tails import student_quantile
 
 _SHAPE = ("skewness", "skewness_unbiased", "kurtosis_excess", "kurtosis_excess_unbiased")
 
@@ -103,30 +104,15 @@ class Exploration:
             return dict.fromkeys((*names, "confidence"))
         shared, spread = covariance(self.summary, a, b), variance(self.summary, a) * variance(self.summary, b)
         _possible(spread - shared * shared)
-        low, high = self._reach(shared, spread)
+        low, high = interval(shared, spread, n, self.confidence)
         return {
             "covariance": rounded(shared),
             "covariance_unbiased": _float(shared * n / (n - 1) if n > 1 else None),
-            "correlation": _signed_root(shared, spread) if spread else None,
+            "correlation": signed_root(shared, spread) if spread else None,
             "correlation_low": low,
             "correlation_high": high,
             "confidence": float(self.confidence),
         }
-
-    def _reach(self, shared: Fraction, spread: Fraction) -> Sequence[float | None]:
-        """Fisher's interval of a correlation: tanh(artanh r ± z / √(n − 3))."""
-        n = self.summary.rows
-        if spread == 0 or n < 4:
-            return None, None
-        if shared * shared == spread:
-            return (_signed_root(shared, spread),) * 2
-
-        def ends() -> list[flint.arb]:
-            centre = (rational(shared) / flint.arb(rational(spread)).sqrt()).atanh()
-            reach = normal_quantile(self.confidence) / flint.arb(n - 3).sqrt()
-            return [(centre - reach).tanh(), (centre + reach).tanh()]
-
-        return certified(ends)
 
 
 def explore(summary: Summary, *, confidence: str | float | Fraction = "0.95") -> Exploration:
@@ -224,8 +210,3 @@ def _described(part: Given) -> dict[str, Any]:
 
 def _float(value: Fraction | None) -> float | None:
     return None if value is None else rounded(value)
-
-
-def _signed_root(shared: Fraction, spread: Fraction) -> float:
-    size = root(shared * shared / spread)
-    return size if shared >= 0 else -size

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedpeer.core.errors import RequestError, SchemaError
-from fedpeer.core.statistics import anova, axes, balance, compare, spread, tables
+from fedpeer.core.statistics import anova, axes, balance, compare, density, drift, quantiles, spread, tables
 from fedpeer.core.statistics.dialect import ANSWERS
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.forms import suggestion
-from fedpeer.core.statistics.logrank import log_rank
 from fedpeer.core.statistics.question import Answer, Question
 from fedpeer.core.statistics.summary import Summary
-from fedpeer.core.statistics.survival import kaplan_meier
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +82,16 @@ METRICS: Mapping[str, Metric] = {
     "oneway": Metric(anova.oneway, _LEVELS),
     "contingency": Metric(tables.contingency, ("rows", "columns")),
     "information_gain": Metric(tables.information_gain, ("rows", "columns")),
-    "correlation": Metric(spread.correlation),
+    "correlation": Metric(spread.correlation, _CONFIDENCE),
     "vif": Metric(spread.vif),
     "components": Metric(axes.components, ("matrix", "components", "explained")),
     "singular": Metric(axes.singular, ("scale", "components")),
     "selection": Metric(axes.selection, ("keep",)),
     "difference": Metric(balance.difference, ("by",), compares=True),
-    "kaplan_meier": Metric(kaplan_meier, (*_CONFIDENCE, *_LEVELS, "interval", "horizon")),
-    "log_rank": Metric(log_rank, (*_LEVELS, "weights")),
+    "drift": Metric(drift.drift, ("groups",), compares=True),
+    "quantiles": Metric(quantiles.quantiles, ("probabilities",)),
+    "box": Metric(quantiles.box, ("reach",)),
+    "density": Metric(density.density, ("bins", "smooth")),
     # The names and keys of SymetryML's exploration
     "uni": Metric(ANSWERS["uni"]),
     "bi": Metric(ANSWERS["bi"]),
@@ -106,4 +106,7 @@ METRICS: Mapping[str, Metric] = {
     "chi2": Metric(ANSWERS["chi2"], ("rows", "columns")),
     "gain": Metric(ANSWERS["gain"]),
     "explorepca": Metric(ANSWERS["explorepca"], ("pcaNumDimension",)),
+    "exploresvd": Metric(ANSWERS["exploresvd"]),
+    "exploresvdfs": Metric(ANSWERS["exploresvdfs"], ("keep",)),
+    "densityEstimate": Metric(ANSWERS["densityEstimate"], ("hist_bins",)),
 }

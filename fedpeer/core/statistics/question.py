@@ -38,15 +38,13 @@ class Question:
     def number(self, name: str, default: Fraction) -> Fraction:
         """An option as the exact decimal that was written."""
         value = self.options.get(name)
-        if value is None:
-            return default
-        try:
-            number = Decimal("NaN" if isinstance(value, bool) else str(value).strip()[:_LONGEST])
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite() or abs(number.adjusted()) > _LONGEST:
-            raise RequestError(f"option {name} is {value!r:.60}, not a number")
-        return Fraction(number)
+        return default if value is None else _number(name, value)
+
+    def numbers(self, name: str, default: Sequence[str]) -> dict[str, Fraction]:
+        """An option that is a list of numbers, or text with commas between them: each by how it was written."""
+        value = self.options.get(name, default)
+        each = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+        return {str(one).strip(): _number(name, one) for one in each}
 
     def whole(self, name: str, default: int) -> int:
         """An option that counts something."""
@@ -106,6 +104,16 @@ class Question:
         if len(found) > most:
             raise RequestError(f"{len(found)} columns; this metric takes at most {most}", hint="name fewer features")
         return list(found.values())
+
+
+def _number(name: str, value: Any) -> Fraction:
+    try:
+        number = Decimal("NaN" if isinstance(value, bool) else str(value).strip()[:_LONGEST])
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or abs(number.adjusted()) > _LONGEST:
+        raise RequestError(f"option {name} is {value!r:.60}, not a number")
+    return Fraction(number)
 
 
 def undefined(answer: Answer, reasons: Mapping[str, str]) -> Answer:

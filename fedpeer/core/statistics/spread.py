@@ -12,6 +12,7 @@ import numpy as np
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.explore import centred
+from fedpeer.core.statistics.fisher import interval
 from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import Number, certified, root
 from fedpeer.core.statistics.summary import Matrix
@@ -19,6 +20,7 @@ from fedpeer.core.statistics.summary import Matrix
 MOST = 500  # columns of one matrix
 
 _CONSTANT = "constant in all rows"
+_ENDS = ("correlation_low", "correlation_high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,16 @@ class Spread:
                     told[i][j] = told[j][i] = size if a[i, j] >= 0 else -size
         return told
 
+    def intervals(self, confidence: Fraction) -> list[list[Sequence[float | None]]]:
+        """Fisher's interval of each correlation; None for constant columns and for fewer than four rows."""
+        p, a = len(self.columns), self.products
+        told: list[list[Sequence[float | None]]] = [[(None, None)] * p for _ in range(p)]
+        for i in range(p):
+            for j in range(i + 1):
+                shared, spread = Fraction(int(a[i, j])), Fraction(int(a[i, i] * a[j, j]))
+                told[i][j] = told[j][i] = interval(shared, spread, self.rows, confidence)
+        return told
+
     def relations(self) -> list[dict[int, flint.fmpz]]:
         """Independent weights w with Σ wᵢ (xᵢ − x̄ᵢ) = 0 in every row, in encoded integers: none if of full rank."""
         null, count = _whole(self.products).nullspace()
@@ -76,11 +88,13 @@ class Spread:
 
 
 def correlation(question: Question) -> Answer:
-    """Pearson's correlations of all columns, or of those of the features named."""
+    """Pearson's correlations of all columns, or of those of the features named; with `confidence`, their intervals."""
     spread = Spread.of(question)
-    rows = zip(spread.names, spread.correlations(), strict=True)
-    table = {name: dict(zip(spread.names, values, strict=True)) for name, values in rows}
-    return undefined({"count": spread.rows, "correlation": table}, spread.constant())
+    told: Answer = {"count": spread.rows, "correlation": _table(spread, spread.correlations())}
+    if "confidence" in question.options:
+        ends = spread.intervals(question.confidence)
+        told |= {key: _table(spread, [[pair[k] for pair in row] for row in ends]) for k, key in enumerate(_ENDS)}
+    return undefined(told, spread.constant())
 
 
 def vif(question: Question) -> Answer:
@@ -98,6 +112,10 @@ def vif(question: Question) -> Answer:
     told |= {name: values[i] for i, name in enumerate(varying.names) if i not in aliased}
     reasons = {varying.names[i]: _made_of([varying.names[k] for k in others]) for i, others in aliased.items()}
     return undefined({"count": spread.rows, "vif": told}, spread.constant() | reasons)
+
+
+def _table(spread: Spread, rows: Sequence[Sequence[float | None]]) -> dict[str, dict[str, float | None]]:
+    return {name: dict(zip(spread.names, row, strict=True)) for name, row in zip(spread.names, rows, strict=True)}
 
 
 def _made_of(names: Sequence[str]) -> str:

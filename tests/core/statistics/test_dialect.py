@@ -130,6 +130,26 @@ def test_proportions_gain_and_components_have_their_keys():
     values = np.linalg.eigvalsh(np.corrcoef([IRIS[name] for name in flower]))[::-1]
     assert told["pcaValues"] == pytest.approx(values, rel=1e-12)
     assert np.shape(told["pcaVectors"]) == (4, 4)
+    rows = np.column_stack([IRIS[name] for name in flower])
+    told, scaled = measure(SUMMARY, "exploresvd", flower), (rows - rows.mean(0)) / rows.std(0)
+    _, values, vectors = np.linalg.svd(scaled, full_matrices=False)
+    assert told["svdValues"] == pytest.approx(values, rel=1e-12)
+    assert np.abs(told["svdVectors"]) == pytest.approx(np.abs(vectors.T), rel=1e-9)
+    told = measure(SUMMARY, "exploresvdfs", flower, options={"keep": 2})
+    assert told == {
+        "features": measure(SUMMARY, "selection", flower, options={"keep": 2})["kept"],
+        "svdValues": pytest.approx(values, rel=1e-12),
+    }
+
+
+def test_where_histograms_are_counted_one_feature_has_its_least_its_middle_and_its_largest():
+    assert "median" not in measure(SUMMARY, "uni", ["sepal_length"])
+    told = measure(SUMMARY, "uni", ["Iris_setosa"])
+    assert (told["min"], told["median"], told["max"]) == (0, 0, 1)
+    table = {"sepal_length": IRIS["sepal_length"]}
+    counted = real.summarised(table, resolution="0.1", low=4, high=10, blocks=("histogram",))
+    told = measure(counted, "uni", ["sepal_length"])
+    assert (told["min"], told["median"], told["max"]) == (4.3, 5.8, 7.9)
 
 
 @pytest.mark.parametrize("metric", ["ttest", "ftest"])

@@ -40,7 +40,8 @@ ASKED = {
     "selection": [["x", "y", "b"]], "difference": [[]], "uni": [["x"]], "bi": [["x", "b"], ["x", "y"]],
     "ztest": [["x", "y"]], "ztestp": [["b", "c"]], "ztestmu": [["x"]], "ttest": [["x", "b"]], "ttestmu": [["x"]],
     "ftest": [["x", "y"]], "ftestmu": [["x"]], "anova": [["x", "k"]], "chi2": [["k", "l"]], "gain": [["b", "k"]],
-    "explorepca": [["x", "y"]],
+    "explorepca": [["x", "y"]], "quantiles": [[], ["x", "b"]], "box": [[]], "density": [["x"]], "drift": [[]],
+    "exploresvd": [["x", "y"]], "exploresvdfs": [["x", "y"]], "densityEstimate": [["x"]],
 }  # fmt: skip
 OPTIONS = {"ztestmu": {"known": 1}, "ttestmu": {"known": 1}, "ftestmu": {"known": 1}, "difference": {"by": "b"}}
 

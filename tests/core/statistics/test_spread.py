@@ -4,11 +4,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from fedpeer.core.errors import RequestError, SchemaError
+from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.metrics import measure
 from tests.support import real
 
@@ -163,3 +165,21 @@ def test_what_cannot_be_decomposed_is_refused():
         measure(IRIS_SUMMARY, "components", options={"matrix": "rows"})
     with pytest.raises(SchemaError, match="no column 'sepal'"):
         measure(IRIS_SUMMARY, "correlation", ["sepal"])
+
+
+def test_each_correlation_has_fishers_interval_where_it_is_asked_for():
+    names = ["mean_radius", "mean_texture", "benign"]
+    summary, table = real.cancer()[1], real.cancer()[0]
+    told = measure(summary, "correlation", names, options={"confidence": "0.9"})
+    for a in names:
+        for b in names:
+            pair = explore(summary, confidence="0.9").bivariate(a, b)
+            for key in ("correlation", "correlation_low", "correlation_high"):
+                assert told[key][a][b] == pair[key]
+    expected = stats.pearsonr(table["mean_radius"], table["mean_texture"]).confidence_interval(0.9)
+    found = (
+        told["correlation_low"]["mean_radius"]["mean_texture"],
+        told["correlation_high"]["mean_texture"]["mean_radius"],
+    )
+    assert found == pytest.approx((expected.low, expected.high), rel=1e-12)
+    assert set(measure(summary, "correlation", names)) == {"count", "correlation"}
