@@ -102,9 +102,10 @@ def _near(name: str, names: list[str], *, spelled: Callable[[str], str] = str) -
 
 def _all(evidence: Evidence, feature: str) -> _Group:
     summary = evidence.summary
-    if summary.rows == 0:
+    count = summary.count(feature)
+    if count == 0:
         return _Group(0, None, None, "")
-    return _Group(summary.rows, explore.mean(summary, feature), explore.variance(summary, feature), "")
+    return _Group(count, explore.mean(summary, feature), explore.variance(summary, feature), "")
 
 
 def _when(truth: bool) -> Callable[[Evidence, str, str], _Group]:
@@ -158,16 +159,16 @@ def _none(group: _Group) -> Undefined:
 
 
 def _covariance(evidence: Evidence, first: str, second: str) -> _Value:
-    if evidence.summary.rows == 0:
+    if evidence.summary.count(first, second) == 0:
         return Undefined("no rows")
     return Quantity.of(explore.covariance(evidence.summary, first, second))
 
 
 def _correlation(evidence: Evidence, first: str, second: str) -> _Value:
     summary = evidence.summary
-    if summary.rows == 0:
+    if summary.count(first, second) == 0:
         return Undefined("no rows")
-    spread = explore.variance(summary, first), explore.variance(summary, second)
+    spread = explore.variance(summary, first, second), explore.variance(summary, second, first)
     if 0 in spread:
         return Undefined(f"{quoted(first if spread[0] == 0 else second)} does not vary")
     shared = explore.covariance(summary, first, second)

@@ -54,9 +54,9 @@ def _pair(question: Question, column: str) -> Pair:
 
 
 def _whole(summary: Summary | None, column: str) -> Given:
-    if summary is None or summary.rows < 1:
+    if summary is None or summary.count(column) < 1:
         return Given(0, None, None)
-    return Given(summary.rows, mean(summary, column), variance(summary, column))
+    return Given(summary.count(column), mean(summary, column), variance(summary, column))
 
 
 def _measured(question: Question, name: str) -> Answer:

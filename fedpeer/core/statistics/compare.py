@@ -8,7 +8,7 @@ from fedpeer.core.errors import RequestError
 from fedpeer.core.statistics.explore import covariance
 from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import rounded
-from fedpeer.core.statistics.samples import Sample, one, two
+from fedpeer.core.statistics.samples import Sample, one, pair, two
 from fedpeer.core.statistics.scores import error, known_variance, pooled, ratio, scored, signed, student, welch
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
@@ -68,9 +68,10 @@ def f_test(question: Question) -> Answer:
 
 def _paired(question: Question) -> Answer:
     x, y = question.expect(2, 2)
-    a, b = two(question)
-    if question.category(y) is not None or a.count != b.count or question.column(x).kind != question.column(y).kind:
+    alike = question.category(y) is None and question.column(x).kind == question.column(y).kind
+    if question.other is not None or not alike:
         raise RequestError("a paired test takes two features of the same rows")
+    a, b = pair(question)
     spread = a.variance + b.variance - 2 * covariance(question.summary, x, y)
     square = spread / (a.count - 1) if a.count > 1 else None
     known = question.number("known", _ZERO)

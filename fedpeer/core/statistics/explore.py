@@ -45,7 +45,12 @@ class Exploration:
         """Count, mean, variances, deviations, standard error and interval of a feature, or the counts of a category."""
         feature = _category(self.summary, name)
         if feature is not None:
-            return {"feature": name, "kind": "category", "count": self.summary.rows, "levels": self._levels(feature)}
+            return {
+                "feature": name,
+                "kind": "category",
+                "count": self.summary.count(name),
+                "levels": self._levels(feature),
+            }
         column = self.summary.schema.columns[self.summary.schema.index(name)]
         answer = {"feature": name, "kind": column.kind} | _described(_all(self.summary, name)) | self._interval(name)
         if not column.indicator and self.summary.has("powers"):
@@ -53,13 +58,13 @@ class Exploration:
             answer |= dict.fromkeys(_SHAPE) if moments is None else moments.told()
         if column.indicator:
             ones = self.summary.sum(name)
-            answer |= {"count_true": ones, "count_false": self.summary.rows - ones}
+            answer |= {"count_true": ones, "count_false": self.summary.count(name) - ones}
         return answer
 
     def bivariate(self, a: str, b: str) -> dict[str, Any]:
         """Covariances and correlation of two features; `a` within each value of `b` if that is 0/1 or a category."""
         first, second = _category(self.summary, a), _category(self.summary, b)
-        answer: dict[str, Any] = {"a": a, "b": b, "count": self.summary.rows}
+        answer: dict[str, Any] = {"a": a, "b": b, "count": self.summary.count(a, b)}
         if first is not None and second is not None:
             return answer | {"table": self._table(first, second)}
         if first is not None:
@@ -73,7 +78,7 @@ class Exploration:
         return answer
 
     def _levels(self, feature: Feature) -> dict[str, dict[str, Any]]:
-        n = self.summary.rows
+        n = self.summary.count(feature.name)
         counts = {level: self.summary.sum(_column(feature, level)) for level in feature.levels}
         return {level: {"count": k, "proportion": _float(Fraction(k, n) if n else None)} for level, k in counts.items()}
 
@@ -85,7 +90,7 @@ class Exploration:
         return {x: {y: product(_column(a, x), _column(b, y)) for y in b.levels} for x in a.levels}
 
     def _interval(self, name: str) -> dict[str, Any]:
-        n, bounds = self.summary.rows, {"stderr": None, "ci_low": None, "ci_high": None, "confidence": None}
+        n, bounds = self.summary.count(name), {"stderr": None, "ci_low": None, "ci_high": None, "confidence": None}
         if n < 2:
             return bounds
         middle, square = mean(self.summary, name), variance(self.summary, name) / (n - 1)
@@ -98,11 +103,11 @@ class Exploration:
         return {"stderr": root(square), "ci_low": low, "ci_high": high, "confidence": float(self.confidence)}
 
     def _together(self, a: str, b: str) -> dict[str, Any]:
-        n = self.summary.rows
+        n = self.summary.count(a, b)
         if n <= 0:
             names = ("covariance", "covariance_unbiased", "correlation", "correlation_low", "correlation_high")
             return dict.fromkeys((*names, "confidence"))
-        shared, spread = covariance(self.summary, a, b), variance(self.summary, a) * variance(self.summary, b)
+        shared, spread = covariance(self.summary, a, b), variance(self.summary, a, b) * variance(self.summary, b, a)
         _possible(spread - shared * shared)
         low, high = interval(shared, spread, n, self.confidence)
         return {
@@ -123,21 +128,28 @@ def explore(summary: Summary, *, confidence: str | float | Fraction = "0.95") ->
     return Exploration(summary, level)
 
 
-def mean(summary: Summary, column: str | int) -> Fraction:
-    """The exact mean of a column, in the feature's unit; SchemaError for a summary without rows."""
+def mean(summary: Summary, column: str | int, given: str | int | None = None) -> Fraction:
+    """The exact mean of a column, in the feature's unit; SchemaError for a summary without rows.
+
+    It is over the rows that have the column, and, if `given` names another, that have this one as well.
+    """
     place = summary.schema.columns[summary.schema.index(column)]
-    return place.value(Fraction(summary.sum(column), _rows(summary)))
+    return place.value(Fraction(summary.sum(column, given), _rows(summary, column, given)))
 
 
-def variance(summary: Summary, column: str | int) -> Fraction:
-    """The exact population variance (÷ n) of a column; SchemaError for a summary without rows."""
-    return _possible(covariance(summary, column, column))
+def variance(summary: Summary, column: str | int, given: str | int | None = None) -> Fraction:
+    """The exact population variance (÷ n) of a column, over the same rows as its mean; SchemaError without rows."""
+    if given is None:
+        return _possible(covariance(summary, column, column))
+    n, total = _rows(summary, column, given), summary.sum(column, given)
+    step = summary.schema.columns[summary.schema.index(column)].step
+    return _possible(Fraction(n * summary.square(column, given) - total * total, n * n) * step**2)
 
 
 def covariance(summary: Summary, a: str | int, b: str | int) -> Fraction:
-    """The exact population covariance (÷ n) of two columns; SchemaError for a summary without rows."""
-    n, columns = _rows(summary), summary.schema.columns
-    centred_sum = n * summary.product(a, b) - summary.sum(a) * summary.sum(b)
+    """The exact population covariance (÷ n) of two columns, over rows that have both; SchemaError without such rows."""
+    n, columns = _rows(summary, a, b), summary.schema.columns
+    centred_sum = n * summary.product(a, b) - summary.sum(a, b) * summary.sum(b, a)
     steps = columns[summary.schema.index(a)].step * columns[summary.schema.index(b)].step
     return Fraction(centred_sum, n * n) * steps
 
@@ -145,16 +157,17 @@ def covariance(summary: Summary, a: str | int, b: str | int) -> Fraction:
 def given(summary: Summary, x: str | int, b: str | int, truth: bool = True) -> Given:
     """Describe column `x` over the rows where the 0/1 column `b` is 1 (or, with truth=False, is 0), exactly.
 
-    SchemaError if `b` is not a 0/1 column.
+    They are rows that have both. SchemaError if `b` is not a 0/1 column.
     """
     schema = summary.schema
     place, condition = schema.columns[schema.index(x)], schema.columns[schema.index(b)]
     if not condition.indicator:
         raise SchemaError(f"{condition.name!r} is not a 0/1 column: nothing can be conditional on it")
-    count, total = summary.sum(b), summary.product(x, b)
+    count, total = summary.sum(b, x), summary.product(x, b)
     square = total if place.indicator else summary.square_given(x, b)
     if not truth:
-        count, total, square = summary.rows - count, summary.sum(x) - total, summary.product(x, x) - square
+        every = summary.count(x, b), summary.sum(x, b), summary.square(x, b)
+        count, total, square = every[0] - count, every[1] - total, every[2] - square
     if count == 0:
         return Given(0, None, None)
     spread = _possible(Fraction(count * square - total * total, count * count))
@@ -162,16 +175,24 @@ def given(summary: Summary, x: str | int, b: str | int, truth: bool = True) -> G
 
 
 def centred(summary: Summary, columns: Sequence[int]) -> Matrix:
-    """n·Σqq′ − Σq·Σq′ of these columns: n² times their covariances, in encoded integers and without any rounding."""
+    """n·Σqq′ − Σq·Σq′ of these columns: n² times their covariances, in encoded integers and without any rounding.
+
+    SchemaError unless the same n rows have each of them.
+    """
+    rows = summary.among(columns).rows
     sums = np.array(summary.sums(), dtype=object)[list(columns)]
-    result: Matrix = summary.rows * summary.products()[np.ix_(columns, columns)] - np.multiply.outer(sums, sums)
+    result: Matrix = rows * summary.products()[np.ix_(columns, columns)] - np.multiply.outer(sums, sums)
     return result
 
 
-def _rows(summary: Summary) -> int:
+def _rows(summary: Summary, a: str | int, b: str | int | None) -> int:
     if summary.rows <= 0:
         raise SchemaError("the summary has no rows", hint="add data first")
-    return summary.rows
+    count = summary.count(a, b)
+    if count <= 0:
+        names = dict.fromkeys(summary.schema.columns[summary.schema.index(x)].name for x in (a, b) if x is not None)
+        raise SchemaError(f"no row has {' and '.join(map(repr, names))}", hint="add data that have it")
+    return count
 
 
 def _possible(square: Fraction) -> Fraction:
@@ -190,9 +211,10 @@ def _column(feature: Feature, level: str) -> str:
 
 
 def _all(summary: Summary, name: str) -> Given:
-    if summary.rows <= 0:
+    count = summary.count(name)
+    if count <= 0:
         return Given(0, None, None)
-    return Given(summary.rows, mean(summary, name), variance(summary, name))
+    return Given(count, mean(summary, name), variance(summary, name))
 
 
 def _described(part: Given) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class Moments:
     @classmethod
     def of(cls, summary: Summary, column: str | int) -> Moments | None:
         """The moments of a column; None where its powers are not counted, or there are no rows, or it is constant."""
-        n, place = summary.rows, summary.schema.columns[summary.schema.index(column)]
+        n, place = summary.count(column), summary.schema.columns[summary.schema.index(column)]
         if n < 1 or not (place.indicator or summary.has("powers")):
             return None
         total, square = summary.sum(column), summary.product(column, column)

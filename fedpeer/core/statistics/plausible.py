@@ -6,25 +6,19 @@ rows times the range, a variance is negative, two columns go together more than 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fedpeer.core.statistics.checks import Checks, Ints, bounded, ints, triangle, unmet, within
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.layout import split
 from fedpeer.core.statistics.multiples import mismatched
+from fedpeer.core.statistics.pairs import Pairs
 from fedpeer.core.statistics.residues import Residues, floats, integer, integers
 from fedpeer.core.statistics.schema import Schema
-
-_Ints = npt.NDArray[np.object_]  # Python integers
-# Far more than all roundings of a float comparison together, relative to the terms that were rounded.
-_SLACK = 1e-12
-
-_Checks = list[tuple[Any, str]]  # what must hold, an array or one truth; and what is wrong where it does not
 
 
 def implausible(schema: Schema, residues: Residues) -> str | None:
@@ -32,7 +26,7 @@ def implausible(schema: Schema, residues: Residues) -> str | None:
     rows = integer(residues.part("rows")[0])
     if not 0 <= rows <= schema.row_bound:
         return f"{rows} rows"
-    moments = _Moments(schema, residues, rows)
+    moments = Pairs(schema, residues, rows) if schema.pairwise else _Moments(schema, residues, rows)
     return moments.fault() or mismatched(schema, residues) or _Further(schema, residues, moments).fault()
 
 
@@ -43,45 +37,46 @@ class _Moments:
         columns, p = schema.columns, len(schema.columns)
         self.n, self.columns = rows, columns
         self.measured, self.indicators = split(schema)
-        self.low, self.high = _array([c.low for c in columns]), _array([c.high for c in columns])
-        self.sums = _array(integers(residues.part("sums")))
+        self.low, self.high = ints([c.low for c in columns]), ints([c.high for c in columns])
+        self.sums = ints(integers(residues.part("sums")))
         self.products = residues.part("products")  # the upper triangle, row by row
-        self.first, self.second = _triangle(p)
+        self.first, self.second = triangle(p)
         self.starts = np.flatnonzero(self.first == self.second)  # where each column meets itself
-        self.squares = _array(integers(residues.part("squares"))).reshape(len(self.measured), len(self.indicators))
+        self.squares = ints(integers(residues.part("squares"))).reshape(len(self.measured), len(self.indicators))
         self.own = self.entries(self.starts)
+        self.ones = self.sums[self.indicators]  # rows where each 0/1 column is 1
 
     def fault(self) -> str | None:
         """The first thing that cannot be."""
         names = [column.name for column in self.columns]
         given = [f"{names[i]} given {names[j]}" for i in self.measured for j in self.indicators]
         return (
-            _first(self._singles(), names.__getitem__)
-            or _first(self._pairs(), lambda k: f"{names[self.first[k]]} with {names[self.second[k]]}")
-            or _first(self._squares(), given.__getitem__)
+            unmet(self._singles(), names.__getitem__)
+            or unmet(self._pairs(), lambda k: f"{names[self.first[k]]} with {names[self.second[k]]}")
+            or unmet(self._squares(), given.__getitem__)
             or self._wholes()
         )
 
-    def product(self, i: int, others: list[int]) -> _Ints:
+    def product(self, i: int, others: list[int]) -> Ints:
         """Σqᵢqⱼ for several j."""
         return self.entries([self.starts[min(i, j)] + abs(i - j) for j in others])
 
-    def entries(self, places: Any) -> _Ints:
+    def entries(self, places: Any) -> Ints:
         """Some of the products as Python integers: all of them are seldom needed, and slow."""
-        return _array(integers(self.products[places]))
+        return ints(integers(self.products[places]))
 
-    def _singles(self) -> _Checks:
+    def _singles(self) -> Checks:
         n, s, own = self.n, self.sums, self.own
-        one = _array([column.indicator for column in self.columns]).astype(bool)
+        one = ints([column.indicator for column in self.columns]).astype(bool)
         return [
             ((n * self.low <= s) & (s <= n * self.high), "a sum beyond the range"),
-            (_within(n, s, own, self.low, self.high), "a sum of squares beyond the range"),
+            (within(n, s, own, self.low, self.high), "a sum of squares beyond the range"),
             ((own >= 0) & (n * own >= s * s), "a negative variance"),
             ((own - s) % 2 == 0, "a sum and a sum of squares of which one is odd"),
             (~one | (own == s), "squares of zeros and ones that are not themselves"),
         ]
 
-    def _pairs(self) -> _Checks:
+    def _pairs(self) -> Checks:
         """Cauchy and Schwarz about the means: with the variances, that implies it about zero where there are rows."""
         checks = [
             (self.n > 0 or not self.products.any(), "a product of no rows"),
@@ -102,15 +97,15 @@ class _Moments:
         spread = n * self.own - self.sums * self.sums
         sums, bound = self.sums.astype(np.float64), spread.astype(np.float64)
         left, right = n * floats(self.products), sums[i] * sums[j]
-        most = np.abs(left - right) + _SLACK * (np.abs(left) + np.abs(right))
-        holds = most * most <= bound[i] * bound[j] * (1 - _SLACK)
-        holds[self.starts] = True  # of a column with itself it is the spread, squared
-        for k in np.flatnonzero(~holds):
-            exact = n * int(self.entries([k])[0]) - self.sums[i[k]] * self.sums[j[k]]
-            holds[k] = exact**2 <= spread[i[k]] * spread[j[k]]
-        return np.asarray(holds, bool)
 
-    def _squares(self) -> _Checks:
+        def exact(k: int) -> bool:
+            shared = n * int(self.entries([k])[0]) - self.sums[i[k]] * self.sums[j[k]]
+            return bool(shared**2 <= spread[i[k]] * spread[j[k]])
+
+        # Of a column with itself it is the spread, squared.
+        return bounded(left, right, bound[i] * bound[j], exact, sure=self.starts)
+
+    def _squares(self) -> Checks:
         """Both halves of the rows, those with b = 1 and those with b = 0, are rows themselves."""
         if not self.squares.size:
             return []
@@ -119,7 +114,7 @@ class _Moments:
         every, own = self.sums[self.measured, None], self.own[self.measured, None]
         low, high = self.low[self.measured, None], self.high[self.measured, None]
         holds = [
-            (n * low <= s) & (s <= n * high) & (q >= 0) & (n * q >= s * s) & _within(n, s, q, low, high)
+            (n * low <= s) & (s <= n * high) & (q >= 0) & (n * q >= s * s) & within(n, s, q, low, high)
             for n, s, q in ((count, total, squares), (self.n - count, every - total, own - squares))
         ]
         return [(holds[0] & holds[1], "sums that no part of the rows can have")]
@@ -142,26 +137,27 @@ class _Moments:
 class _Further:
     """The blocks that a schema asks for beside the usual ones, one row of the arrays for each continuous column."""
 
-    def __init__(self, schema: Schema, residues: Residues, usual: _Moments) -> None:
+    def __init__(self, schema: Schema, residues: Residues, usual: _Moments | Pairs) -> None:
         self.schema, self.residues, self.usual, at = schema, residues, usual, usual.measured
         self.columns = [schema.columns[i] for i in at]
         self.n, self.sums, self.own, self.low, self.high = (
-            usual.n, usual.sums[at], usual.own[at], usual.low[at], usual.high[at],
+            usual.n[at] if isinstance(usual, Pairs) else usual.n,
+            usual.sums[at], usual.own[at], usual.low[at], usual.high[at],
         )  # fmt: skip
         powers = ("third", "fourth") if "powers" in schema.blocks else ()
-        self.powers = [_array(integers(residues.part(name))) for name in powers]
+        self.powers = [ints(integers(residues.part(name))) for name in powers]
 
     def fault(self) -> str | None:
         """The first thing that cannot be."""
         names = [column.name for column in self.columns]
         return (
-            (self.powers and _first(self._moments(), names.__getitem__))
-            or ("histogram" in self.schema.blocks and _first(self._histograms(), names.__getitem__))
+            (self.powers and unmet(self._moments(), names.__getitem__))
+            or ("histogram" in self.schema.blocks and unmet(self._histograms(), names.__getitem__))
             or ("conditional_histogram" in self.schema.blocks and self._conditional())
             or None
         )
 
-    def _moments(self) -> _Checks:
+    def _moments(self) -> Checks:
         """Four moments are those of rows on [low, high], fractions allowed, exactly if two forms are not negative.
 
         They are Σf² and Σ(q−low)(high−q)g² for polynomials f of degree two and g of degree one (Hausdorff's problem).
@@ -180,10 +176,10 @@ class _Further:
             ((inner[2] >= 0) & (inner[0] * inner[2] >= inner[1] * inner[1]), "sums of powers beyond the range"),
         ]
 
-    def _histograms(self) -> _Checks:
+    def _histograms(self) -> Checks:
         """The bins share out the rows, and the sums lie between what the lower and the upper ends of the bins give."""
         counts, (first, last) = self._counts(), self._ends()
-        checks: _Checks = [
+        checks: Checks = [
             (((counts >= 0) & ((first <= last) | (counts == 0))).all(axis=1), "a bin of too few or too many rows"),
             (counts.sum(axis=1) == self.n, "bins that do not share out the rows"),
         ]
@@ -197,11 +193,11 @@ class _Further:
         """The rows with b = 1 and those with b = 0 are rows themselves, and levels share out those of each bin."""
         schema, usual = self.schema, self.usual
         flags = [schema.columns[j] for j in usual.indicators]
-        counts, sums = self._counts(), usual.sums[usual.indicators]
-        given = _array(integers(self.residues.part("conditional_histogram")))
+        counts, sums = self._counts(), usual.ones
+        given = ints(integers(self.residues.part("conditional_histogram")))
         given = given.reshape(len(self.columns), len(flags), schema.bins)
         names = [f"{column.name} given {flag.name}" for column in self.columns for flag in flags]
-        checks: _Checks = [
+        checks: Checks = [
             (((given >= 0) & (given <= counts[:, None])).all(axis=2), "a bin of too few or too many rows"),
             (given.sum(axis=2) == sums, "bins that do not share out the rows"),
         ]
@@ -214,52 +210,30 @@ class _Further:
             for part, total in ((given, totals), (counts[:, None] - given, every[:, None] - totals)):
                 least, most = ((part * end[:, None]).sum(axis=2) for end in ends)
                 checks.append(((least <= total) & (total <= most), "sums that no rows in these bins can have"))
-        return _first(checks, names.__getitem__) or self._levels(flags, given, counts)
+        return unmet(checks, names.__getitem__) or self._levels(flags, given, counts)
 
-    def _levels(self, flags: list[Column], given: _Ints, counts: _Ints) -> str | None:
+    def _levels(self, flags: list[Column], given: Ints, counts: Ints) -> str | None:
         """The levels of a category share out the rows of every bin."""
         for name, group in groupby(range(len(flags)), key=lambda j: flags[j].feature):
             at = list(group)
-            if flags[at[0]].kind == "category" and (given[:, at].sum(axis=1) != counts).any():
+            total = given[:, at].sum(axis=1)
+            wrong = total > counts if self.schema.pairwise else total != counts
+            if flags[at[0]].kind == "category" and wrong.any():
                 return f"{name}: levels that do not share out the rows of a bin"
         return None
 
-    def _counts(self) -> _Ints:
-        return _array(integers(self.residues.part("histogram"))).reshape(len(self.columns), self.schema.bins)
+    def _counts(self) -> Ints:
+        return ints(integers(self.residues.part("histogram"))).reshape(len(self.columns), self.schema.bins)
 
-    def _ends(self) -> tuple[_Ints, _Ints]:
+    def _ends(self) -> tuple[Ints, Ints]:
         """The first and the last q of each bin of each column."""
         bins, width = self.schema.bins, len(self.columns)
         edges = np.array([column.edges(bins) for column in self.columns], dtype=object).reshape(width, bins + 1)
         return edges[:, :-1], edges[:, 1:] - 1
 
 
-def _reach(first: _Ints, last: _Ints, power: int) -> tuple[_Ints, _Ints]:
+def _reach(first: Ints, last: Ints, power: int) -> tuple[Ints, Ints]:
     """The least and the most that such a power of a q from first to last can be."""
     ends = first**power, last**power
     least, most = np.minimum(*ends), np.maximum(*ends)
     return (np.where((first <= 0) & (last >= 0), 0, least) if power % 2 == 0 else least), most
-
-
-def _within(n: Any, s: Any, squares: Any, low: Any, high: Any) -> Any:
-    """Σ(q−low)(high−q) ≥ 0: no value lies beyond the limits (Bhatia and Davis)."""
-    return (low + high) * s - squares - n * low * high >= 0
-
-
-@cache
-def _triangle(p: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The two columns of each entry of the upper triangle, row by row."""
-    return np.triu_indices(p)
-
-
-def _first(checks: _Checks, name: Callable[[int], str]) -> str | None:
-    for holds, wrong in checks:
-        if not np.all(holds):
-            return f"{name(int(np.argmin(holds)))}: {wrong}"
-    return None
-
-
-def _array(values: list[Any]) -> _Ints:
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out

@@ -74,6 +74,12 @@ def two(question: Question) -> tuple[Sample, Sample]:
     return _whole(question.summary, x, x), _whole(question.summary, rest[0], rest[0])
 
 
+def pair(question: Question) -> tuple[Sample, Sample]:
+    """Two features over the rows that have both."""
+    x, y = question.expect(2, 2)
+    return _shared(question.summary, x, y), _shared(question.summary, y, x)
+
+
 def groups(question: Question) -> list[Sample]:
     """Two or more samples: columns, or one column where each of some 0/1 columns that exclude each other holds."""
     x, *rest = question.expect(2, 1000)
@@ -91,7 +97,13 @@ def groups(question: Question) -> list[Sample]:
 
 
 def _whole(summary: Summary, name: str, label: str) -> Sample:
-    return Sample(label, summary.rows, mean(summary, name), variance(summary, name))
+    if summary.rows > 0 and summary.count(name) < 1:
+        raise RequestError(f"no row has {name!r}")
+    return Sample(label, summary.count(name), mean(summary, name), variance(summary, name))
+
+
+def _shared(summary: Summary, name: str, other: str) -> Sample:
+    return Sample(name, summary.count(name, other), mean(summary, name, other), variance(summary, name, other))
 
 
 def _where(question: Question, x: str, condition: str, *, truth: bool = True) -> Sample:

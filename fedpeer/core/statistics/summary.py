@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from fedpeer.core import canonical
 from fedpeer.core.errors import MalformedError, MismatchError, OverflowRefusedError, SchemaError
 from fedpeer.core.statistics.layout import layout, split
+from fedpeer.core.statistics.overlap import uneven
 from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.residues import Block, Residues, integer, integers
 from fedpeer.core.statistics.schema import Schema
@@ -161,6 +163,21 @@ class Summary:
         start = (at * len(indicators) + indicators.index(condition)) * bins
         inside = integers(self.residues.part("conditional_histogram")[start : start + bins])
         return inside if truth else [every - one for every, one in zip(self.histogram(x), inside, strict=True)]
+
+    def among(self, names: Iterable[str | int]) -> Summary:
+        """The same sums, with `rows` those that have these columns; SchemaError unless the same rows have each of them.
+
+        What reads no other columns than these finds in it what it would find in a summary of these rows alone.
+        """
+        at = sorted({self._place(name) for name in names})
+        if not self.schema.pairwise or not at:
+            return self
+        counts = self.counts()[np.ix_(at, at)]
+        if (counts != counts[0, 0]).any():
+            raise uneven([list(self.schema.presence)[i] for i in at], counts)
+        found = Summary(self.schema, self.residues)
+        object.__setattr__(found, "rows", int(counts[0, 0]))
+        return found
 
     def sums(self) -> list[int]:
         """Σq of every column."""

@@ -179,10 +179,10 @@ def _both(question: Question, a: tuple[str, bool], b: tuple[str, bool]) -> int:
     if x_true and y_true:
         return both
     if x_true:
-        return summary.sum(x) - both
+        return summary.sum(x, y) - both
     if y_true:
-        return summary.sum(y) - both
-    return summary.rows - summary.sum(x) - summary.sum(y) + both
+        return summary.sum(y, x) - both
+    return summary.count(x, y) - summary.sum(x, y) - summary.sum(y, x) + both
 
 
 def _told(table: Table) -> dict[str, dict[str, int]]:

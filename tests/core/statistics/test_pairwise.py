@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.errors import SchemaError
+from fedpeer.core.errors import MismatchError, SchemaError
 from fedpeer.core.statistics.collect import collect, tally
 from fedpeer.core.statistics.feature import Feature
-from fedpeer.core.statistics.residues import integers
+from fedpeer.core.statistics.layout import layout
+from fedpeer.core.statistics.residues import Residues, integers
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from tests.support import oracle
+from tests.support.flips import assert_a_flipped_bit_is_seen
 
 LIMITS = {"x": ("-50", "150", "0.1"), "y": ("0", "100000", "0.0001"), "z": ("-1", "1", "0.0000000000000000005")}
 LEVELS = ["low", "mid", "high"]
@@ -229,3 +231,98 @@ def test_a_product_is_missing_where_one_of_its_factors_is():
     assert summary.count("bx") == 3
     assert summary.count("bx", "xy") == 2
     assert summary.count("b", "xy") == 2
+
+
+@given(ROWS)
+@settings(max_examples=60, deadline=None)
+def test_what_rows_did_give_is_never_refused(rows):
+    summary = collect(SCHEMA, table(rows))
+    again = Summary.from_bytes(summary.to_bytes(), SCHEMA)
+    assert again == summary
+    assert again.to_bytes() == summary.to_bytes()
+
+
+@given(st.lists(st.tuples(*[st.none() | st.integers(-2, 2)] * 2, *[st.none() | st.integers(0, 1)] * 2), max_size=9))
+@settings(max_examples=150, deadline=None)
+def test_small_rows_are_never_refused(rows):
+    summary = collect(SMALL, small(rows))
+    assert Summary.from_bytes(summary.to_bytes(), SMALL) == summary
+
+
+SMALL = Schema(
+    [*(Feature(name, min=-2, max=2, resolution=1) for name in "xy"), *(Feature(name, "binary") for name in "ab")],
+    missing="pairwise",
+)
+
+
+def small(rows: list[tuple[int | None, ...]]) -> dict[str, pa.Array]:
+    return {name: pa.array([row[i] for row in rows], pa.int64()) for i, name in enumerate("xyab")}
+
+
+GAPS = [(2, 1, 1, 0), (1, None, 1, 1), (None, -1, 0, None), (0, 2, None, 1), (-2, 1, 0, 0), (1, 1, 1, None)] * 2
+
+
+def claimed(block: str, at: int, by: int) -> bytes:
+    summary = collect(SMALL, small(GAPS))
+    values = {each.name: integers(summary.residues.part(each.name)) for each in summary.residues.layout}
+    values[block][at] += by
+    return Summary(SMALL, Residues.of(layout(SMALL), list(values.values()))).to_bytes()
+
+
+# Triangles of counts and of products: xx xy xa xb, yy ya yb, aa ab, bb; rows x, y, a, b of sums: given x, y, a, b.
+@pytest.mark.parametrize(
+    ("block", "at", "by", "said"),
+    [
+        ("rows", 0, -20, "rows"),
+        ("rows", 0, 30, "rows that have nothing|fewer rows"),
+        ("counts", 0, 3, "x with x: more rows"),
+        ("counts", 0, -3, "x with y: more rows|x with x"),
+        ("counts", 1, -100, "more rows"),
+        ("counts", 1, 3, "x with y: more rows|y with x"),
+        ("counts", 1, -4, "x with y: fewer rows"),
+        ("sums", 1, 100, "x with y: a sum beyond the range"),
+        ("sums", 1, 1, "x with y: .*odd|x with y: a sum"),
+        ("sums", 9, 9, "a with y: a sum beyond"),
+        ("sums", 9, -5, "a with y: a sum"),
+        ("spreads", 0, 2, "x with x: squares that are not"),
+        ("spreads", 1, 40, "x with y: a sum of squares beyond"),
+        ("spreads", 1, -10, "x with y: a negative variance|x with y: a sum"),
+        ("spreads", 1, 1, "odd"),
+        ("products", 1, 1000, "x with y: a covariance greater"),
+        ("products", 8, 6, "a with b: (more or fewer|a covariance)"),
+        ("squares", 0, 100, "x given a: a sum of squares beyond"),
+        ("squares", 0, 1, "x given a: .*odd"),
+        ("products", 7, 2, "a with .*: squares that are not"),
+    ],
+)
+def test_what_no_rows_could_give_is_refused(block, at, by, said):
+    with pytest.raises(MismatchError, match=said):
+        Summary.from_bytes(claimed(block, at, by), SMALL)
+
+
+def test_products_of_rows_that_no_row_is_are_refused():
+    rows = [(1, None, 1, None), (None, 1, None, 1)]
+    summary = collect(SMALL, small(rows))
+    assert summary.count("x", "y") == 0
+    values = {each.name: integers(summary.residues.part(each.name)) for each in summary.residues.layout}
+    values["products"][1] = 1
+    data = Summary(SMALL, Residues.of(layout(SMALL), list(values.values()))).to_bytes()
+    with pytest.raises(MismatchError, match="x with y: a product of no rows"):
+        Summary.from_bytes(data, SMALL)
+
+
+def test_levels_must_share_out_the_rows_that_have_the_category():
+    schema = Schema([Feature("c", "category", levels=["u", "v"]), Feature("b", "binary")], missing="pairwise")
+    summary = collect(schema, {"c": ["u", "v", None, "u"], "b": [1, 0, 1, 0]})
+    values = {each.name: integers(summary.residues.part(each.name)) for each in summary.residues.layout}
+    for block, at in (("sums", 0), ("sums", 1), ("products", 0)):
+        values[block][at] -= 1
+    data = Summary(schema, Residues.of(layout(schema), list(values.values()))).to_bytes()
+    with pytest.raises(MismatchError, match="c: levels that do not share out the rows"):
+        Summary.from_bytes(data, schema)
+
+
+@given(st.integers(0, 8 * len(collect(SMALL, small(GAPS)).to_bytes()) - 1))
+@settings(max_examples=150, deadline=None)
+def test_a_flipped_bit_is_refused_or_gives_another_summary(bit):
+    assert_a_flipped_bit_is_seen(collect(SMALL, small(GAPS)), bit)
