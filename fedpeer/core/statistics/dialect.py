@@ -42,9 +42,10 @@ def _uni(question: Question) -> Answer:
 
 def _skewness(question: Question) -> Answer:
     """The published n² / ((n − 1)(n − 2)) · m₃ / σ³, where third powers are counted."""
-    n, moments = question.summary.rows, Moments.of(question.summary, question.features[0])
-    if moments is None or n < 3:
+    moments = Moments.of(question.summary, question.features[0])
+    if moments is None or moments.count < 3:
         return {}
+    n = moments.count
     return {"skewness": moments.skewness(Fraction(n**2, (n - 1) * (n - 2)))}
 
 
@@ -64,11 +65,11 @@ def _bi(question: Question) -> Answer:
     """
     x, b = question.expect(2, 2)
     summary, weight = question.summary, question.column(b)
-    n, shared = summary.rows, covariance(summary, x, b)
-    spread = variance(summary, x) * variance(summary, b)
+    n, shared = summary.count(x, b), covariance(summary, x, b)
+    spread = variance(summary, x, b) * variance(summary, b, x)
     size = root(shared**2 / spread) if spread else None
-    count = n * mean(summary, b)
-    total = n * (shared + mean(summary, x) * mean(summary, b))
+    count = n * mean(summary, b, x)
+    total = n * (shared + mean(summary, x, b) * mean(summary, b, x))
     told: Answer = {
         "covar": rounded(shared),
         "linCorr": size if size is None or shared >= 0 else -size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fedpeer.core.errors import RequestError, SchemaError
@@ -11,17 +11,23 @@ from fedpeer.core.statistics import anova, axes, balance, compare, density, drif
 from fedpeer.core.statistics.dialect import ANSWERS
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.forms import suggestion
+from fedpeer.core.statistics.logrank import log_rank
 from fedpeer.core.statistics.question import Answer, Question
 from fedpeer.core.statistics.summary import Summary
+from fedpeer.core.statistics.survival import kaplan_meier
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A function of a question, the options it reads, and whether it can compare with a second summary."""
+    """A function of a question, the options it reads, and whether it can compare with a second summary.
+
+    `together` says that it looks at several columns at once, which the same rows must have.
+    """
 
     answer: Callable[[Question], Answer]
     options: tuple[str, ...] = ()
     compares: bool = False
+    together: bool = False
 
 
 def measure(
@@ -55,7 +61,11 @@ def measure(
         raise RequestError(f"the feature {twice!r} is named twice")
     if min(summary.rows, summary.rows if other is None else other.rows) < 1:
         raise SchemaError("there are no rows", hint="add data first")
-    return chosen.answer(Question(summary, tuple(features), given, other))
+    question = Question(summary, tuple(features), given, other)
+    if chosen.together:
+        columns = question.columns(len(summary.schema.columns))
+        question = replace(question, summary=summary.among([column.name for column in columns]))
+    return chosen.answer(question)
 
 
 def _univariate(question: Question) -> Answer:
@@ -83,15 +93,17 @@ METRICS: Mapping[str, Metric] = {
     "contingency": Metric(tables.contingency, ("rows", "columns")),
     "information_gain": Metric(tables.information_gain, ("rows", "columns")),
     "correlation": Metric(spread.correlation, _CONFIDENCE),
-    "vif": Metric(spread.vif),
-    "components": Metric(axes.components, ("matrix", "components", "explained")),
-    "singular": Metric(axes.singular, ("scale", "components")),
-    "selection": Metric(axes.selection, ("keep",)),
+    "vif": Metric(spread.vif, together=True),
+    "components": Metric(axes.components, ("matrix", "components", "explained"), together=True),
+    "singular": Metric(axes.singular, ("scale", "components"), together=True),
+    "selection": Metric(axes.selection, ("keep",), together=True),
     "difference": Metric(balance.difference, ("by",), compares=True),
     "drift": Metric(drift.drift, ("groups",), compares=True),
     "quantiles": Metric(quantiles.quantiles, ("probabilities",)),
     "box": Metric(quantiles.box, ("reach",)),
     "density": Metric(density.density, ("bins", "smooth")),
+    "kaplan_meier": Metric(kaplan_meier, (*_CONFIDENCE, *_LEVELS, "interval", "horizon")),
+    "log_rank": Metric(log_rank, (*_LEVELS, "weights")),
     # The names and keys of SymetryML's exploration
     "uni": Metric(ANSWERS["uni"]),
     "bi": Metric(ANSWERS["bi"]),
@@ -105,8 +117,8 @@ METRICS: Mapping[str, Metric] = {
     "anova": Metric(ANSWERS["anova"], _LEVELS),
     "chi2": Metric(ANSWERS["chi2"], ("rows", "columns")),
     "gain": Metric(ANSWERS["gain"]),
-    "explorepca": Metric(ANSWERS["explorepca"], ("pcaNumDimension",)),
-    "exploresvd": Metric(ANSWERS["exploresvd"]),
-    "exploresvdfs": Metric(ANSWERS["exploresvdfs"], ("keep",)),
+    "explorepca": Metric(ANSWERS["explorepca"], ("pcaNumDimension",), together=True),
+    "exploresvd": Metric(ANSWERS["exploresvd"], together=True),
+    "exploresvdfs": Metric(ANSWERS["exploresvdfs"], ("keep",), together=True),
     "densityEstimate": Metric(ANSWERS["densityEstimate"], ("hist_bins",)),
 }

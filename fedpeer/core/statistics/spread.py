@@ -11,11 +11,11 @@ import numpy as np
 
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.columns import Column
-from fedpeer.core.statistics.explore import centred
-from fedpeer.core.statistics.fisher import interval
+from fedpeer.core.statistics.explore import centred, covariance, variance
+from fedpeer.core.statistics.fisher import interval, signed_root
 from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import Number, certified, root
-from fedpeer.core.statistics.summary import Matrix
+from fedpeer.core.statistics.summary import Matrix, Summary
 
 MOST = 500  # columns of one matrix
 
@@ -34,7 +34,8 @@ class Spread:
     @classmethod
     def of(cls, question: Question, *, first: bool = True) -> Spread:
         """The columns of a question's features; SchemaError without rows."""
-        columns, summary = question.columns(MOST, first=first), question.summary
+        columns = question.columns(MOST, first=first)
+        summary = question.summary.among([column.name for column in columns])
         if summary.rows < 1:
             raise SchemaError("the summary has no rows", hint="add data first")
         products = centred(summary, [summary.schema.index(column.name) for column in columns])
@@ -89,6 +90,8 @@ class Spread:
 
 def correlation(question: Question) -> Answer:
     """Pearson's correlations of all columns, or of those of the features named; with `confidence`, their intervals."""
+    if question.summary.schema.pairwise:
+        return _by_pairs(question)
     spread = Spread.of(question)
     told: Answer = {"count": spread.rows, "correlation": _table(spread, spread.correlations())}
     if "confidence" in question.options:
@@ -116,6 +119,34 @@ def vif(question: Question) -> Answer:
 
 def _table(spread: Spread, rows: Sequence[Sequence[float | None]]) -> dict[str, dict[str, float | None]]:
     return {name: dict(zip(spread.names, row, strict=True)) for name, row in zip(spread.names, rows, strict=True)}
+
+
+def _by_pairs(question: Question) -> Answer:
+    """Each correlation over the rows that have both columns, and how many these are."""
+    summary, names = question.summary, [column.name for column in question.columns(MOST)]
+    counts = {a: {b: summary.count(a, b) for b in names} for a in names}
+    told: Answer = {"count": summary.rows, "counts": counts, "correlation": {a: {} for a in names}}
+    ends = _ENDS if "confidence" in question.options else ()
+    told |= {key: {a: {} for a in names} for key in ends}
+    reasons: dict[str, str] = {}
+    for i, a in enumerate(names):
+        for b in names[: i + 1]:
+            shared, spread = _pair(summary, a, b)
+            if not spread:
+                where = "in all rows" if a == b else "in the rows that have both"
+                reasons[a if a == b else f"{a}, {b}"] = f"constant {where}" if counts[a][b] else "no row has both"
+            values = [signed_root(shared, spread) if spread else None]
+            values += interval(shared, spread, counts[a][b], question.confidence) if ends else []
+            for key, value in zip(("correlation", *ends), values, strict=True):
+                told[key][a][b] = told[key][b][a] = value
+    return undefined(told, reasons)
+
+
+def _pair(summary: Summary, a: str, b: str) -> tuple[Fraction, Fraction]:
+    """The covariance of two columns over the rows that have both, and the product of their variances there."""
+    if summary.count(a, b) < 1:
+        return Fraction(0), Fraction(0)
+    return covariance(summary, a, b), variance(summary, a, b) * variance(summary, b, a)
 
 
 def _made_of(names: Sequence[str]) -> str:
