@@ -66,8 +66,8 @@ def bernoulli_nb(
         )
     shares = groups.priors(priors)
     odds = [
-        [(int(ones) + extra) / (count + 2 * extra) for ones in row]
-        for row, count in zip(groups.sums, groups.counts, strict=True)
+        [(int(ones) + extra) / (int(n) + 2 * extra) for ones, n in zip(row, rows, strict=True)]
+        for row, rows in zip(groups.sums, groups.seen, strict=True)
     ]
 
     def compute() -> list[Number | None]:
@@ -123,7 +123,7 @@ def _classifier(kind: str, groups: Groups, classes: list[Group], options: dict[s
         dropped=[],
         empty=groups.empty,
         options=options,
-        n=groups.summary.rows,
+        n=sum(groups.counts),
         schema=groups.described(),
         summary=groups.summary.digest,
     )

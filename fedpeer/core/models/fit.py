@@ -8,11 +8,12 @@ from typing import Any, Final, Literal, overload
 
 import msgspec
 
-from fedpeer.core.errors import ModelError
+from fedpeer.core.errors import ModelError, SchemaError
 from fedpeer.core.models.bayes import bernoulli_nb, gaussian_nb
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components, pca, pcr, pls
 from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
+from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.discriminant import lda, qda
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
@@ -47,6 +48,9 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ledoit_wolf": (ledoit_wolf, Covariance),
 }
 
+# Kinds that look at no more than one input column and the target at a time, and so take each pair's own rows.
+_BY_PAIRS: Final = frozenset({"gaussian_nb", "bernoulli_nb"})
+
 
 @overload
 def fit(
@@ -79,10 +83,12 @@ def fit(
     missing = options.pop("missing", "none")
     if missing not in WAYS:
         raise ModelError(f"missing is {missing!r}; it must be one of {', '.join(WAYS)}")
-    model = KINDS[kind][0](summary, target, features, **options)
+    used = summary if kind in _BY_PAIRS else _among(summary, _used(summary, target, features))
+    model = KINDS[kind][0](used, target, features, **options)
     if missing == "none":
         return model
-    return msgspec.structs.replace(model, completion=Completion.of(summary, model.columns, missing))
+    source = _among(used, model.columns) if missing == "gaussian" else used
+    return msgspec.structs.replace(model, completion=Completion.of(source, model.columns, missing))
 
 
 def restore(form: Any) -> Result:
@@ -91,6 +97,20 @@ def restore(form: Any) -> Result:
     if not isinstance(kind, str) or kind not in KINDS:
         raise ModelError("not a model: its kind is not known here", hint="give what `to_dict` of a model returned")
     return KINDS[kind][1].from_dict(form)
+
+
+def _used(summary: Summary, target: str | None, features: Sequence[str] | None) -> list[str]:
+    """The features that a model is of."""
+    columns = chosen(summary.schema, target, features, whole=True)
+    return [*(column.feature for column in columns), *([] if target is None else [named(summary.schema, target).name])]
+
+
+def _among(summary: Summary, names: Sequence[str]) -> Summary:
+    """The summary of the rows that have all of these; ModelError if they are not the same rows."""
+    try:
+        return summary.among(names)
+    except SchemaError as error:
+        raise ModelError(str(error), hint=error.hint) from None
 
 
 def _options(kind: str) -> list[str]:

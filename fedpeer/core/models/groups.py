@@ -21,7 +21,10 @@ from fedpeer.core.statistics.summary import Summary
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """K classes with rows, and of their p columns the K × p sums Σq and Σq² in encoded integers."""
+    """K classes with rows, and of their p columns the K × p sums Σq and Σq² in encoded integers.
+
+    `seen` has the rows of each class that have each column: all of the class, but where values may be missing.
+    """
 
     summary: Summary
     target: str
@@ -31,6 +34,7 @@ class Groups:
     counts: list[int]
     sums: Matrix
     squares: Matrix
+    seen: Matrix
 
     @classmethod
     def of(cls, summary: Summary, target: str, features: Sequence[str] | None, *, whole: bool = False) -> Groups:
@@ -49,7 +53,8 @@ class Groups:
         if not columns:
             raise ModelError("a classifier needs at least one feature")
         blocks = _binary if len(levels) == 1 else _levels
-        counts, sums, squares = blocks(summary, levels, [schema.index(column.name) for column in columns])
+        counts, *parts = blocks(summary, levels, [schema.index(column.name) for column in columns])
+        sums, squares, seen = parts
         if min(counts) < 0 or (squares < 0).any():
             raise ModelError(IMPOSSIBLE)
         labels = list(goal.levels or ("0", "1"))
@@ -58,23 +63,28 @@ class Groups:
             raise ModelError(f"the target {target!r} has rows of {len(full)} class; a classifier needs two or more")
         empty = [label for k, label in enumerate(labels) if not counts[k]]
         kept = [labels[k] for k in full]
-        return cls(summary, target, kept, empty, columns, [counts[k] for k in full], sums[full], squares[full])
+        lacking = [(labels[k], columns[j].name) for k in full for j in np.flatnonzero(seen[k] == 0)]
+        if lacking:
+            label, name = lacking[0]
+            raise ModelError(f"no row of the class {label!r} has {name!r}", hint="leave this feature out")
+        counted = [counts[k] for k in full]
+        return cls(summary, target, kept, empty, columns, counted, sums[full], squares[full], seen[full])
 
     def means(self) -> list[list[Fraction]]:
         """The mean of each column in each class, in the feature's unit."""
         return [
-            [column.value(Fraction(int(total), count)) for column, total in zip(self.columns, totals, strict=True)]
-            for totals, count in zip(self.sums, self.counts, strict=True)
+            [column.value(Fraction(int(s), int(n))) for column, s, n in zip(self.columns, totals, rows, strict=True)]
+            for totals, rows in zip(self.sums, self.seen, strict=True)
         ]
 
     def variances(self) -> list[list[Fraction]]:
         """The population variance of each column in each class, squared units."""
         return [
             [
-                _possible(Fraction(int(count * square - total * total), count * count)) * column.step**2
-                for column, total, square in zip(self.columns, totals, squares, strict=True)
+                _possible(Fraction(int(n * square - s * s), int(n * n))) * column.step**2
+                for column, n, s, square in zip(self.columns, *row, strict=True)
             ]
-            for count, totals, squares in zip(self.counts, self.sums, self.squares, strict=True)
+            for row in zip(self.seen, self.sums, self.squares, strict=True)
         ]
 
     def within(self) -> tuple[Matrix, int]:
@@ -90,13 +100,13 @@ class Groups:
     def only(self, keep: Sequence[int]) -> Groups:
         """The same classes with these columns only."""
         columns = tuple(self.columns[i] for i in keep)
-        sums, squares = self.sums[:, list(keep)], self.squares[:, list(keep)]
-        return Groups(self.summary, self.target, self.labels, self.empty, columns, self.counts, sums, squares)
+        parts = (part[:, list(keep)] for part in (self.sums, self.squares, self.seen))
+        return Groups(self.summary, self.target, self.labels, self.empty, columns, self.counts, *parts)
 
     def priors(self, wanted: Any) -> list[Fraction]:
         """The shares of the classes: `data`, `equal`, or weights by label, divided by their sum."""
         if wanted == "data":
-            return [Fraction(count, self.summary.rows) for count in self.counts]
+            return [Fraction(count, sum(self.counts)) for count in self.counts]
         if wanted == "equal":
             return [Fraction(1, len(self.counts))] * len(self.counts)
         if not isinstance(wanted, Mapping) or set(wanted) != set(self.labels):
@@ -114,7 +124,10 @@ class Groups:
         return described(self.summary.schema, {column.feature for column in self.columns} | {self.target})
 
 
-def _levels(summary: Summary, levels: list[int], places: list[int]) -> tuple[list[int], Matrix, Matrix]:
+_Blocks = tuple[list[int], Matrix, Matrix, Matrix]  # rows of each class; of each column Σq, Σq² and rows by class
+
+
+def _levels(summary: Summary, levels: list[int], places: list[int]) -> _Blocks:
     sums, products = summary.sums(), summary.products()
     measured, indicators = split(summary.schema)
     totals = products[np.ix_(levels, places)]
@@ -123,14 +136,26 @@ def _levels(summary: Summary, levels: list[int], places: list[int]) -> tuple[lis
     for j, place in enumerate(places):
         if place in measured:
             squares[:, j] = kept[measured.index(place)][[indicators.index(level) for level in levels]]
-    return [sums[level] for level in levels], totals, squares
+    seen = summary.sums_given()[np.ix_(levels, [summary.schema.presence[c.feature] for c in _columns(summary, places)])]
+    return [sums[level] for level in levels], totals, squares, seen
 
 
-def _binary(summary: Summary, levels: list[int], places: list[int]) -> tuple[list[int], Matrix, Matrix]:
-    (ones,), totals, squares = _levels(summary, levels, places)
-    every = np.array(summary.sums(), dtype=object)[places]
-    diagonal = summary.products().diagonal()[places]
-    return [summary.rows - ones, ones], np.vstack([every - totals, totals]), np.vstack([diagonal - squares, squares])
+def _binary(summary: Summary, levels: list[int], places: list[int]) -> _Blocks:
+    (ones,), *inside = _levels(summary, levels, places)
+    (target,) = levels
+    every = (
+        [summary.sum(place, target) for place in places],
+        [summary.square(place, target) for place in places],
+        [summary.count(place, target) for place in places],
+    )
+    totals, squares, seen = (
+        np.vstack([np.array(whole, dtype=object) - part, part]) for whole, part in zip(every, inside, strict=True)
+    )
+    return [summary.count(target) - ones, ones], totals, squares, seen
+
+
+def _columns(summary: Summary, places: list[int]) -> list[Column]:
+    return [summary.schema.columns[place] for place in places]
 
 
 def _possible(square: Fraction) -> Fraction:
