@@ -34,6 +34,7 @@ from fedpeer.node.shapes import (
     Synced,
     SyncStats,
     User,
+    Withdrawal,
 )
 
 T = TypeVar("T")
@@ -260,6 +261,10 @@ class Client:
     def withdraw(self, fed: str, batch_id: str) -> Batch:
         """Take rows back out, exactly."""
         return self._delete(fed, f"data/{quote(batch_id, safe='')}", Batch)
+
+    def receipts(self, fed: str) -> list[Withdrawal]:
+        """What was withdrawn after others had it, with the receipts of those who hold it no longer."""
+        return self._get(fed, "data/receipts", list[Withdrawal])
 
     # statistics and models
 

@@ -45,6 +45,7 @@ from fedpeer.node.shapes import (
     Synced,
     SyncStats,
     User,
+    Withdrawal,
 )
 
 JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
@@ -140,6 +141,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/data",                      _SEE, 200, data.batches,          None,          list[Batch]),
     ("POST",   _FED, "/data",                      _ACT, 202, data.add_source,       AddSource,     Job),
     ("POST",   _FED, "/data/rows",                 _ACT, 202, data.add_rows,         AddRows,       Job),
+    ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
     ("DELETE", _FED, "/data/{batch}",              _ACT, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),
     ("GET",    _FED, "/models",                    _SEE, 200, models.every,          None,          list[Fitted]),

@@ -17,7 +17,7 @@ from fedpeer.client import ApiError, Client
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import Batch, Job
+from fedpeer.node.shapes import Batch, Job, Withdrawal
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 SCHEMA = click.Path(path_type=Path)
@@ -79,6 +79,13 @@ def withdraw(batch: str, yes: bool) -> None:
     prompt.confirm(f"take the rows of batch {batch} back out?", sure=yes)
     gone = client.withdraw(frame.federation(client), batch)
     frame.show(gone, lambda told: render.say(f"took {render.count(told.rows, 'row')} of {told.source} back out"))
+
+
+@data.command()
+def receipts() -> None:
+    """List what was withdrawn after others had it, who has confirmed that it holds it no longer, and who has not."""
+    client = frame.client()
+    frame.show(client.receipts(frame.federation(client)), _draw_receipts)
 
 
 @data.command()
@@ -198,6 +205,15 @@ def _draw_job(job: Job) -> None:
     batch = msgspec.convert(job.result, Batch)
     render.say(f"counted {render.count(batch.rows, 'row')} of {batch.source} (batch {batch.id})", "green")
     draw_faults(batch.read, batch.rows, batch.rejected)
+
+
+def _draw_receipts(withdrawals: list[Withdrawal]) -> None:
+    drawn = (
+        (w.serial or "-", f"{w.rows:,}", render.moment(w.at), w.state, len(w.receipts), ", ".join(w.waiting_for) or "-")
+        for w in withdrawals
+    )
+    heads = (">CONTRIBUTION", ">ROWS OUT", "SINCE", "STATE", ">RECEIPTS", "MISSING")
+    render.table(heads, drawn, empty="nothing was withdrawn that others had")
 
 
 def _draw_list(batches: list[Batch]) -> None:

@@ -108,6 +108,32 @@ class Batch(Shape, frozen=True):
     digest: str
 
 
+class Receipt(Shape, frozen=True):
+    """A member's signed word that it holds `serial` and not what it replaced; `signed` is hexadecimal."""
+
+    peer: str
+    name: str
+    at: float
+    serial: int
+    digest: str
+    signed: str
+
+
+class Withdrawal(Shape, frozen=True):
+    """Rows taken out after others had them, and who has confirmed that it holds them no longer."""
+
+    serial: int  # of the contribution without them; 0: it has not left yet
+    digest: str
+    replaced: int  # serial of the one before
+    replaced_digest: str
+    at: float
+    rows: int
+    batches: list[str]
+    state: str  # not released | waiting | confirmed
+    receipts: list[Receipt]
+    waiting_for: list[str]  # names of members whose receipt is missing, also of those who have left
+
+
 class Failure(Shape, frozen=True):
     """Why long work failed, in the words of a problem document."""
 

@@ -15,6 +15,7 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.engine import Engine
 from fedpeer.node.jobs import Jobs
+from fedpeer.node.receipts import withdrawals
 from fedpeer.ports import Clock, Entry
 
 ERROR_KINDS = ("sync", "contract", "receive", "member", "bus", "data", "charter")
@@ -71,6 +72,10 @@ class Views:
     def batches(self, fed: str) -> list[shapes.Batch]:
         """What this node has counted."""
         return [batch_shape(b) for b in sorted(self._peer(fed).batches.values(), key=lambda b: b.batch.added_at)]
+
+    def receipts(self, fed: str) -> list[shapes.Withdrawal]:
+        """What was withdrawn after others had it, and who has confirmed that."""
+        return withdrawals(self._peer(fed))
 
     def jobs(self) -> list[shapes.Job]:
         """Every job of this process."""

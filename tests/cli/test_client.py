@@ -72,6 +72,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.add_source(FED, "/data/patients.csv", force=True, delimiter=";"),
     lambda c: c.add_rows(FED, [{"age": 50.5}], source="notebook"),
     lambda c: c.withdraw(FED, "b1"),
+    lambda c: c.receipts(FED),
     lambda c: c.explore(FED, ["age"], of="local", metric="t_test", against="rest", levels=["a", "b"]),
     lambda c: c.fit(FED, "ols", target="age", features=["sick"], of="local", alpha=1.0),
     lambda c: c.models(FED),

@@ -34,6 +34,18 @@ BATCH = shapes.Batch(
     rejected={"age": {"missing": 9, "out of range": 3}},
     digest=DIGEST,
 )
+WITHDRAWAL = shapes.Withdrawal(
+    serial=3,
+    digest=DIGEST,
+    replaced=2,
+    replaced_digest=DIGEST,
+    at=NOW - 3600,
+    rows=800,
+    batches=["b1"],
+    state="waiting",
+    receipts=[shapes.Receipt(peer=EAST, name="east", at=NOW - 3000, serial=3, digest=DIGEST, signed="00")],
+    waiting_for=["south"],
+)
 JOB = shapes.Job(
     id="j1",
     kind="count",
@@ -249,6 +261,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/jobs"): [JOB],
     ("DELETE", "/v1/jobs/j1"): msgspec.structs.replace(JOB, state="cancelled"),
     ("DELETE", "data/b1"): BATCH,
+    ("GET", "data/receipts"): [WITHDRAWAL],
     ("GET", "schema"): SCHEMA,
     ("GET", "/v1/symetry/users"): [shapes.User(cid="c1"), shapes.User(cid="lab7")],
     ("POST", "/v1/symetry/users"): lambda body: (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedpeer.api import jobs as waiting
 from fedpeer.api.bodies import AddRows, AddSource, Nothing, Wait
 from fedpeer.api.call import Call, Reply
-from fedpeer.node.shapes import Batch, Job
+from fedpeer.node.shapes import Batch, Job, Withdrawal
 
 
 async def batches(call: Call[Nothing, Nothing]) -> list[Batch]:
@@ -30,6 +30,11 @@ async def add_rows(call: Call[AddRows, Wait]) -> Reply:
 async def withdraw(call: Call[Nothing, Nothing]) -> Batch:
     """Take a batch of rows back out, exactly."""
     return await call.node.withdraw(call.fed, call.named("batch"))
+
+
+async def receipts(call: Call[Nothing, Nothing]) -> list[Withdrawal]:
+    """What was withdrawn after others had it, with the receipts of those who hold it no longer."""
+    return call.node.receipts(call.fed)
 
 
 async def jobs(call: Call[Nothing, Nothing]) -> list[Job]:

@@ -25,6 +25,7 @@ LABEL = "contribution"
 # What a member can make another hold or read at once is bounded before anything is allocated for it.
 MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
+MOST_RECALLED = 1_000
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
 # There is always a next one that can be written.
@@ -39,12 +40,21 @@ class Kind(IntEnum):
     HELLO = 3
     CATCHUP = 4
     FAREWELL = 5
+    RECALL = 6
+    RECEIPT = 7
 
 
 class Holding(Value, frozen=True, array_like=True):
     """Which contribution of a peer a member holds; `digest` is that of its summary."""
 
     peer: _Id
+    serial: int
+    digest: _Digest
+
+
+class Rank(Value, frozen=True, array_like=True):
+    """One contribution of a known origin; `digest` is that of its summary."""
+
     serial: int
     digest: _Digest
 
@@ -105,13 +115,30 @@ class Farewell(Value, frozen=True, tag="farewell"):
     reason: str
 
 
-Message: TypeAlias = Status | Share | Hello | CatchUp | Farewell
+class Recall(Value, frozen=True, tag="recall"):
+    """Said to a member that has taken the sender's newer contribution: rows of the ones that are `gone` were withdrawn.
+
+    It asks for a receipt that these are no longer held.
+    """
+
+    gone: Annotated[tuple[Rank, ...], Meta(max_length=MOST_RECALLED)]
+
+
+class Receipt(Value, frozen=True, tag="receipt"):
+    """The answer to a `Recall`: a signed `Confirmation`."""
+
+    receipt: bytes
+
+
+Message: TypeAlias = Status | Share | Hello | CatchUp | Farewell | Recall | Receipt
 KINDS: dict[type, Kind] = {
     Status: Kind.STATUS,
     Share: Kind.SHARE,
     Hello: Kind.HELLO,
     CatchUp: Kind.CATCHUP,
     Farewell: Kind.FAREWELL,
+    Recall: Kind.RECALL,
+    Receipt: Kind.RECEIPT,
 }
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from fedpeer.core.envelope.messages import Answer, CatchUp, Farewell, Hello, Message, Share, Standing, Status, origin_of
+from fedpeer.core.envelope.messages import (
+    Answer,
+    CatchUp,
+    Farewell,
+    Hello,
+    Message,
+    Recall,
+    Receipt,
+    Share,
+    Standing,
+    Status,
+    origin_of,
+)
 from fedpeer.core.errors import CharterError, ForkError
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.federation.membership import MEMBERSHIP
 from fedpeer.core.federation.roster import EpochBegun, described
 from fedpeer.core.identity import PeerId
+from fedpeer.core.peer import receipts
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
 from fedpeer.core.peer.sharing import pulse, share_again
@@ -41,6 +54,10 @@ def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
             _caught_up(turn, message)
         case Farewell():
             _farewell(turn, sender)
+        case Recall():
+            receipts.sign(turn, sender, message)
+        case Receipt():
+            receipts.keep(turn, sender, message)
 
 
 def ask(turn: Turn, peer: PeerId) -> None:
@@ -118,6 +135,7 @@ def _status(turn: Turn, sender: PeerId, status: Status, boot: bytes) -> None:
     if status.ask > session.answers.get(sender, 0):
         turn.session(dirty=True)
     _compare(turn, sender, status.standing)
+    receipts.recall(turn, sender, status.standing)
 
 
 def answer(turn: Turn) -> None:

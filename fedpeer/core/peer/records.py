@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope.invite import Invitation
 from fedpeer.core.envelope.keys import Identity
+from fedpeer.core.envelope.receipts import read
 from fedpeer.core.envelope.window import Windows
 from fedpeer.core.errors import FedpeerError, StoreError
 from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.peer.kept import Marks, Seen, Watch, Withdrawal
 from fedpeer.core.peer.state import (
     Batch,
     Bus,
@@ -34,6 +36,7 @@ from fedpeer.core.pulse.inbound import inbound
 from fedpeer.core.statistics.summary import Summary
 
 Parts = dict[str, Any]
+T = TypeVar("T")
 
 
 class StoredBatch(Value, frozen=True):
@@ -85,6 +88,11 @@ def _parts(state: State) -> Parts:
         "batch/": state.batches,
         "invite/": state.invites,
         "window/": state.windows,
+        "marks": state.marks,
+        "withdrawal/": state.withdrawals,
+        "receipt/": state.receipts,
+        "watch/": state.watches,
+        "seen/": state.seen,
     }
 
 
@@ -96,7 +104,7 @@ def _changed(part: str, old: Any, new: Any) -> dict[str, bytes | None]:
     return gone | {part + k: _bytes(v) for k, v in after.items() if before.get(k) is not v}
 
 
-_SMALL = ("phase",)
+_SMALL = ("phase", "marks")
 
 
 def _items(part: Any) -> Mapping[str, Any]:
@@ -141,6 +149,10 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
     stored = {k: canonical.decode(v, StoredBatch) for k, v in _under(records, "batch/").items()}
     batches = {k: Local(b.batch, Summary.from_bytes(b.summary, schema)) for k, b in stored.items()}
     phase, alarm, _ = canonical.decode(records["phase"], tuple[str, str, str])
+    # Stores of older versions have no marks, and no numbers that they could be too low for.
+    marks = canonical.decode(records["marks"], Marks) if "marks" in records else Marks()
+    if any(b.batch.number > marks.added for b in batches.values()):
+        raise ValueError("the marks are older than the batches")
     return Peer(
         me=Identity.from_secret(records["secret/me"]),
         bus=canonical.decode(records["secret/bus"], Bus),
@@ -153,10 +165,26 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         alarm=alarm,
         secrets=canonical.decode(records["secret/epochs"], tuple[Secret, ...]),
         batches=batches,
-        invites={k: canonical.decode(v, InviteRecord) for k, v in _under(records, "invite/").items()},
-        windows={PeerId(k): canonical.decode(v, Windows) for k, v in _under(records, "window/").items()},
+        invites=_values(records, "invite/", InviteRecord),
+        windows={PeerId(k): v for k, v in _values(records, "window/", Windows).items()},
         counters=canonical.decode(records["counters"], Counters),
+        marks=marks,
+        withdrawals=_values(records, "withdrawal/", Withdrawal),
+        receipts=_receipts(records),
+        watches=_values(records, "watch/", Watch),
+        seen=_values(records, "seen/", Seen),
     )
+
+
+def _values(records: Mapping[str, bytes], prefix: str, kind: type[T]) -> dict[str, T]:
+    return {k: canonical.decode(v, kind) for k, v in _under(records, prefix).items()}
+
+
+def _receipts(records: Mapping[str, bytes]) -> dict[str, bytes]:
+    receipts = _under(records, "receipt/")
+    for signed in receipts.values():
+        read(signed)
+    return receipts
 
 
 def _charter(entries: Mapping[str, bytes]) -> Charter:

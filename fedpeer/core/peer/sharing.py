@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Contribution, Share, contribute
 from fedpeer.core.errors import DuplicateError, UnknownError
+from fedpeer.core.peer import receipts
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch
+from fedpeer.core.peer.kept import Marks
 from fedpeer.core.peer.state import Local
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
@@ -25,9 +29,12 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     twin = next((b.batch for b in state.batches.values() if b.batch.content == batch.content), None)
     if twin is not None and not event.force:
         raise DuplicateError(f"{batch.source} holds exactly the rows of batch {twin.id} ({twin.source})")
+    marks = Marks(state.marks.added + 1, state.marks.released)
+    batch = msgspec.structs.replace(batch, number=marks.added)
     turn.change(
         batches={**state.batches, batch.id: Local(batch, event.summary)},
         local=state.local + event.summary,
+        marks=marks,
     )
     rejected = batch.read - batch.rows
     text = f"counted {batch.rows} rows of {batch.source}" + (f", rejected {rejected}" if rejected else "")
@@ -46,6 +53,7 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
         batches={k: b for k, b in state.batches.items() if k != event.batch},
         local=state.local - local.summary,
     )
+    receipts.taken_out(turn, local.batch, local.batch.rows)
     turn.note("data", "info", f"withdrew {local.batch.rows} rows of {local.batch.source}", data={"batch": event.batch})
     turn.reply(local.batch)
 
@@ -79,6 +87,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
 def _retracted(turn: Turn, last: Summary) -> tuple[Outcome, str]:
     """With no data left, what was released is taken back, whatever contract and release rules say of other sums."""
     if not last.rows:
+        receipts.forgotten(turn)
         return "unchanged", "nothing new since the last pulse"
     return _shared(turn, nothing(turn.state.roster.schema))
 
@@ -98,6 +107,7 @@ def _withheld(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:
 
 def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     if shareable.repeated:
+        receipts.forgotten(turn)
         return "unchanged", "nothing new since the last pulse"
     state = turn.state
     me = state.me.peer
@@ -113,6 +123,7 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     signed = contribute(shareable, state.me, outline)
     held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
     turn.change(ledger=state.ledger.record(held))
+    receipts.released(turn, state.released, held)
     turn.session(dirty=True)
     share_again(turn)
     turn.count(sent=1)

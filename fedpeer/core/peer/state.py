@@ -20,6 +20,7 @@ from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.peer.kept import Marks, Seen, Watch, Withdrawal
 from fedpeer.core.statistics.summary import Summary
 
 # How long an admin that has just connected waits to hear of decisions that it may have forgotten.
@@ -49,8 +50,12 @@ class Bus(Value, frozen=True):
         return f"Bus(access={self.access!r}, label={self.label!r})"
 
 
-class Batch(Value, frozen=True):
-    """Rows counted once: where from, how many, what was rejected, and a digest of the source's content."""
+class Batch(Value, frozen=True, omit_defaults=True):
+    """Rows counted once: where from, how many, what was rejected, and the digest of their summary when it was added.
+
+    `number` counts the batches of this node, `withdrawn` the rows that were taken out of this one again. A batch that
+    an older version stored has neither: what is not said stays out of the bytes.
+    """
 
     id: str
     source: str
@@ -59,6 +64,8 @@ class Batch(Value, frozen=True):
     read: int
     rejected: dict[str, dict[str, int]]
     content: str
+    number: int = 0
+    withdrawn: int = 0
 
 
 class InviteRecord(Value, frozen=True):
@@ -181,6 +188,11 @@ class Peer:
     invites: Mapping[str, InviteRecord] = field(default_factory=dict)
     windows: Mapping[PeerId, Windows] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    marks: Marks = field(default_factory=Marks)
+    withdrawals: Mapping[str, Withdrawal] = field(default_factory=dict)
+    receipts: Mapping[str, bytes] = field(default_factory=dict)
+    watches: Mapping[str, Watch] = field(default_factory=dict)
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     @property
     def federation(self) -> FederationId:

@@ -28,6 +28,7 @@ def same(one: State, other: State) -> bool:
         names = ("federation", "me", "display", "settings", "invitation", "phase", "reason")
         return type(one) is type(other) and all(getattr(one, n) == getattr(other, n) for n in names)
     plain = ("me", "bus", "settings", "local", "phase", "alarm", "secrets", "batches", "invites", "windows", "counters")
+    plain += ("marks", "withdrawals", "receipts", "watches", "seen")
     alike = all(getattr(one, n) == getattr(other, n) for n in plain)
     held = [{p: (h.signed, h.admitted, h.digest) for p, h in s.ledger.held.items()} for s in (one, other)]
     return (
@@ -135,7 +136,9 @@ def test_what_is_gone_is_deleted():
     (name,) = bravo.peer.batches
     before = bravo.state
     simulation.act(bravo, ev.WithdrawBatch(name))
-    assert changes(before, bravo.state) == {f"batch/{name}": None}
+    written = changes(before, bravo.state)
+    assert set(written) == {f"batch/{name}", "withdrawal/0"}
+    assert written[f"batch/{name}"] is None
     before = alfa.state
     simulation.act(alfa, ev.RemoveMember(bravo.peer.me.peer, ""))
     assert changes(before, alfa.state)[f"ledger/{bravo.peer.me.peer}"] is None

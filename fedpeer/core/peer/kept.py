@@ -1,0 +1,59 @@
+"""What is kept about a node's own rows beside their sums: withdrawals, files that were counted, places to look at."""
+
+from __future__ import annotations
+
+from fedpeer.core.canonical import Value, digest
+from fedpeer.core.envelope.messages import Rank
+
+
+class Marks(Value, frozen=True):
+    """How many batches were ever added, and how many of them (by number) what was released last had."""
+
+    added: int = 0
+    released: int = 0
+
+
+class Withdrawal(Value, frozen=True):
+    """Rows that were taken out after the others had them: the contribution without them, and the one it replaced.
+
+    `serial` is 0 until that contribution has left. `waiting` are the members whose receipt is not here yet.
+    """
+
+    at: int
+    rows: int
+    batches: tuple[str, ...]
+    serial: int
+    digest: bytes
+    gone: Rank
+    waiting: tuple[str, ...]
+
+
+class Watch(Value, frozen=True):
+    """A place to look at again and again; `options` are those of a source, as JSON."""
+
+    id: str
+    location: str
+    every_s: int
+    options: bytes
+    added_at: int
+
+
+class Seen(Value, frozen=True):
+    """A file whose first `until` bytes were counted, in `batch`; `digest` is that of these bytes (docs/data.md)."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    until: int
+    digest: bytes
+    batch: str
+
+    @property
+    def key(self) -> str:
+        """What the record is called."""
+        return seen_key(self.path)
+
+
+def seen_key(path: str) -> str:
+    """The name of the record of a file, whatever its path is written in."""
+    return digest("seen", path.encode("utf-8", "surrogatepass")).hex()[:32]
