@@ -1,0 +1,52 @@
+"""Every picture by name: what it is a picture of, and which metric has to be asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fedpeer.core.errors import RequestError
+from fedpeer.core.statistics.forms import suggestion
+from fedpeer.plots import comparisons, distributions, relations
+from fedpeer.plots.canvas import Figure, drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing of an answer: of a metric about rows, of a fitted model, or of an evaluation of one."""
+
+    draw: Callable[[Mapping[str, Any]], Figure]
+    metric: str = ""
+    compares: bool = False
+
+
+PLOTS: Final[Mapping[str, Plot]] = {
+    "density": Plot(distributions.density, "density"),
+    "box": Plot(distributions.box, "box"),
+    "correlation": Plot(relations.correlation, "correlation"),
+    "scree": Plot(relations.scree, "components"),
+    "loadings": Plot(relations.loadings, "components"),
+    "inflation": Plot(relations.inflation, "vif"),
+    "drift": Plot(comparisons.drift, "drift", compares=True),
+    "survival": Plot(comparisons.survival, "kaplan_meier"),
+    "coefficients": Plot(comparisons.coefficients),
+    "roc": Plot(comparisons.roc),
+}
+
+
+def plot(name: str) -> Plot:
+    """The plot of this name; RequestError, with the nearest name, when there is none."""
+    if name not in PLOTS:
+        raise RequestError(f"no plot {name[:40]!r}{suggestion(name, PLOTS)}", hint=f"there are {', '.join(PLOTS)}")
+    return PLOTS[name]
+
+
+def picture(name: str, answer: Mapping[str, Any], form: str = "svg") -> bytes:
+    """Return a plot of an answer as the bytes of an SVG or PNG file; RequestError for what is not its answer."""
+    chosen = plot(name)
+    try:
+        return drawn(lambda: chosen.draw(answer), form)
+    except (KeyError, TypeError, AttributeError):
+        wanted = f"the metric {chosen.metric}" if chosen.metric else "a model or its evaluation"
+        raise RequestError(f"the plot {name} draws what {wanted} answers, and this is something else") from None

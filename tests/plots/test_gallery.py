@@ -1,0 +1,135 @@
+"""Pictures: each is a real file of its kind, shows what the answer says, and is the same each time."""
+
+import io
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import image
+
+import fedpeer as fp
+from fedpeer.core.errors import RequestError
+from fedpeer.plots import canvas, gallery
+from fedpeer.plots.gallery import PLOTS, picture
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def rows(seed: int, count: int = 300):
+    rng = np.random.default_rng(seed)
+    months = np.minimum(rng.exponential(20, count).astype(int), 59)
+    died, site = rng.random(count) < 0.6, rng.choice(["north", "south"], count)
+    return {"months": months, "died": died, "site": site, "age": 40 + months + rng.integers(0, 20, count)}
+
+
+SCHEMA = fp.Schema(
+    [
+        fp.Feature("months", "continuous", min=0, max=59, resolution=1),
+        fp.Feature("age", "continuous", min=0, max=130, resolution=1),
+        fp.Feature("died", "binary"),
+        fp.Feature("site", "category", levels=["north", "south"]),
+        fp.Feature("died_north", "product", of=["died", "site$north"]),
+        fp.Feature("died_south", "product", of=["died", "site$south"]),
+    ],
+    blocks=["histogram", "conditional_histogram"],
+    bins=60,
+)
+ONE, OTHER = fp.collect(SCHEMA, rows(1)), fp.collect(SCHEMA, rows(2))
+RANKING = {
+    "positives": 3,
+    "negatives": 4,
+    "auc": {"value": 0.75, "low": 0.5, "high": 0.9},
+    "roc": [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)],
+}
+ANSWERS = {
+    "density": fp.measure(ONE, "density", ["months", "age"]),
+    "box": fp.measure(ONE, "box", ["months", "age"]),
+    "correlation": fp.measure(ONE, "correlation", ["months", "age", "died"]),
+    "scree": fp.measure(ONE, "components", ["months", "age", "died"]),
+    "loadings": fp.measure(ONE, "components", ["months", "age", "died"]),
+    "inflation": fp.measure(ONE, "vif", ["months", "age", "died"]),
+    "drift": fp.measure(ONE, "drift", ["months", "age", "site"], other=OTHER),
+    "survival": fp.measure(ONE, "kaplan_meier", ["months", "died", "site"]),
+    "coefficients": fp.fit(ONE, "ols", target="age", features=["months", "died"]).to_dict(),
+    "roc": {"target": "died", "ranking": RANKING},
+}
+
+
+def words(data: bytes) -> list[str]:
+    """The text of a picture: it stays text in SVG."""
+    return ["".join(node.itertext()).strip() for node in ET.fromstring(data).iter(f"{SVG}text")]
+
+
+def test_every_plot_is_drawn_here() -> None:
+    assert ANSWERS.keys() == PLOTS.keys()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_picture_is_a_file_of_its_kind_and_the_same_each_time(name: str) -> None:
+    svg = picture(name, ANSWERS[name])
+    assert ET.fromstring(svg).tag == f"{SVG}svg"
+    assert picture(name, ANSWERS[name]) == svg
+    assert image.imread(io.BytesIO(picture(name, ANSWERS[name], "png"))).shape[2] == 4
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_picture_reaches_for_nothing_outside(name: str) -> None:
+    text = picture(name, ANSWERS[name]).decode()
+    assert not re.search(r"<script|<image|<foreignObject|\bon\w+=|url\(\s*['\"]?http", text)
+    links = re.findall(r'(?:xlink:)?href="([^"]*)"', text)
+    assert all(link.startswith("#") for link in links)
+
+
+def test_names_and_numbers_are_written_in_it() -> None:
+    assert {"months", "age", "died"} <= set(words(picture("correlation", ANSWERS["correlation"])))
+    assert "AUC 0.750 (0.500 to 0.900)" in words(picture("roc", ANSWERS["roc"]))
+    assert "300 rows against 300" in words(picture("drift", ANSWERS["drift"]))
+    assert any("site$north" in word for word in words(picture("survival", ANSWERS["survival"])))
+    assert "change of age for one unit more" in words(picture("coefficients", ANSWERS["coefficients"]))
+
+
+def test_the_bars_of_a_density_have_the_heights_of_the_answer() -> None:
+    with mpl.rc_context():
+        (axes, _) = gallery.PLOTS["density"].draw(ANSWERS["density"]).axes
+    (bars,) = axes.patches
+    assert bars.get_data().values.tolist() == ANSWERS["density"]["features"]["months"]["density"]
+
+
+def test_a_hostile_name_is_only_text() -> None:
+    hostile = "<script>alert(1)</script> $\\frac{1}{0}$ \\input{x}"
+    answer = {"vif": {hostile: 2.0, "b" * 200: 3.0, "undefined": None}}
+    found = words(picture("inflation", answer))
+    assert any(word.startswith("<script>alert(1)</script>") for word in found)
+    assert not any("undefined" in word for word in found)
+
+
+def test_the_process_keeps_its_own_look() -> None:
+    before = dict(mpl.rcParams)
+    picture("scree", ANSWERS["scree"])
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "form", "said"),
+    [
+        ("densty", {}, "svg", "no plot 'densty'; did you mean 'density'"),
+        ("density", {}, "gif", "no picture as 'gif'"),
+        ("density", {}, "svg", "draws what the metric density answers"),
+        ("scree", {"shares": "x"}, "svg", "draws what the metric components answers"),
+        ("roc", {"target": "y"}, "svg", "no scores"),
+        ("coefficients", {"kind": "pca"}, "svg", "no table of coefficients"),
+        ("correlation", {"correlation": {f"c{i}": {} for i in range(81)}}, "svg", "81 columns do not fit"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(name: str, answer, form: str, said: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(said)):
+        picture(name, answer, form)
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(RequestError, match="not installed here") as refused:
+        canvas.drawn(lambda: None, "svg")
+    assert "fedpeer[plots]" in refused.value.hint
