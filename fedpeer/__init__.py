@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fedpeer.core.models.forms.export import export as export
     from fedpeer.core.models.forms.reading import restore as restore
     from fedpeer.core.models.model import Model as Model
+    from fedpeer.core.models.reports.report import report as report
+    from fedpeer.core.models.validate import cross_validate as cross_validate
     from fedpeer.core.statistics.collect import collect as collect
     from fedpeer.core.statistics.explore import explore as explore
     from fedpeer.core.statistics.feature import Feature as Feature
@@ -46,11 +48,13 @@ _PLACES = {
     "admit": "core.contract.admit",
     "collect": "core.statistics.collect",
     "collect_dask": "adapters.source_dask",
+    "cross_validate": "core.models.validate",
     "evaluate": "core.models.evaluate",
     "explore": "core.statistics.explore",
     "export": "core.models.forms.export",
     "fit": "core.models.fit",
     "measure": "core.statistics.metrics",
+    "report": "core.models.reports.report",
     "restore": "core.models.forms.reading",
     "to_sklearn": "core.models.forms.estimator",
 }

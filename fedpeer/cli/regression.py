@@ -10,21 +10,8 @@ from rich.text import Text
 from fedpeer.cli import render
 from fedpeer.cli.explore import draw_values
 from fedpeer.cli.families import family
+from fedpeer.core.models.reports.marks import LEGEND, NAMES, small, stars
 from fedpeer.node.shapes import Fitted
-
-_STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
-_LEGEND = "signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
-_TINY = 2e-16
-_NAMES = {
-    "r2": "R²",
-    "adjusted_r2": "adjusted R²",
-    "residual_std": "residual std. error",
-    "f": "F",
-    "f_p": "p of F",
-    "log_likelihood": "log likelihood",
-    "aic": "AIC",
-    "bic": "BIC",
-}
 
 
 def draw_model(fitted: Fitted) -> None:
@@ -44,20 +31,6 @@ def draw_model(fitted: Fitted) -> None:
     _draw_coefficients(rows, model.get("confidence", 0.95))
     render.say()
     _draw_foot(model)
-
-
-def stars(p: float | None) -> str:
-    """R's mark for a p value."""
-    if p is None:
-        return ""
-    return next((mark for limit, mark in _STARS if p <= limit), "")
-
-
-def small(p: float | None) -> str:
-    """A p value as R prints it."""
-    if p is None:
-        return "–"
-    return "<2e-16" if p < _TINY else f"{p:.3g}"
 
 
 def _draw_head(fitted: Fitted) -> None:
@@ -82,7 +55,7 @@ def _draw_head(fitted: Fitted) -> None:
 def _draw_coefficients(rows: list[Mapping[str, Any]], confidence: float) -> None:
     heads = ("", ">ESTIMATE", ">STD. ERROR", ">T", ">P", "", f">{confidence:.0%} FROM", ">TO")
     render.table(heads, (_coefficient(row) for row in rows))
-    render.say(_LEGEND, "dim")
+    render.say(LEGEND, "dim")
 
 
 def _coefficient(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -97,8 +70,8 @@ def _draw_foot(model: Mapping[str, Any]) -> None:
     render.pairs(
         told
         + [
-            (_NAMES[name], small(model[name]) if name == "f_p" else render.real(model[name], 6))
-            for name in _NAMES
+            (NAMES[name], small(model[name]) if name == "f_p" else render.real(model[name], 6))
+            for name in NAMES
             if name in model
         ]
     )

@@ -230,10 +230,10 @@ def test_probabilities_of_the_python_form_are_ours():
 def test_postgres_predicts_the_same_bits(server, kind, target):
     model, table = fitted(kind, target, [*FEATURES, "male dose"]), broken(clinic()[1])
     query = export(model, "sql", table="clinic.patients").decode().rstrip().rstrip(";")
-    with adbc_driver_postgresql.dbapi.connect(server.address.replace("@", f":{quote(PASSWORD)}@")) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT prediction FROM ({query}) AS told ORDER BY place")
-            found = cursor.fetch_arrow_table()["prediction"].to_pylist()
+    address = server.address.replace("@", f":{quote(PASSWORD)}@")
+    with adbc_driver_postgresql.dbapi.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT prediction FROM ({query}) AS told ORDER BY place")
+        found = cursor.fetch_arrow_table()["prediction"].to_pylist()
     wanted = model.predict(table)
     check_equal(found[:-1], wanted, 0)
     assert found[-1] is None  # a row of NaN and infinity
