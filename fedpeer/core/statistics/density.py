@@ -51,13 +51,15 @@ def smoothed(shares: list[Fraction], over: int) -> list[Fraction]:
 
 def estimate(question: Question) -> Answer:
     """SymetryML's densityEstimate: the histogram of each feature as densities, in bins that are as wide on average."""
-    told = []
-    for column in gridded(question):
-        grid = Grid.of(question.summary, column.name, _bins(question, "hist_bins"))
-        (low, _), (_, high) = grid.limits(0), grid.limits(len(grid.counts) - 1)
-        limits = {"min": rounded(low), "max": rounded(high), "width": rounded((high - low) / len(grid.counts))}
-        told.append({"attrName": column.name} | limits | {"histogram": described(grid)["density"]})
-    return {"densityList": told}
+    bins = _bins(question, "hist_bins")
+    return {"densityList": [listed(c.name, Grid.of(question.summary, c.name, bins)) for c in gridded(question)]}
+
+
+def listed(name: str, grid: Grid) -> Answer:
+    """One density as SymetryML lists it."""
+    (low, _), (_, high) = grid.limits(0), grid.limits(len(grid.counts) - 1)
+    limits = {"min": rounded(low), "max": rounded(high), "width": rounded((high - low) / len(grid.counts))}
+    return {"attrName": name} | limits | {"histogram": described(grid)["density"]}
 
 
 def _bins(question: Question, name: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fedpeer.core.errors import RequestError, SchemaError
 from fedpeer.core.statistics import anova, axes, balance, compare, density, drift, quantiles, spread, tables
+from fedpeer.core.statistics.conditional import conditional_density, conditional_estimate, ks_test
 from fedpeer.core.statistics.dialect import ANSWERS
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.forms import suggestion
@@ -102,6 +103,8 @@ METRICS: Mapping[str, Metric] = {
     "quantiles": Metric(quantiles.quantiles, ("probabilities",)),
     "box": Metric(quantiles.box, ("reach",)),
     "density": Metric(density.density, ("bins", "smooth")),
+    "conditional_density": Metric(conditional_density, (*_LEVELS, "bins", "smooth")),
+    "ks_test": Metric(ks_test, _LEVELS),
     "kaplan_meier": Metric(kaplan_meier, (*_CONFIDENCE, *_LEVELS, "interval", "horizon")),
     "log_rank": Metric(log_rank, (*_LEVELS, "weights")),
     # The names and keys of SymetryML's exploration
@@ -121,4 +124,5 @@ METRICS: Mapping[str, Metric] = {
     "exploresvd": Metric(ANSWERS["exploresvd"], together=True),
     "exploresvdfs": Metric(ANSWERS["exploresvdfs"], ("keep",), together=True),
     "densityEstimate": Metric(ANSWERS["densityEstimate"], ("hist_bins",)),
+    "conditionalDensityEstimate": Metric(conditional_estimate, ("hist_bins",)),
 }
