@@ -34,6 +34,7 @@ from fedpeer.node.shapes import (
     Synced,
     SyncStats,
     User,
+    Validated,
     Withdrawal,
 )
 
@@ -308,6 +309,13 @@ class Client:
     def predict(self, fed: str, model_id: str, rows: Sequence[Any] | Mapping[str, Any]) -> Predicted:
         """Predict rows: a list of objects, or an object of columns."""
         return self._post(fed, f"models/{quote(model_id, safe='')}/predict", {"rows": rows}, Predicted)
+
+    def validate(
+        self, fed: str, kind: str, *, target: str, features: Sequence[str] = (), grid: Any = None, **options: Any
+    ) -> Validated:
+        """Cross-validate by leaving out one part of the total after the other; `grid`: values of an option."""
+        body = {"kind": kind, "target": target, "features": list(features), "options": options, "grid": grid or {}}
+        return self._post(fed, "validate", body, Validated)
 
     def evaluate(
         self, fed: str, model_id: str, location: str = "", *, rows: Any = None, terms: Mapping[str, Any], **options: Any

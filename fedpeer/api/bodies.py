@@ -167,6 +167,16 @@ class Evaluate(Body, frozen=True):
     confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
 
 
+class Validate(Body, frozen=True):
+    """A kind of model to cross-validate; `grid` has the values of one option to choose from: {"lam": [0.1, 1]}."""
+
+    kind: _Name
+    target: _Name
+    features: list[str] = []
+    options: dict[str, Any] = {}
+    grid: dict[str, list[Any]] = {}
+
+
 class AddUser(Body, frozen=True):
     """A user of the second dialect."""
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Profile
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.assessing import HeldOut
+from fedpeer.node.assessing import HeldOut, Trial
 from fedpeer.node.shapes import (
     Batch,
     CharterEntry,
@@ -29,6 +29,7 @@ from fedpeer.node.shapes import (
     Predicted,
     Synced,
     SyncStats,
+    Validated,
     Withdrawal,
 )
 
@@ -92,6 +93,7 @@ class _Commands(Protocol):
     async def forget_model(self, fed: str, model_id: str) -> None: ...
     async def predict(self, fed: str, model_id: str, rows: Rows) -> Predicted: ...
     async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> Job: ...
+    async def validate(self, fed: str, trial: Trial) -> Validated: ...
     async def explore(
         self,
         fed: str,

@@ -24,6 +24,7 @@ from fedpeer.api.bodies import (
     SetPulse,
     SetSchedule,
     TryContract,
+    Validate,
 )
 from fedpeer.api.call import Handler
 from fedpeer.api.handlers import contracts, data, federations, logs, models, people, service
@@ -45,6 +46,7 @@ from fedpeer.node.shapes import (
     Synced,
     SyncStats,
     User,
+    Validated,
     Withdrawal,
 )
 
@@ -144,6 +146,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
     ("DELETE", _FED, "/data/{batch}",              _ACT, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),
+    ("POST",   _FED, "/validate",                  _SEE, 200, models.validate,       Validate,      Validated),
     ("GET",    _FED, "/models",                    _SEE, 200, models.every,          None,          list[Fitted]),
     ("POST",   _FED, "/models",                    _ACT, 201, models.fit,            Fit,           Fitted),
     ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),

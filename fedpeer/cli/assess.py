@@ -1,4 +1,4 @@
-"""`evaluate`: what a model is worth."""
+"""`evaluate` and `validate`: what a model is worth."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from fedpeer.cli import frame, progress, render
-from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, location, reading
+from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, location, pairs, reading
 from fedpeer.client import ApiError
-from fedpeer.node.shapes import Evaluated, Job
+from fedpeer.node.shapes import Evaluated, Job, Validated
 
 _MEASURES = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r2": "R²", "auc": "AUC", "brier": "Brier", "f1": "F1"}
 _UPPER = ("ppv", "npv")
@@ -39,6 +39,40 @@ def evaluate(model: str, source: str, maps: tuple[str, ...], query: str | None, 
     if ended.error is not None:
         raise ApiError.of(ended.error)
     frame.show(ended, _draw_evaluated)
+
+
+@click.command(cls=frame.Command)
+@click.argument("kind")
+@click.argument("target")
+@click.argument("features", nargs=-1)
+@OPTION
+@click.option("--grid", metavar="KEY=VALUE,...", help="Values of one option to choose from: lam=0.1,1,10.")
+def validate(kind: str, target: str, features: tuple[str, ...], options: tuple[str, ...], grid: str | None) -> None:
+    """Fit KIND to the rows of all members but one and score it on that one, for each: TARGET from FEATURES.
+
+    Members that do not let others explore them alone are left out together, as one.
+    """
+    client, told = frame.client(), pairs(options)
+    tried = {key: str(value).split(",") for key, value in pairs((grid,) if grid else ()).items()}
+    fed = frame.federation(client)
+    with progress.spin("validating"):
+        found = client.validate(fed, kind, target=target, features=features, grid=tried, **told)
+    frame.show(found, _draw_validated)
+
+
+def _draw_validated(found: Validated) -> None:
+    told = found.validation
+    render.say(f"{told['kind']} of {told['target']}, each part predicted from the others", "bold")
+    heads = (">ROWS", ">RMSE", ">R²", ">BIAS")
+    if told["option"]:
+        render.table((told["option"].upper(), *heads), (_fold(fold) for fold in told["tried"]))
+        render.say(f"\n{told['option']} = {told['chosen']}:", "bold")
+    render.table(("LEFT OUT", *heads), [*(_fold(fold) for fold in told["folds"]), _fold(told["pooled"])])
+    render.say(f"digest {render.short(found.digest)}", "dim")
+
+
+def _fold(fold: Mapping[str, Any]) -> tuple[str, ...]:
+    return fold["name"], render.count(fold["n"]), *(render.real(fold[key]) for key in ("rmse", "r2", "bias"))
 
 
 def _draw_evaluated(job: Job) -> None:

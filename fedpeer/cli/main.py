@@ -49,6 +49,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "fit": ("model", "Fit a model to the federation's data."),
         "models": ("model", "List, show and forget models."),
         "predict": ("model", "Predict with a model."),
+        "validate": ("assess", "Cross-validate a model by leaving out members."),
         "evaluate": ("assess", "Say what a model is worth on rows that it has not seen."),
     },
     "Connect": {

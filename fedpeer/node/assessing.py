@@ -1,4 +1,4 @@
-"""What models are worth: a kept one on rows that it has not seen."""
+"""What models are worth: a kept one on rows that it has not seen, a kind of model on each part of the federation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 from fedpeer.core.errors import RequestError
 from fedpeer.core.models.evaluate import Evaluation, Terms, evaluate, wanted
 from fedpeer.core.models.result import Result
+from fedpeer.core.models.validate import CrossValidation, cross_validate
+from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.exploring import parts
 from fedpeer.ports import Source
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
@@ -38,6 +41,29 @@ class HeldOut:
         if self.options:
             raise RequestError("rows that are sent along are read without options")
         return posted("posted rows", self.rows, schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A kind of model to cross-validate, with the values of one option to choose from, if any."""
+
+    kind: str
+    target: str
+    features: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+def validated(peer: Peer, trial: Trial) -> Callable[[], CrossValidation]:
+    """Leave out, one after the other, every part of the total that may be shown alone; the work is to be called."""
+    folds = parts(peer)
+    if len(folds) < 2:
+        raise RequestError(
+            "there is one part of the rows that may be shown, and cross-validation needs two",
+            hint="ask members to let others explore their contribution alone: `fedpeer explorable on`",
+        )
+    features = list(trial.features) or None
+    return lambda: cross_validate(folds, trial.kind, trial.target, features, grid=trial.grid, **trial.options)
 
 
 def assessed(model: Result, source: Source, terms: Terms, progress: Callable[[int], None]) -> Evaluation:

@@ -33,7 +33,7 @@ from fedpeer.core.privacy.floor import Policy, Profile
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
-from fedpeer.node.assessing import HeldOut, assessed
+from fedpeer.node.assessing import HeldOut, Trial, assessed, validated
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.exploring import DIFFERENCE, Asked, answered, compared, known, whose
 from fedpeer.node.jobs import Jobs, Progress
@@ -315,6 +315,13 @@ class Node(Views):
             return shapes.Evaluated(model=kept.id, source=source.name, evaluation=told.to_dict())
 
         return self._jobs.start(_job("evaluation", kept.federation, source), work)
+
+    async def validate(self, fed: str, trial: Trial) -> shapes.Validated:
+        """Fit a kind of model to all parts of the total but one, and score it on that one, for each."""
+        peer = self._peer(fed)
+        total = peer.ledger.total
+        found = await asyncio.to_thread(validated(peer, trial))
+        return shapes.Validated(rows=total.rows, digest=total.digest, validation=found.to_dict())
 
     async def load_models(self) -> None:
         """Read the kept models; once, at the start."""

@@ -259,6 +259,14 @@ class Evaluated(Shape, frozen=True):
     evaluation: dict[str, Any]
 
 
+class Validated(Shape, frozen=True):
+    """How well a kind of model predicts each part of the total from the others (docs/models.md)."""
+
+    rows: int
+    digest: str
+    validation: dict[str, Any]
+
+
 class User(Shape, frozen=True):
     """A user of the second dialect; the key (base64 of 16 bytes) is given once, when the user is added."""
 

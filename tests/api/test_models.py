@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.served import Served, rows
+import fedpeer as fp
+from tests.support.served import SCHEMA, VIEWER, Served, rows
 
 FED = "/v1/federations/hearts"
 NEW = {"age": [30, 70, None], "dose": [1.5, 9.0, 2.0], "sick": [0, 1, 0]}
@@ -86,3 +87,23 @@ async def test_rows_to_evaluate_are_said_in_one_way(counted: Served) -> None:
         assert (status, problem["code"]) == (400, "FP118")
     status, problem, _ = await counted.ask("POST", where, {"location": "/etc/passwd"})
     assert (status, problem["code"]) == (422, "FP104")
+
+
+async def test_a_kind_of_model_is_validated_on_members_that_consent(joined: tuple[Served, Served]) -> None:
+    north, south = joined
+    for served, start in ((north, 0), (south, 60)):
+        await served.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(60, start=start)})
+        await served.good("POST", f"{FED}/sync?wait=30")
+    asked = {"kind": "ridge", "target": "dose", "features": ["age"], "grid": {"lam": [1, 10]}}
+    status, problem, _ = await north.ask("POST", f"{FED}/validate", asked)
+    assert (status, problem["code"]) == (403, "FP109")
+    await south.good("PUT", f"{FED}/explorable", {"explorable": True})
+    await south.good("POST", f"{FED}/sync?wait=30")
+    told = await north.good("POST", f"{FED}/validate", asked, token=VIEWER)
+    assert (told["rows"], told["validation"]["pooled"]["n"]) == (120, 120)
+    order = [fold["name"] for fold in told["validation"]["folds"]]
+    assert sorted(order) == ["north", "the south"]
+    schema = fp.Schema.from_dict(SCHEMA)
+    parts = {name: fp.collect(schema, rows(60, start=0 if name == "north" else 60)) for name in order}
+    found = fp.cross_validate(parts, "ridge", "dose", ["age"], grid={"lam": [1, 10]})
+    assert found.to_dict() == told["validation"]

@@ -57,12 +57,14 @@ BODIES: dict[str, Any] = {
     "models_explore": {"features": ["age"]},
     "models_fit": {"kind": "ols", "target": "dose"},
     "models_predict": {"rows": {"age": [30, 31], "sick": [0, 1]}},
+    "models_validate": {"kind": "ols", "target": "dose"},
     "people_add_user": {"cid": "c2"},
     "people_invite": {"expires_in_s": 3600},
 }
 # Routes whose happy path needs a second node or a file; each has a test of its own, named here.
 ELSEWHERE = {
     "federations_join": "test_two_nodes_join_and_agree",
+    "models_validate": "test_there_is_nothing_to_leave_out_of_one_node",
     "people_remove": "test_a_member_is_removed",
     "federations_leave": "test_a_member_leaves",
     "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
@@ -187,6 +189,14 @@ async def test_looking_changes_nothing(ready: tuple[Served, dict[str, str]], rou
     before = [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")]
     await served.ask("GET", path(route, parts), token=VIEWER)
     assert [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")] == before
+
+
+async def test_there_is_nothing_to_leave_out_of_one_node(ready: tuple[Served, dict[str, str]]) -> None:
+    served, _ = ready
+    asked = {"kind": "ols", "target": "dose"}
+    status, told, _ = await served.ask("POST", "/v1/federations/hearts/validate", asked)
+    assert (status, told["code"]) == (400, "FP118")
+    assert "needs two" in told["detail"]
 
 
 async def test_a_member_is_removed(joined: tuple[Served, Served]) -> None:

@@ -79,6 +79,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.model(FED, "m1"),
     lambda c: c.forget(FED, "m1"),
     lambda c: c.predict(FED, "m1", {"age": [1, None]}),
+    lambda c: c.validate(FED, "ridge", target="age", features=["sick"], grid={"lam": [0.1, 1]}, confidence=0.9),
     lambda c: c.evaluate(FED, "m1", "/data/patients.csv", terms={"threshold": 0.4, "target": "ill"}, delimiter=";"),
     lambda c: c.users(),
     lambda c: c.add_user("c2"),

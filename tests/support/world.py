@@ -296,6 +296,26 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "models/m1"): FITTED,
     ("DELETE", "models/m1"): None,
     ("POST", "models/m1/evaluate"): EVALUATED,
+    ("POST", "validate"): lambda body: shapes.Validated(
+        rows=1300,
+        digest=DIGEST,
+        validation={
+            "kind": body["kind"],
+            "target": body["target"],
+            "pooled": {"name": "pooled", "n": 1300, "rmse": 10.25, "r2": 0.79, "bias": 0.01},
+            "folds": [
+                {"name": "north", "n": 800, "rmse": 9.5, "r2": 0.81, "bias": -0.2},
+                {"name": "east, south", "n": 500, "rmse": 11.5, "r2": None, "bias": 0.35},
+            ],
+            "option": next(iter(body["grid"]), None),
+            "chosen": next((values[0] for values in body["grid"].values()), None),
+            "tried": [
+                {"name": value, "n": 1300, "rmse": 10.25, "r2": 0.79, "bias": 0.01}
+                for values in body["grid"].values()
+                for value in values
+            ],
+        },
+    ),
     ("POST", "models/m1/predict"): lambda body: shapes.Predicted(
         values=[None if row["age"] is None else row["age"] * 2 for row in body["rows"]]
     ),

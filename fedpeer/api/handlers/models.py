@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fedpeer.api import jobs as waiting
-from fedpeer.api.bodies import Evaluate, Explore, Fit, Nothing, Predict, Wait
+from fedpeer.api.bodies import Evaluate, Explore, Fit, Nothing, Predict, Validate, Wait
 from fedpeer.api.call import Call, Reply
 from fedpeer.core.models.evaluate import Terms
-from fedpeer.node.assessing import HeldOut
-from fedpeer.node.shapes import Explored, Fitted, Predicted
+from fedpeer.node.assessing import HeldOut, Trial
+from fedpeer.node.shapes import Explored, Fitted, Predicted, Validated
 
 
 async def explore(call: Call[Explore, Nothing]) -> Explored:
@@ -15,6 +15,14 @@ async def explore(call: Call[Explore, Nothing]) -> Explored:
     body = call.body
     return await call.node.explore(
         call.fed, body.features, body.of, metric=body.metric, options=body.options, against=body.against
+    )
+
+
+async def validate(call: Call[Validate, Nothing]) -> Validated:
+    """Cross-validate a kind of model by leaving out one part of the total after the other."""
+    body = call.body
+    return await call.node.validate(
+        call.fed, Trial(body.kind, body.target, tuple(body.features), body.options, body.grid)
     )
 
 

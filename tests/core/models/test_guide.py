@@ -26,6 +26,10 @@ def counted(name, target):
     return fp.collect(schema, table | {target: data.target_names[data.target]}), table
 
 
+def collected(data, k):
+    return fp.collect(data.summary.schema, {name: values[k::4] for name, values in data.table.items()})
+
+
 def votes():
     data = datasets.load_breast_cancer()
     table = {f"high {key}": data.data[:, i] > np.median(data.data[:, i]) for i, key in enumerate(data.feature_names)}
@@ -44,6 +48,7 @@ def world():
         "wine": wine,
         "votes": votes(),
         "names": list(rows),
+        "sites": {f"site {k}": collected(numbers("diabetes"), k) for k in range(4)},
         "rows": rows,
         "measures": list(flowers),
         "flowers": {key: values[[0, 149]] for key, values in flowers.items()},
