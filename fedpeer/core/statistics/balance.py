@@ -20,7 +20,7 @@ Pair = tuple[Given, Given]
 
 def difference(question: Question) -> Answer:
     """The standardised mean difference of each feature between two sets of rows, and the one that differs most."""
-    names = question.features or tuple(f.name for f in question.summary.schema.features if f.name != _by(question))
+    names = question.features or tuple(f.name for f in question.summary.schema.features if f.name != split_by(question))
     told, reasons = {}, {}
     for name in names:
         feature = question.category(name)
@@ -36,7 +36,8 @@ def difference(question: Question) -> Answer:
     return undefined(answer, reasons)
 
 
-def _by(question: Question) -> str | None:
+def split_by(question: Question) -> str | None:
+    """The 0/1 column whose values tell two sets of rows apart, or None for this summary and another; RequestError."""
     by = question.options.get("by")
     if (by is None) == (question.other is None):
         raise RequestError(
@@ -47,7 +48,7 @@ def _by(question: Question) -> str | None:
 
 
 def _pair(question: Question, column: str) -> Pair:
-    by = _by(question)
+    by = split_by(question)
     if by is not None:
         return given(question.summary, column, by), given(question.summary, column, by, truth=False)
     return _whole(question.summary, column), _whole(question.other, column)

@@ -7,11 +7,10 @@ from fractions import Fraction
 
 import flint
 
-from fedpeer.core.errors import RequestError
+from fedpeer.core.statistics.balance import split_by
 from fedpeer.core.statistics.distance import beyond_kolmogorov, kolmogorov, wasserstein
 from fedpeer.core.statistics.divergence import Cells, jensen_shannon, stability, total_variation
-from fedpeer.core.statistics.explore import mean
-from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.explore import given, mean
 from fedpeer.core.statistics.grid import Grid
 from fedpeer.core.statistics.question import Answer, Question, undefined
 from fedpeer.core.statistics.rounding import certified, rational, rounded
@@ -24,22 +23,46 @@ _ORDERED = ("ks_lower", "ks_upper", "p_lower", "p_upper", "wasserstein_lower", "
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of one side: all of a summary, or those where a 0/1 column is 1, or is 0."""
+
+    summary: Summary
+    by: str | None = None
+    truth: bool = True
+
+    def rows(self, name: str) -> int:
+        """How many have a value of a column."""
+        return self.summary.count(name) if self.by is None else given(self.summary, name, self.by, self.truth).count
+
+    def grid(self, name: str) -> Grid:
+        """A column by bins."""
+        if self.by is None:
+            return Grid.of(self.summary, name)
+        return Grid.given(self.summary, name, self.by, truth=self.truth)
+
+    def mean(self, name: str) -> Fraction:
+        """The mean of a column; there are rows."""
+        if self.by is None:
+            return mean(self.summary, name)
+        return given(self.summary, name, self.by, self.truth).mean or Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
 class _Sides:
-    """A feature's rows in the same cells on both sides, for continuous and 0/1 columns with their order."""
+    """A feature's rows in the same cells on both sides; of continuous and 0/1 columns also their order and means."""
 
     cells: Cells
     grids: tuple[Grid, Grid] | None = None
-    apart: Fraction = Fraction(0)  # |x̄ − ȳ|, which is known better than bins tell
+    apart: Fraction = Fraction(0)
 
 
 def drift(question: Question) -> Answer:
     """How each feature's distribution differs between two sets of rows, and the feature that differs most."""
-    if question.other is None:
-        raise RequestError("one set of rows has nothing to differ from", hint="`against` names the other rows")
-    groups, names = question.whole("groups", GROUPS), question.features or _names(question)
+    parts, groups = _parts(question), question.whole("groups", GROUPS)
+    names = question.features or _names(question)
     told, reasons = {}, {}
     for name in names:
-        sides = _sides(question, question.summary, question.other, name)
+        sides = _sides(question, parts, name)
         if isinstance(sides, str):
             told[name], reasons[name] = dict.fromkeys((*_SHARES, *_ORDERED)), sides
             continue
@@ -48,34 +71,44 @@ def drift(question: Question) -> Answer:
             reasons[name] = "levels have no order, so there are no cumulative shares to compare"
     sizes = {name: values["js_divergence"] for name, values in told.items() if values["js_divergence"] is not None}
     answer: Answer = {
-        "counts": [question.summary.rows, question.other.rows],
+        "counts": _counts(parts),
         "largest": max(sizes, key=lambda name: sizes[name]) if sizes else None,
         "features": told,
     }
     return undefined(answer, reasons)
 
 
+def _parts(question: Question) -> tuple[_Part, _Part]:
+    by = split_by(question)
+    if by is not None:
+        return _Part(question.summary, by), _Part(question.summary, by, truth=False)
+    return _Part(question.summary), _Part(question.other or question.summary)
+
+
+def _counts(parts: tuple[_Part, _Part]) -> list[int]:
+    """Rows of both sides, with whatever values they have."""
+    return [part.summary.rows if part.by is None else part.rows(part.by) for part in parts]
+
+
 def _names(question: Question) -> list[str]:
-    return list(dict.fromkeys(column.feature for column in question.columns(10_000)))
+    by = question.options.get("by")
+    return list(dict.fromkeys(column.feature for column in question.columns(10_000) if column.name != by))
 
 
-def _sides(question: Question, here: Summary, there: Summary, name: str) -> _Sides | str:
+def _sides(question: Question, parts: tuple[_Part, _Part], name: str) -> _Sides | str:
     """Both sides of a feature, or why they cannot be compared."""
     feature = question.category(name)
-    if min(here.count(name), there.count(name)) < 1:
+    columns = [name] if feature is None else [f"{name}${level}" for level in feature.levels]
+    if min(part.rows(columns[0]) for part in parts) < 1:
         return "no row has a value on one side"
     if feature is not None:
-        return _Sides(list(zip(_levels(here, feature), _levels(there, feature), strict=True)))
-    column = question.column(name)
-    if not (column.indicator or here.has("histogram")):
-        return "the schema does not count histograms"
-    grids = Grid.of(here, name), Grid.of(there, name)
-    cells = list(zip(grids[0].counts, grids[1].counts, strict=True))
-    return _Sides(cells, grids, abs(mean(here, name) - mean(there, name)))
-
-
-def _levels(summary: Summary, feature: Feature) -> list[int]:
-    return [summary.sum(f"{feature.name}${level}") for level in feature.levels]
+        return _Sides([(parts[0].grid(column).counts[1], parts[1].grid(column).counts[1]) for column in columns])
+    block = "histogram" if question.options.get("by") is None else "conditional_histogram"
+    if not (question.column(name).indicator or question.summary.has(block)):
+        return f"the schema does not count the block {block}"
+    here, there = (part.grid(name) for part in parts)
+    cells = list(zip(here.counts, there.counts, strict=True))
+    return _Sides(cells, (here, there), abs(parts[0].mean(name) - parts[1].mean(name)))
 
 
 def _divergences(sides: _Sides, groups: int) -> Answer:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
 
 from fedpeer.core.errors import RequestError, SchemaError
 from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.explore import given
 from fedpeer.core.statistics.question import Question
 from fedpeer.core.statistics.summary import Summary
 
@@ -36,10 +38,30 @@ class Grid:
         SchemaError where histograms are not counted, or no row has a value.
         """
         column = summary.schema.columns[summary.schema.index(name)]
-        counts, edges = _indicated(summary, name) if column.indicator else _counted(summary, column, bins)
+        if column.indicator:
+            ones = summary.sum(name)
+            return cls.made(column, [summary.count(name) - ones, ones])
+        return cls.made(column, _merged(summary.histogram(name), bins))
+
+    @classmethod
+    def given(cls, summary: Summary, name: str, condition: str, *, truth: bool) -> Grid:
+        """The same of the rows where a 0/1 column is 1, or is 0; SchemaError where that is not counted."""
+        column, part = summary.schema.columns[summary.schema.index(name)], given(summary, name, condition, truth)
+        if column.indicator:
+            ones = int(part.count * (part.mean or 0))
+            return cls.made(column, [part.count - ones, ones])
+        counts = summary.histogram_given(name, condition, truth)
+        if sum(counts) != part.count:
+            raise SchemaError(f"rows without {condition!r} are among those where it is not 1", hint="compare its ones")
+        return cls.made(column, counts)
+
+    @classmethod
+    def made(cls, column: Column, counts: Sequence[int]) -> Grid:
+        """Counts in as many bins of a column; those that can hold no value are left out."""
+        edges = [0, 1, 2] if column.indicator else column.edges(len(counts))
         able = [k for k in range(len(counts)) if edges[k] < edges[k + 1]]
         if sum(counts) < 1:
-            raise SchemaError(f"no row has a value of {name!r}", hint="add data first")
+            raise SchemaError(f"no row has a value of {column.name!r}", hint="add data first")
         return cls(
             column,
             tuple(counts[k] for k in able),
@@ -76,16 +98,10 @@ def _continuous(question: Question) -> list[Column]:
     return columns
 
 
-def _indicated(summary: Summary, name: str) -> tuple[list[int], list[int]]:
-    ones = summary.sum(name)
-    return [summary.count(name) - ones, ones], [0, 1, 2]
-
-
-def _counted(summary: Summary, column: Column, bins: int) -> tuple[list[int], list[int]]:
-    """Counts and edges; a bin of a divisor of the schema's number is a run of neighbours."""
-    counts, every = summary.histogram(column.name), summary.schema.bins
-    bins = bins or every
-    if every % bins:
+def _merged(counts: Sequence[int], bins: int) -> list[int]:
+    """The counts in fewer bins: one of a divisor of their number is a run of neighbours."""
+    every = len(counts)
+    if bins and every % bins:
         raise RequestError(f"{bins} bins cannot be made of {every}", hint=f"a divisor of {every} can")
-    size = every // bins
-    return [sum(counts[k : k + size]) for k in range(0, every, size)], column.edges(bins)
+    size = every // (bins or every)
+    return [sum(counts[k : k + size]) for k in range(0, every, size)]

@@ -99,7 +99,7 @@ METRICS: Mapping[str, Metric] = {
     "singular": Metric(axes.singular, ("scale", "components"), together=True),
     "selection": Metric(axes.selection, ("keep",), together=True),
     "difference": Metric(balance.difference, ("by",), compares=True),
-    "drift": Metric(drift.drift, ("groups",), compares=True),
+    "drift": Metric(drift.drift, ("groups", "by"), compares=True),
     "quantiles": Metric(quantiles.quantiles, ("probabilities",)),
     "box": Metric(quantiles.box, ("reach",)),
     "density": Metric(density.density, ("bins", "smooth")),

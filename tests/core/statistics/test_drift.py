@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from scipy.spatial.distance import jensenshannon
 
-from fedpeer.core.errors import RequestError
+from fedpeer.core.errors import RequestError, SchemaError
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.metrics import measure
 from fedpeer.core.statistics.schema import Feature, Schema
@@ -127,7 +127,7 @@ def test_levels_and_flags_are_compared_by_their_shares():
         flag["ks_lower"] == flag["ks_upper"] == flag["wasserstein"] == flag["total_variation"] == pytest.approx(50 / 90)
     )
     assert told["features"]["petal_width"]["psi"] is None
-    assert told["undefined"]["petal_width"] == "the schema does not count histograms"
+    assert told["undefined"]["petal_width"] == "the schema does not count the block histogram"
     assert told["undefined"]["species"].startswith("levels have no order")
     assert told["largest"] == "species"
     assert told["counts"] == [90, 90]
@@ -141,6 +141,44 @@ def test_sets_without_a_value_in_common_are_as_far_apart_as_can_be(a, b):
     assert (found["js_divergence"], found["js_distance"], found["total_variation"]) == (1.0, 1.0, 1.0)
 
 
+def test_rows_where_a_flag_is_one_are_compared_with_those_where_it_is_none():
+    features = [Feature("x", min=0, max=9, resolution="0.5"), Feature("b", "binary"), Feature("c", "binary")]
+    features += [Feature("k", "category", levels=["u", "v", "w"])]
+    schema = Schema(features, blocks=["histogram", "conditional_histogram"], bins=5)
+    rng = np.random.default_rng(3)
+    b, c = rng.integers(0, 2, 90), rng.integers(0, 2, 90)
+    table = {"x": rng.integers(0, 10, 90) + b / 2 - b * (c == 1) / 2, "b": b, "c": c}
+    table["k"] = np.where(b == 1, rng.choice(["u", "v"], 90), rng.choice(["v", "w"], 90))
+    told = measure(collect(schema, table), "drift", options={"by": "b"})
+    here, there = (collect(schema, {n: v[b == k] for n, v in table.items()}) for k in (1, 0))
+    expected = measure(here, "drift", ["x", "c", "k"], other=there)
+    assert told == expected
+    assert told["counts"] == [(b == 1).sum(), (b == 0).sum()]
+
+
+def test_rows_with_gaps_are_compared_by_what_they_have():
+    features = [
+        Feature("x", min=0, max=9, resolution=1),
+        Feature("b", "binary"),
+        Feature("k", "category", levels=["u", "v"]),
+    ]
+    blocks = ["histogram", "conditional_histogram"]
+    schema = Schema(features, blocks=blocks, bins=10, missing="pairwise")
+    here = collect(schema, {"x": [1, None, 3, 5, 7], "b": [1, 0, None, 1, 0], "k": ["u", None, "v", "v", "v"]})
+    there = collect(schema, {"x": [2, 2, None], "b": [None, 0, 1], "k": [None, None, None]})
+    told = measure(here, "drift", other=there)
+    x, flag = told["features"]["x"], told["features"]["b"]
+    assert x["ks_lower"] == pytest.approx(stats.ks_2samp([1, 3, 5, 7], [2, 2]).statistic)
+    assert x["wasserstein"] == pytest.approx(stats.wasserstein_distance([1, 3, 5, 7], [2, 2]))
+    assert flag["total_variation"] == 0
+    assert told["undefined"]["k"] == "no row has a value on one side"
+    assert told["features"]["k"]["psi"] is None
+    found = measure(here, "quantiles", ["x"], options={"probabilities": "0.5"})["features"]["x"]
+    assert (found["count"], found["quantiles"]["0.5"]["value"]) == (4, 3)
+    with pytest.raises(SchemaError, match="rows without 'b' are among those where it is not 1"):
+        measure(here, "drift", ["x"], options={"by": "b"})
+
+
 def test_drift_is_between_two_sets():
-    with pytest.raises(RequestError, match="one set of rows has nothing to differ from"):
+    with pytest.raises(RequestError, match="say which rows are compared"):
         measure(counted([1]), "drift")
