@@ -55,7 +55,7 @@ def fit(source: Source, schema: Schema) -> Fit:
     ]
     for name, feature in features.items():
         column = name if name in columns else next((c for c, meant in guess.items() if meant == name), None)
-        if column is not None and feature.kind != "continuous":
+        if column is not None and not feature.measured:
             notes += _codes(feature, columns[column])
     return Fit(missing, [name for name in columns if name not in features], guess, notes)
 

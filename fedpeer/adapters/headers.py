@@ -42,9 +42,9 @@ def doubles(schema: Schema | None, names: Mapping[str, str] | None = None) -> fr
     """Return the columns of the continuous features whose values need no more digits than a double keeps."""
     found = []
     for feature in schema.features if schema else ():
-        if feature.min is not None and feature.max is not None and feature.resolution is not None:
-            most = max(abs(feature.min), abs(feature.max))
-            if most.adjusted() - int(feature.resolution.as_tuple().exponent) + 1 <= _EXACT_DIGITS:
+        if feature.kind == "continuous":
+            low, high, resolution = feature.limits()
+            if max(abs(low), abs(high)).adjusted() - int(resolution.as_tuple().exponent) + 1 <= _EXACT_DIGITS:
                 found.append((names or {}).get(feature.name, feature.name))
     return frozenset(found)
 

@@ -94,7 +94,12 @@ def _plain(value: Any) -> Any:
 def _draw_overview(every: Mapping[str, Mapping[str, Any]]) -> None:
     columns = [c for c in _OVERVIEW if any(c in told for told in every.values())]
     heads = ("FEATURE", *((_label(c) if c == "kind" else f">{_label(c)}").upper() for c in columns))
-    render.table(heads, ((name, *(render.real(told.get(c)) for c in columns)) for name, told in every.items()))
+    render.table(heads, ((name, *(_cell(told, c) for c in columns)) for name, told in every.items()))
+
+
+def _cell(told: Mapping[str, Any], column: str) -> Any:
+    """One value of the overview; of dates, the mean as a date."""
+    return render.real(told.get("mean_date" if column == "mean" and "mean_date" in told else column))
 
 
 def _draw_consent(fed: Federation) -> None:

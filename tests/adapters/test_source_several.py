@@ -7,6 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.source_rows import RowsSource
 from fedpeer.core.errors import SchemaError, SourceError
 from fedpeer.core.statistics.collect import tally
 from fedpeer.core.statistics.feature import Feature
@@ -99,6 +100,30 @@ def test_columns_are_read_under_the_names_of_features(tmp_path, kind):
     assert tally(SCHEMA, source.batches(NAMES)).summary == tally(SCHEMA, rows).summary
     first = next(source.batches(NAMES))
     assert (first.schema.names, first.column(0).type) == (NAMES, pa.float64())
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "arrow", "rows"])
+def test_dates_are_read_from_every_kind(tmp_path, kind):
+    day = Feature("day", "date", min="2000-01-01", max="2030-12-31")
+    schema = Schema([day, Feature("age", min=0, max=9, resolution=1)])
+    texts, path = ["2024-02-29", "2000-01-01 10:30", "soon", None], tmp_path / f"t.{kind}"
+    stamps = pa.array([19_782 * 86_400, 10_957 * 86_400 + 37_800, None, None], pa.timestamp("s"))
+    columns = pa.table({"day": stamps, "age": [1, 2, 3, 4]})
+    if kind == "csv":
+        path.write_text("day,age\n" + "".join(f"{text or ''},{i}\n" for i, text in enumerate(texts, 1)))
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps({"day": text, "age": i}) + "\n" for i, text in enumerate(texts, 1)))
+    elif kind == "parquet":
+        pyarrow.parquet.write_table(columns, path)
+    elif kind == "arrow":
+        with pa.ipc.new_file(path, columns.schema) as file:
+            file.write_table(columns)
+    posted = RowsSource({"day": texts, "age": [1, 2, 3, 4]})
+    source = posted if kind == "rows" else Catalogue().open(str(path), schema, {})
+    told = tally(schema, source.batches(["day", "age"]))
+    typed = kind in {"parquet", "arrow"}
+    assert told.rejected == {"day": {"missing": 2} if typed else {"unparsable": 1, "missing": 1}}
+    assert told.summary == tally(schema, {"day": ["2024-02-29", "2000-01-01"], "age": [1, 2]}).summary
 
 
 def test_a_mapping_that_cannot_be_is_refused(folder):

@@ -119,6 +119,12 @@ def test_postgres_types_that_arrow_lacks_are_their_texts(server, password):
     assert column("k") == ["yes", None, None]
     assert column("d") == ["2020-02-29", None, None]
     assert column("m") == ["$2.00", None, None]
+    dates = Schema([Feature("x", "date", min="2000-01-01", max="2030-12-31")])
+    query = "SELECT d + interval '13 hours' AS x FROM t UNION ALL SELECT d FROM t"
+    source = Catalogue().open(server.address, dates, {"query": query, "password_file": password})
+    told = tally(dates, source.batches(["x"]))
+    assert told.rejected == {"x": {"missing": 4}}
+    assert told.summary == tally(dates, {"x": ["2020-02-29"] * 2}).summary
 
 
 def test_postgres_streams_and_gives_the_same_summary(server, password):

@@ -24,6 +24,7 @@ from fedpeer.core.models.inputs import Floats, read
 from fedpeer.core.models.numbers import number
 from fedpeer.core.models.residuals import Regression, Residuals
 from fedpeer.core.models.result import Result
+from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.faults import Fault
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING
@@ -137,7 +138,7 @@ class _Held:
     @classmethod
     def of(cls, model: Result, terms: Terms) -> _Held:
         goal = _goal(model, terms)
-        labels = [] if goal.kind == "continuous" else list(goal.levels or ("0", "1"))
+        labels = [] if goal.measured else list(goal.levels or ("0", "1"))
         known = [group.label for group in model.classes] if isinstance(model, Classifier) else labels
         positive = terms.positive or (known[1] if len(known) == 2 else None)
         if positive is not None and positive not in known:
@@ -248,13 +249,22 @@ class _Held:
 def _goal(model: Result, terms: Terms) -> Feature:
     target = getattr(model, "target", None)
     if target is not None:
-        return Schema.from_dict(model.schema).feature(target)
+        schema = Schema.from_dict(model.schema)
+        feature = schema.feature(target)
+        return _column(schema.columns[schema.index(target)]) if feature.derived else feature
     if terms.truth is None:
         raise ModelError(
             f"{model.kind} predicts no target, so there is no truth to compare with",
             hint="name a column of 0 and 1 that its numbers should tell apart",
         )
     return Feature(terms.truth, "binary")
+
+
+def _column(column: Column) -> Feature:
+    """How a column of a table is read that holds what is computed otherwise."""
+    if column.indicator:
+        return Feature(column.name, "binary")
+    return Feature(column.name, min=0, max=1, resolution=1)  # values are read without regard to these
 
 
 def _score(model: Classifier, positive: str, rows: int, columns: dict[str, Floats]) -> Floats:
@@ -270,8 +280,10 @@ def _fault(value: Any, feature: Feature) -> Fault:
     text = "" if value is None else str(value).strip().lower()
     if text in MISSING:
         return Fault.MISSING
-    if feature.kind != "continuous":
+    if not feature.measured:
         return Fault.UNKNOWN_LEVEL
+    if feature.kind == "date":
+        return Fault.UNPARSABLE
     try:
         float(text)
     except ValueError:

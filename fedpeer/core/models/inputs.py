@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fedpeer.core.statistics.dates import Calendar
 from fedpeer.core.statistics.encode import readable
+from fedpeer.core.statistics.faults import Fault
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.levels import Leveled
 from fedpeer.core.statistics.numerals import decimal
@@ -51,6 +53,8 @@ def read(array: pa.Array, feature: Feature) -> dict[str, Floats]:
     """The columns of one feature from an array of raw values, NaN where a value cannot be read."""
     if feature.kind == "continuous":
         return {feature.name: _numbers(array, feature)}
+    if feature.kind == "date":
+        return {feature.name: _days(array, feature)}
     names = [f"{feature.name}${level}" for level in feature.levels] if feature.kind == "category" else [feature.name]
     codes = np.empty((len(names), len(array)))
     faults = Leveled(feature).open(array)(0, len(array), codes)
@@ -72,6 +76,13 @@ def _numbers(array: pa.Array, feature: Feature) -> Floats:
         return np.array([_number(text) for text in array.to_pylist()], dtype=np.float64)
     values: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _days(array: pa.Array, feature: Feature) -> Floats:
+    calendar = Calendar(feature.name)
+    calendar.check(array.type)
+    days, codes = calendar.read(array)
+    return np.where(codes == Fault.NONE, days.astype(np.float64), np.nan)
 
 
 def _number(text: str | None) -> float:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fedpeer.core.errors import OverflowRefusedError
 from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.dates import Dated
 from fedpeer.core.statistics.derived import Multiplied
 from fedpeer.core.statistics.encode import Measured, Writer
 from fedpeer.core.statistics.faults import Fault, Faults
@@ -158,19 +159,21 @@ class _Counter:
     def _out(self, feature: int, rows: int) -> Any:
         """Where the values of a feature of the table go."""
         column, count = self._places[feature]
-        continuous = self._inputs[feature].kind == "continuous"
-        return self._gram.target(column, rows) if continuous else self._gram.targets(column, count, rows)
+        measured = self._inputs[feature].measured
+        return self._gram.target(column, rows) if measured else self._gram.targets(column, count, rows)
 
     def _noted(self, feature: int, codes: Faults, lost: Any) -> Any:
         self._faults[feature] += np.bincount(codes, minlength=len(Fault))
         fault = (codes != Fault.NONE) & (codes != Fault.CLIPPED)
         return fault if lost is None else lost | fault
 
-    def _coder(self, feature: Feature) -> Measured | Leveled:
-        if feature.kind != "continuous":
+    def _coder(self, feature: Feature) -> Measured | Leveled | Dated:
+        if not feature.measured:
             return Leveled(feature)
-        column = self._schema.columns[self._schema.index(feature.name)]
-        return Measured(feature, column, clip=self._schema.invalid == "clip", chunk=self._gram.chunk)
+        column, clip = self._schema.columns[self._schema.index(feature.name)], self._schema.invalid == "clip"
+        if feature.kind == "date":
+            return Dated(feature, column, clip=clip)
+        return Measured(feature, column, clip=clip, chunk=self._gram.chunk)
 
     def _product(self, at: int, column: Column) -> tuple[Multiplied, int, list[int]]:
         factors = [self._schema.index(name) for name in column.of]

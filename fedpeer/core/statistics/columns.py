@@ -54,7 +54,7 @@ class Column:
 
 def columns_of(feature: Feature) -> tuple[Column, ...]:
     """The columns of a feature of the table: one, or one a level (named `feature$level`) for a category."""
-    if feature.kind == "continuous":
+    if feature.measured:
         low, high, step = map(Fraction, feature.limits())
         return (measured(feature.name, low, high, step),)
     if feature.kind == "binary":

@@ -66,7 +66,7 @@ def _order(ours: Schema, theirs: Schema) -> list[str]:
 def _range(feature: Feature) -> str:
     if feature.min is None or feature.max is None:
         return ""
-    return f"{plain(feature.min)}..{plain(feature.max)}"
+    return f"{feature.said(feature.min)}..{feature.said(feature.max)}"
 
 
 def _resolution(feature: Feature) -> str:

@@ -18,6 +18,7 @@ from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.fisher import interval, signed_root
 from fedpeer.core.statistics.moments import Moments
+from fedpeer.core.statistics.numerals import iso
 from fedpeer.core.statistics.rounding import certified, rational, root, rounded
 from fedpeer.core.statistics.summary import Matrix, Summary
 from fedpeer.core.statistics.tails import student_quantile
@@ -56,6 +57,9 @@ class Exploration:
         if not column.indicator and self.summary.has("powers"):
             moments = Moments.of(self.summary, name)
             answer |= dict.fromkeys(_SHAPE) if moments is None else moments.told()
+        if self.summary.schema.feature(column.feature).kind == "date":
+            middle = mean(self.summary, name) if answer["count"] else None
+            answer |= {"kind": "date", "mean_date": None if middle is None else iso(round(middle))}
         if column.indicator:
             ones = self.summary.sum(name)
             answer |= {"count_true": ones, "count_false": self.summary.count(name) - ones}

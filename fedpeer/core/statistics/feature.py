@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Number
@@ -13,25 +14,26 @@ from typing import Any, Literal, TypedDict, Unpack
 import numpy as np
 
 from fedpeer.core.errors import OverflowRefusedError, SchemaError
-from fedpeer.core.statistics.numerals import decimal, plain, spelling
+from fedpeer.core.statistics.numerals import day, decimal, iso, plain, spelling
 
-Kind = Literal["continuous", "binary", "category", "product"]
+Kind = Literal["continuous", "binary", "category", "date", "product"]
 
-KINDS: tuple[Kind, ...] = ("continuous", "binary", "category", "product")
+KINDS: tuple[Kind, ...] = ("continuous", "binary", "category", "date", "product")
 LEVELS = 1000  # at most, for one category
 FACTORS = range(2, 5)  # how many a product may have
 STEPS = 2**62  # at most, from the origin to either limit: q is a signed 64-bit integer
 
 _NAME, _UNIT = 128, 64  # characters
 _USUAL = (("0", "1"), ("false", "true"))  # what a binary feature means when nothing is said
+_DAYS = "days"  # the unit of a date
 _PLACES = 60  # decimal places, and digits before the point
 
 
 class Properties(TypedDict, total=False):
     """What a feature may have beside its name and kind."""
 
-    min: Decimal | float | str | None
-    max: Decimal | float | str | None
+    min: Decimal | float | str | date | None
+    max: Decimal | float | str | date | None
     resolution: Decimal | float | str | None
     levels: Sequence[Any] | None
     unit: str
@@ -42,7 +44,8 @@ class Properties(TypedDict, total=False):
 class Feature:
     """A measured quantity and how it is counted; SchemaError says what is wrong with one that cannot be.
 
-    `min`, `max` and `resolution` (continuous) are numbers or decimal strings, kept as exact decimals. `levels` are the
+    `min`, `max` and `resolution` (continuous) are numbers or decimal strings, kept as exact decimals; of a date, `min`
+    and `max` are dates or ISO texts, kept as days since 1970-01-01, and the resolution is a day. `levels` are the
     raw values of a category, in order, or the two of a binary feature that mean 0 and 1. `of` are the factors of a
     product, in order of the alphabet: features that are not products, or a level of a category, such as `site$south`.
     """
@@ -66,9 +69,7 @@ class Feature:
             raise SchemaError(f"feature {label}: a name must not contain {'$' if '$' in name else chr(34)!r}")
         if kind not in KINDS:
             raise SchemaError(f"feature {label}: kind is {kind!r}; it must be one of {', '.join(KINDS)}")
-        unit = options.get("unit") or ""
-        if unit != "":
-            _check_text(unit, f"feature {label}: the unit", _UNIT)
+        unit = _unit(label, kind, options.get("unit") or "")
         numbers = _limits(label, kind, dict(options))
         levels = _levels(label, kind, options.get("levels"))
         factors = _factors(label, kind, options.get("of"))
@@ -76,30 +77,44 @@ class Feature:
             object.__setattr__(self, field, value)
 
     @property
+    def measured(self) -> bool:
+        """Whether it is read from a table as a number: a continuous feature, or a date."""
+        return self.kind in {"continuous", "date"}
+
+    @property
     def derived(self) -> bool:
         """Whether its column is computed from those of other features: a table does not have it."""
         return self.kind == "product"
 
     def limits(self) -> tuple[Decimal, Decimal, Decimal]:
-        """Min, max and resolution; SchemaError for a feature that is not continuous."""
+        """Min, max and resolution (of a date in days); SchemaError for a feature that is not measured."""
         if self.min is None or self.max is None or self.resolution is None:
             raise SchemaError(f"feature {self.name!r} is {self.kind}, so it has no range")
         return self.min, self.max, self.resolution
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the feature as JSON-able values, decimals as text; `Feature(**d)` gives it back."""
-        limits = {"min": self.min, "max": self.max, "resolution": self.resolution}
+        """Return the feature as JSON-able values, decimals and dates as text; `Feature(**d)` gives it back."""
         form: dict[str, Any] = {"name": self.name, "kind": self.kind}
+        if self.kind == "date":
+            low, high, _ = self.limits()
+            return form | {"min": self.said(low), "max": self.said(high)}
+        limits = {"min": self.min, "max": self.max, "resolution": self.resolution}
         form |= {key: plain(value) for key, value in limits.items() if value is not None}
         form |= {"levels": list(self.levels)} if self.levels else {}
         form |= {"of": list(self.of)} if self.of else {}
         return form | ({"unit": self.unit} if self.unit else {})
+
+    def said(self, number: Decimal) -> str:
+        """One of its numbers as people write it: a decimal, or an ISO date."""
+        return iso(int(number)) if self.kind == "date" else plain(number)
 
 
 def _limits(label: str, kind: str, options: dict[str, Any]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     given = {key: options.get(key) for key in ("min", "max", "resolution")}
     if kind == "product":
         return _coarser(label, given)
+    if kind == "date":
+        return _dates(label, given)
     if kind != "continuous":
         stray = next((key for key, value in given.items() if value is not None), None)
         if stray is not None:
@@ -118,6 +133,34 @@ def _limits(label: str, kind: str, options: dict[str, Any]) -> tuple[Decimal | N
             "needs more than 62 bits, so its sums could overflow"
         )
     return low, high, step
+
+
+def _dates(label: str, given: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal]:
+    """The limits of a date in days since 1970-01-01, and the day."""
+    if given["resolution"] is not None:
+        raise SchemaError(f"feature {label}: a date has no resolution: it is counted in days")
+    days = []
+    for key in ("min", "max"):
+        if given[key] is None:
+            raise SchemaError(f"feature {label}: a date needs {key}")
+        found = day(str(given[key]))
+        if found is None:
+            raise SchemaError(f"feature {label}: {key} is {str(given[key])[:40]!r}; it must be a date like 2024-02-29")
+        days.append(found)
+    low, high = days
+    if low >= high:
+        raise SchemaError(f"feature {label}: min {iso(low)} is not before max {iso(high)}")
+    return Decimal(low), Decimal(high), Decimal(1)
+
+
+def _unit(label: str, kind: str, unit: str) -> str:
+    if kind == "date":
+        if unit not in {"", _DAYS}:
+            raise SchemaError(f"feature {label}: the unit of a date is {_DAYS}")
+        return _DAYS
+    if unit != "":
+        _check_text(unit, f"feature {label}: the unit", _UNIT)
+    return unit
 
 
 def _coarser(label: str, given: dict[str, Any]) -> tuple[None, None, Decimal | None]:
@@ -166,7 +209,7 @@ def _number(label: str, key: str, value: Any) -> Decimal:
 def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
     if given is None and kind != "category":
         return ()
-    if kind in {"continuous", "product"}:
+    if kind in {"continuous", "date", "product"}:
         raise SchemaError(f"feature {label}: a {kind} feature has no levels")
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise SchemaError(f"feature {label}: levels must be a list, such as [low, high]")

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fedpeer.core.errors import SchemaError
+from fedpeer.core.statistics.dates import Calendar, is_date
 from fedpeer.core.statistics.encode import readable
 from fedpeer.core.statistics.feature import Feature
-from fedpeer.core.statistics.numerals import MISSING, NUMBER, spelling
+from fedpeer.core.statistics.numerals import MISSING, NUMBER, day, iso, spelling
 from fedpeer.core.statistics.scale import decimals
 from fedpeer.core.statistics.table import batches
 
@@ -26,6 +27,7 @@ _SMALLEST = -40  # power of ten of a range
 _FINEST = 15  # decimal digits from a limit to the resolution
 _PIECE = 2**16  # rows looked at together
 _TRUTH = frozenset({"true", "false"})
+_DAYS = (-719_162, 2_932_896)  # from 0001-01-01 to 9999-12-31
 
 
 def propose(table: Any) -> list[Feature]:
@@ -50,11 +52,18 @@ class _Seen:
     most: Decimal | None = None
     places: int = 0
     texts: set[str] = field(default_factory=set)  # the first different ones
-    word: str | None = None  # one that is neither a number nor a truth value
+    word: str | None = None  # one that is neither a number nor a truth value, nor a date
+    other: bool = False  # whether there are truth values among texts
+    days: tuple[int, int] | None = None  # the first and the last
+    dated: str | None = None  # a text that is a date
     zero_one: bool = True
 
     def look(self, array: pa.Array) -> None:
         """Take note of some values."""
+        if is_date(array.type):
+            days = Calendar(self.name).read(array.drop_null())[0]
+            self._dates([int(end) for end in (days.min(), days.max())] if len(days) else [])
+            return
         target = readable(self.name, array.type)
         decoded = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
         values = decoded.cast(target).drop_null()
@@ -62,6 +71,10 @@ class _Seen:
 
     def feature(self) -> Feature:
         """The proposal."""
+        if self.days and self.word is None and not self.other and self.least is None:
+            first, last = _years(*self.days)
+            return Feature(self.name, "date", min=first, max=last)
+        self.word = self.word or self.dated
         if self.word is not None:
             return Feature(self.name, "category", levels=self._levels())
         if self.zero_one and (self.texts or self.least is not None):
@@ -85,13 +98,28 @@ class _Seen:
         texts = pc.utf8_trim_whitespace(texts)
         number = pc.match_substring_regex(texts, f"^(?:{NUMBER})$")
         for word in pc.unique(texts.filter(pc.invert(number))).to_pylist():
-            if spelling(word) not in _TRUTH and word.lower() not in MISSING:
-                self.word = self.word or word
+            self._word(word)
         for text in pc.unique(texts).to_pylist():
             if len(self.texts) <= _MOST and text.lower() not in MISSING:
                 self.texts.add(spelling(text))
         numbers: npt.NDArray[Any] = texts.filter(number).cast(pa.float64()).to_numpy(zero_copy_only=False)
         return numbers
+
+    def _word(self, word: str) -> None:
+        if word.lower() in MISSING:
+            return
+        found = day(word, cut=True)
+        if found is not None:
+            self.dated = word
+            self._dates([found])
+        elif spelling(word) in _TRUTH:
+            self.other = True
+        else:
+            self.word = self.word or word
+
+    def _dates(self, days: list[int]) -> None:
+        known = [*days, *(self.days or ())]
+        self.days = (min(known), max(known)) if known else None
 
     def _numbers(self, values: npt.NDArray[Any]) -> None:
         values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
@@ -113,6 +141,13 @@ def _places(values: npt.NDArray[Any]) -> int:
         if blur < 0.1 and np.all(np.abs(scaled - np.rint(scaled)) <= blur):
             return places
     return _PLACES + 1
+
+
+def _years(first: int, last: int) -> tuple[str, str]:
+    """Whole years half as far again as the days go."""
+    reach = (last - first) // 2
+    low, high = (iso(min(max(end, _DAYS[0]), _DAYS[1]))[:4] for end in (first - reach, last + reach))
+    return f"{low}-01-01", f"{high}-12-31"
 
 
 def _limits(least: Decimal, most: Decimal, places: int) -> tuple[Decimal, Decimal, Decimal]:

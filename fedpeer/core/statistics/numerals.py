@@ -7,6 +7,7 @@ what every program prints for it: 0.15 is fifteen hundredths whether it came fro
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -17,6 +18,8 @@ NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"  # read alike by Python's 
 
 _NUMBER = re.compile(NUMBER, re.ASCII)
 _TRUTH = frozenset({"true", "false"})
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?)?", re.ASCII)
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def decimal(value: Any) -> Decimal:
@@ -53,3 +56,19 @@ def spelling(value: Any) -> str:
 def nearest(number: Fraction, origin: Fraction, step: Fraction) -> int:
     """Return round((number − origin) / step), half to even, exactly."""
     return round((number - origin) / step)
+
+
+def day(text: str, *, cut: bool = False) -> int | None:
+    """Return the days since 1970-01-01 of an ISO date, `2024-02-29`, or None; with `cut`, a time of day may follow."""
+    found = _DATE.fullmatch(text.strip())
+    if found is None or (found[2] and not cut):
+        return None
+    try:
+        return date.fromisoformat(found[1]).toordinal() - _EPOCH
+    except ValueError:
+        return None
+
+
+def iso(days: int) -> str:
+    """Return the ISO date that so many days since 1970-01-01 are."""
+    return date.fromordinal(_EPOCH + days).isoformat()

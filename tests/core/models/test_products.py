@@ -7,7 +7,9 @@ import pytest
 import statsmodels.formula.api as smf
 
 from fedpeer.core.errors import ModelError, TableError
+from fedpeer.core.models.evaluate import Terms, evaluate
 from fedpeer.core.models.fit import fit, restore
+from fedpeer.core.models.forms.plan import Plan
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
@@ -104,3 +106,26 @@ def test_a_product_of_zeros_and_ones_has_two_classes(rows, summary):
     assert list(model.predict(rows)) == list(plain.predict(rows))
     with pytest.raises(ModelError, match="'age_dose' is continuous"):
         fit(summary, "gaussian_nb", "age_dose", ["age"])
+
+
+def test_a_product_is_judged_by_a_column_of_its_own(rows, summary):
+    model = fit(summary, "gaussian_nb", "treated_south", ["age", "dose"])
+    both = (rows["treated"] == 1) & (rows["site"] == "south")
+    told = evaluate(model, rows | {"both": both}, Terms(truth="both"))
+    assert (told.rows, told.evaluated) == (400, 400)
+    hits = np.array([label == "1" for label in model.predict(rows)]) == both
+    assert told.classes.measures["accuracy"].value == pytest.approx(hits.mean(), rel=1e-12)
+    with pytest.raises(TableError, match="no column 'treated_south'"):
+        evaluate(model, rows)
+
+
+def test_dates_are_read_by_an_evaluation_and_only_json_holds_them():
+    schema = Schema([Feature("day", "date", min="2000-01-01", max="2030-12-31"), SCHEMA.feature("cost")])
+    days = np.arange(12_000, 12_100)
+    table = {"day": days.astype("datetime64[D]").astype(str), "cost": days % 7 + days / 8}
+    model = fit(collect(schema, table), "ols", "cost")
+    table["day"][3:5] = "soon", "NA"
+    told = evaluate(model, table)
+    assert told.left_out == {"day": {"missing": 1, "unparsable": 1}}
+    with pytest.raises(ModelError, match="a model of dates, such as 'day', has no form 'sql'"):
+        Plan.of(model, "sql")

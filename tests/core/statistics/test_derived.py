@@ -226,8 +226,8 @@ PRODUCTS = [
 ROWS = [(i * 37 % 111, f"{i % 40 / 10 - 1:.1f}", i % 2, SITE.levels[i % 3], i) for i in range(60)]
 RULES = pytest.mark.parametrize(
     "rules",
-    [{}, {"blocks": ["powers", "histogram"], "bins": 16}],
-    ids=["", "bins"],
+    [{}, {"missing": "pairwise"}, {"blocks": ["powers", "histogram"], "bins": 16}],
+    ids=["", "pairwise", "bins"],
 )
 
 

@@ -431,7 +431,7 @@ def test_only_tables_with_rows_are_proposed_from():
     with pytest.raises(TableError, match="is not a table"):
         Schema.infer("x")
     with pytest.raises(TableError, match="timestamp"):
-        Schema.infer(pd.DataFrame({"t": pd.to_datetime(["2020-01-01"])}))
+        Schema.infer(pd.DataFrame({"t": pd.to_datetime(["2020-01-01"], utc=True)}))
 
 
 def test_a_proposal_is_ready_to_be_written_and_used():

@@ -74,6 +74,9 @@ class Plan:
         wanted = [known[name] for name in result.columns]
         needed = {part.feature for column in wanted for part in ([known[n] for n in column.of] or [column])}
         inputs = tuple(_input(feature) for feature in schema.features if feature.name in needed)
+        dates = next((entry.feature.name for entry in inputs if entry.feature.kind == "date"), None)
+        if dates is not None:
+            raise ModelError(f"a model of dates, such as {dates!r}, has no form {form!r}", hint="it has json")
         places = {entry.feature.name: place for place, entry in enumerate(inputs)}
 
         def part(name: str) -> Part:
@@ -102,7 +105,7 @@ def finite(numbers: Sequence[float]) -> None:
 
 
 def _input(feature: Feature) -> Input:
-    if feature.kind == "continuous":
+    if feature.measured:
         return Input(feature, (), ())
     levels = feature.levels or ("0", "1")
     spelled = [spelling(level) for level in levels]
