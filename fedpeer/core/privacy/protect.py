@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import InitVar, dataclass
 
 from fedpeer.core.contract.admit import SENDING, Admitted
-from fedpeer.core.privacy.disclosure import Release, exchanged, risk, smallest
+from fedpeer.core.privacy.cells import exchanged, smallest, swapped
+from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -53,7 +54,8 @@ def protect(admitted: Admitted, policy: Policy, last: Summary | None) -> Shareab
     change = None if last is None or last == summary else release.change(Release.of(last))
     reason = _unoffered(policy) or _rows(release, policy) or _cells(release, policy, "")
     if reason is None and change is not None:
-        reason = _change(change, policy, release.width) or _cells(change, policy, _SINCE)
+        reason = _change(change, policy, release.width) or _gaps(change, policy.change_floor(release.width), _SINCE)
+        reason = reason or _cells(change, policy, _SINCE)
     return reason or Shareable(summary, _risk(release, change), last == summary, _MAKER)
 
 
@@ -75,11 +77,26 @@ def _unoffered(policy: Policy) -> Withheld | None:
 def _rows(release: Release, policy: Policy) -> Withheld | None:
     floor = policy.row_floor(release.width)
     if release.rows >= floor:
-        return None
+        return _gaps(release, floor, "")
     powers = f" and {release.powers.size} powers" if release.powers.size else ""
-    behind = f"a release of {len(release.columns)} columns{powers}"
+    gaps = f" and {release.lacking} features that rows may lack" if release.lacking else ""
+    behind = f"a release of {len(release.columns)} columns{powers}{gaps}"
     text = f"{release.rows} rows, and at least {floor} must stand behind {behind}"
     return Withheld(f"rows >= {floor}", "", str(release.rows), text)
+
+
+def _gaps(release: Release, floor: int, where: str) -> Withheld | None:
+    """What is told of two features over the rows that have both is a release of these rows."""
+    if release.overlap is None:
+        return None
+    if thin := release.overlap.thinnest(floor):
+        names, rows = thin
+        text = f"{rows} rows have {names}{where}, and none or at least {floor} must stand behind what is told of them"
+        return Withheld(f"present = 0 or >= {floor} rows{where}", names, str(rows), text)
+    if where and (name := swapped(release)):
+        text = f"rows where {name} were exchanged since the last release: as many came as went"
+        return Withheld(f"present = 0 or >= {floor} rows{where}", name, "0", text)
+    return None
 
 
 def _change(change: Release, policy: Policy, width: int) -> Withheld | None:
@@ -113,4 +130,4 @@ def _cells(release: Release, policy: Policy, where: str) -> Withheld | None:
 
 def _risk(release: Release, change: Release | None) -> float:
     told = [release] if change is None or change.nothing else [release, change]
-    return max(risk(len(release.columns), abs(each.rows), each.further) for each in told)
+    return max(risk(len(release.columns) + each.lacking, abs(each.rows), each.further) for each in told)

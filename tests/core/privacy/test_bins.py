@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fedpeer.core.contract.admit import SENDING, Admitted, admit
 from fedpeer.core.contract.grammar import Contract
-from fedpeer.core.privacy.disclosure import Release, exchanged, risk, smallest
+from fedpeer.core.privacy.cells import exchanged, smallest
+from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
 from fedpeer.core.statistics.collect import collect

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.privacy.disclosure import Release, exchanged, smallest
+from fedpeer.core.privacy.cells import exchanged, smallest
+from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
