@@ -1,7 +1,7 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py gram collect pulse start csv`. Stop other work first.
+run only some: `python scripts/bench.py gram collect solve pulse start csv`. Stop other work first.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ import pyarrow.csv
 
 from fedpeer.cli.crew import Running, crew
 from fedpeer.core.envelope.padding import pad
+from fedpeer.core.models.fit import fit
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.gram import Gram
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
 
 PEERS, COLUMNS = 10, 100
 PAIRS = 5
@@ -117,6 +119,27 @@ def _gram(agreed: Schema, encoded: np.ndarray) -> None:
         gram.commit(stop - start, None)
         start = stop
     gram.residues()
+
+
+def bench_solve() -> None:
+    """Whole reports from a summary, against the plain float solution of equations of the same size."""
+    for columns, count in ((100, 9), (1000, 3)):
+        summary = _correlated(columns)
+        gram = summary.products().astype(np.float64)[:-1, :-1]
+        measured = pairs(lambda s=summary: fit(s, "ols", "y"), lambda g=gram: np.linalg.inv(g), count)
+        report(f"ols, {columns:,} features | np.linalg.inv", measured, "<= 20 ms" if columns == 100 else "<= 3 s")
+        if columns == 100:
+            path = pairs(lambda s=summary: fit(s, "elastic_net", "y"), lambda g=gram: np.linalg.inv(g), count)
+            report(f"elastic net, {columns} features, a path of 100 points | np.linalg.inv", path, "<= 0.5 s")
+
+
+def _correlated(columns: int) -> Summary:
+    rng, rows = np.random.default_rng(3), 5 * columns + 1000
+    values = rng.normal(size=(rows, 5)) @ rng.normal(size=(5, columns)) + 3 * rng.normal(size=(rows, columns))
+    target = values @ rng.normal(size=columns) / columns + rng.normal(size=rows)
+    features = [Feature(f"x{i}", "continuous", min=-100, max=100, resolution=NARROW) for i in range(columns)]
+    agreed = Schema([*features, Feature("y", "continuous", min=-100, max=100, resolution=NARROW)])
+    return collect(agreed, {"y": target} | {f"x{i}": values[:, i] for i in range(columns)})
 
 
 def bench_start() -> None:
@@ -311,6 +334,7 @@ def _server() -> str:
 BENCHES: Mapping[str, Callable[[], None]] = {
     "gram": bench_gram,
     "collect": bench_collect,
+    "solve": bench_solve,
     "pulse": bench_pulse,
     "start": bench_start,
     "csv": bench_csv,

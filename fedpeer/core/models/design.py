@@ -54,6 +54,8 @@ class Design:
 
     def without(self, names: Sequence[str]) -> Design:
         """The same design with these columns dropped."""
+        if not names:
+            return self
         keep = [i for i, column in enumerate(self.columns) if column.name not in set(names)]
         products = self.products[[*keep, -1]][:, [*keep, -1]]
         columns = tuple(self.columns[i] for i in keep)
@@ -83,7 +85,11 @@ def chosen(
     schema: Schema, target: str | None, features: Sequence[str] | None, *, whole: bool = False
 ) -> tuple[Column, ...]:
     """The input columns: of a category its levels but the first, or, if `whole`, all. ModelError for a wrong name."""
-    return tuple(column for feature in _wanted(schema, target, features) for column in _columns(schema, feature, whole))
+    of: dict[str, list[Column]] = {}
+    for column in schema.columns:
+        of.setdefault(column.feature, []).append(column)
+    wanted = _wanted(schema, target, features)
+    return tuple(c for f in wanted for c in of[f.name][0 if whole or f.kind != "category" else 1 :])
 
 
 def named(schema: Schema, name: str) -> Feature:
@@ -124,8 +130,3 @@ def _related(schema: Schema, target: str) -> set[str]:
 
 def _feature(schema: Schema, column: str) -> str:
     return schema.columns[schema.index(column)].feature
-
-
-def _columns(schema: Schema, feature: Feature, whole: bool) -> tuple[Column, ...]:
-    columns = tuple(column for column in schema.columns if column.feature == feature.name)
-    return columns if whole or feature.kind != "category" else columns[1:]

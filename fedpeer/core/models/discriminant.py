@@ -18,7 +18,7 @@ import numpy as np
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.classifier import Classifier, Group
 from fedpeer.core.models.design import listed
-from fedpeer.core.models.exact import Matrix, Solver, relations, settle
+from fedpeer.core.models.exact import Matrix, System, relations, settle
 from fedpeer.core.models.groups import Groups
 from fedpeer.core.statistics.rounding import Number, rational, rounded
 from fedpeer.core.statistics.summary import Summary
@@ -108,11 +108,11 @@ def _textbook(groups: Groups, shares: list[Fraction], divisor: int) -> tuple[lis
     counts = np.array(groups.counts, dtype=object)[:, None]
     apart = n * groups.sums - counts * total  # n·n_k·(q̄_k − q̄)
     within, factor = groups.within()
-    solver, free, p = Solver(within, apart.T), factor * divisor, len(groups.columns)
+    system, free, p = System(within), factor * divisor, len(groups.columns)
     steps = [rational(column.step) for column in groups.columns]
 
     def compute(exactly: bool) -> list[Number]:
-        solved = solver.solved(exactly=exactly)
+        solved = [system.solved(row, exactly=exactly) for row in apart]
         values: list[Number] = []
         for k, count in enumerate(groups.counts):
             weights = [x * flint.fmpq(free, n * count) for x in solved[k]]
@@ -131,10 +131,10 @@ def _midway(groups: Groups, shares: list[Fraction]) -> tuple[list[Group], dict[s
     (n0, n1), (low, high) = groups.counts, groups.means()
     within, factor = groups.within()
     apart: Matrix = n0 * groups.sums[1] - n1 * groups.sums[0]  # n₀·n₁·(q̄₁ − q̄₀)
-    solver, scale = Solver(within, apart[:, None]), flint.fmpq(factor * (groups.summary.rows - 1), n0 * n1)
+    system, scale = System(within), flint.fmpq(factor * (groups.summary.rows - 1), n0 * n1)
 
     def compute(exactly: bool) -> list[Number]:
-        (solved,) = solver.solved(exactly=exactly)
+        solved = system.solved(list(apart), exactly=exactly)
         return [x * scale / rational(column.step) for x, column in zip(solved, groups.columns, strict=True)]
 
     weights = [value or 0.0 for value in settle(compute)]

@@ -1,14 +1,14 @@
 """Linear systems of exact integers: what is singular is known for certain, and solutions carry proved bounds.
 
 1. Rank is decided modulo a prime, which can only be too small, and what it finds is then proved over the integers.
-2. A solution comes first as balls, from the inverse in ball arithmetic; where narrow balls cannot be settled (a
-   coefficient that is exactly zero, a fit that is perfect) it comes again as exact rationals.
+2. A solution comes first as balls: from float64 with a proved bound, or from ball arithmetic where a system is too
+   ill-conditioned for that. Where narrow balls cannot be settled (a coefficient that is exactly zero, a fit that is
+   perfect) it comes again as exact rationals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import flint
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError
+from fedpeer.core.models.verified import Verified
 from fedpeer.core.statistics.rounding import Number, certified
 
 Matrix = npt.NDArray[np.object_]  # of Python integers
@@ -25,7 +26,6 @@ IMPOSSIBLE = "no rows could give this summary: a sum of squares is negative"
 
 _PRIME = 2**63 - 25
 _TRIALS = 2  # precisions at which balls are tried before rationals
-_SHARP = 64  # bits of the inverse that are right: enough to settle any number that is not exactly zero or a tie
 
 
 def relations(matrix: Matrix) -> dict[int, list[int]]:
@@ -34,84 +34,72 @@ def relations(matrix: Matrix) -> dict[int, list[int]]:
     if p == 0:
         return {}
     whole = _integers(matrix)
-    pivots = _pivots(flint.nmod_mat(whole, _PRIME).rref()[0].tolist())
-    if len(pivots) == p:
+    residues = flint.nmod_mat(whole, _PRIME)
+    if residues.rank() == p:
         return {}
-    found = _combinations(matrix, pivots)
+    found = _combinations(matrix, _pivots(residues.rref()[0].tolist()))
     if found is None:  # the prime divides a determinant: decide over the integers instead
         found = _combinations(matrix, _pivots(whole.rref()[0].tolist()))
     return found or {}
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """The solution x of A x = c, the diagonal of A⁻¹, and u′A⁻¹u."""
-
-    x: list[Number]
-    diagonal: Balls
-    form: flint.arb
-
-    @property
-    def sharp(self) -> bool:
-        """Whether more precision would be in vain: what does not settle then is zero, and wants exact rationals."""
-        return all(ball.rel_accuracy_bits() >= _SHARP for ball in self.diagonal)
-
-
-@dataclass(frozen=True, slots=True)
 class System:
-    """A x = c for a symmetric, positive definite A of integers, scaled by powers of two to diagonals of one size."""
+    """A symmetric, positive definite A of integers, scaled by powers of two to diagonals of one size."""
 
-    matrix: Matrix
-    right: list[int]
-    shifts: list[int]
-
-    @classmethod
-    def of(cls, matrix: Matrix, right: Sequence[int]) -> System:
-        """Scale a system; the solution is not affected."""
+    def __init__(self, matrix: Matrix) -> None:
         bits = [int(value).bit_length() for value in matrix.diagonal()]
-        shifts = [(max(bits) - own) // 2 for own in bits]
-        scaled = [
-            [int(v) << (a + b) for v, b in zip(row, shifts, strict=True)] for row, a in zip(matrix, shifts, strict=True)
-        ]
-        return cls(
-            np.array(scaled, dtype=object).reshape(matrix.shape),
-            [int(c) << k for c, k in zip(right, shifts, strict=True)],
-            shifts,
+        self._size = max(bits, default=0)
+        self._shifts = [(self._size - own) // 2 for own in bits]
+        if any(self._shifts):
+            matrix = matrix << np.add.outer(self._shifts, self._shifts).astype(object)
+        self._scaled, self._matrix = matrix, _integers(matrix)
+        self._verified: Verified | None = None
+        self._bits = 0
+
+    def solved(self, right: Iterable[int], *, exactly: bool) -> list[Number]:
+        """The x of A x = right: rationals if `exactly`, else balls at the precision now set."""
+        if not self._shifts:
+            return []
+        scaled = [int(c) << k for c, k in zip(right, self._shifts, strict=True)]
+        return [x * 2**k for x, k in zip(self._solution(scaled, exactly), self._shifts, strict=True)]
+
+    def diagonal(self) -> Balls:
+        """The diagonal of A⁻¹ at the precision now set."""
+        if not self._shifts:
+            return []
+        verified = self._inverse()
+        if verified is None:
+            inverse = flint.arb_mat(self._matrix).inv(nonstop=True)
+            values, size = [inverse[i, i] for i in range(len(self._shifts))], 0
+        else:
+            values, size = verified.diagonal(), self._size
+        return [value * flint.arb((1, 2 * k - size)) for value, k in zip(values, self._shifts, strict=True)]
+
+    def _solution(self, right: list[int], exactly: bool) -> Sequence[Number]:
+        verified = None if exactly else self._inverse()
+        if verified is not None:
+            return verified.solved(right, flint.ctx.prec)
+        whole = _column(right)
+        solution: flint.fmpq_mat | flint.arb_mat = (
+            _solved(self._matrix, whole)
+            if exactly
+            else flint.arb_mat(self._matrix).solve(flint.arb_mat(whole), nonstop=True)
         )
+        return solution.entries()
 
-    def solved(self, u: Sequence[flint.fmpq], *, exactly: bool) -> Solved:
-        """Solve at the precision now set; x as rationals if `exactly`, everything else as balls."""
-        if not self.right:
-            return Solved([], [], flint.arb(0))
-        whole, p = _integers(self.matrix), len(self.right)
-        inverse = flint.arb_mat(whole).inv(nonstop=True)
-        scaled = _solved(whole, _column(self.right)) if exactly else inverse * _column(self.right)
-        probe = flint.arb_mat(p, 1, [value * 2**k for value, k in zip(u, self.shifts, strict=True)])
-        return Solved(
-            [value * 2**k for value, k in zip(scaled.entries(), self.shifts, strict=True)],
-            [inverse[i, i] * 4**k for i, k in enumerate(self.shifts)],
-            (probe.transpose() * inverse * probe)[0, 0],
-        )
+    def _inverse(self) -> Verified | None:
+        """The verified inverse, sharper each time that the precision has been raised; None if float64 cannot."""
+        if flint.ctx.prec > self._bits:
+            self._verified = self._verified.sharpened() if self._verified else self._first()
+            self._bits = flint.ctx.prec
+        return self._verified
 
-
-class Solver:
-    """A X = B for a symmetric, positive definite A of integers and several right sides, A scaled as in `System`."""
-
-    def __init__(self, matrix: Matrix, right: Matrix) -> None:
-        system = System.of(matrix, [0] * len(matrix))
-        sizes = np.array([1 << shift for shift in system.shifts], dtype=object)
-        self._shifts = system.shifts
-        self._matrix = _integers(system.matrix)
-        self._right = _integers(right * sizes[:, None])
-
-    def solved(self, *, exactly: bool) -> list[list[Number]]:
-        """The solutions, a list for each right side: rationals if `exactly`, else balls at the precision now set."""
-        ball = flint.arb_mat(self._matrix)
-        solution: flint.arb_mat | flint.fmpq_mat = (
-            _solved(self._matrix, self._right) if exactly else ball.solve(flint.arb_mat(self._right), nonstop=True)
-        )
-        columns = solution.transpose().tolist()
-        return [[x * 2**k for x, k in zip(column, self._shifts, strict=True)] for column in columns]
+    def _first(self) -> Verified | None:
+        try:
+            near = np.ldexp(self._scaled.astype(np.float64), -self._size)
+        except OverflowError:
+            return None
+        return Verified.of(self._matrix, self._size, near)
 
 
 def settle(compute: Callable[[bool], Sequence[Number | None]]) -> list[float | None]:

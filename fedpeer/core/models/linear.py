@@ -18,12 +18,12 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design, listed
-from fedpeer.core.models.exact import Solved, System
+from fedpeer.core.models.exact import System, settle
 from fedpeer.core.models.model import INTERCEPT, Model, Row
 from fedpeer.core.models.numbers import number
 from fedpeer.core.models.penalty import generalised
 from fedpeer.core.models.report import likelihood, possible, square_root
-from fedpeer.core.statistics.rounding import Number, certified, rational
+from fedpeer.core.statistics.rounding import Number, rational
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.tails import beyond_f, beyond_t, student_quantile
 
@@ -74,12 +74,13 @@ class _Line:
         return [self.design.summary.rows * self.penalty / column.step**2 for column in self.design.columns]
 
     def system(self) -> tuple[System, int]:
-        """The equations in integers, and the factor by which they were multiplied to be so."""
-        products, weights = self.design.products, self.weights
+        """The matrix of the equations in integers, and the factor by which they were multiplied to be so."""
+        matrix, weights = self.design.products[:-1, :-1], self.weights
         factor = lcm(*(weight.denominator for weight in weights))
-        matrix = products[:-1, :-1] * factor
-        matrix[np.diag_indices_from(matrix)] += np.array([int(weight * factor) for weight in weights], dtype=object)
-        return System.of(matrix, products[:-1, -1] * factor), factor
+        if self.penalty:
+            matrix = matrix * factor
+            matrix[np.diag_indices_from(matrix)] += np.array([int(weight * factor) for weight in weights], dtype=object)
+        return System(matrix), factor
 
 
 def _check_rows(design: Design) -> None:
@@ -112,16 +113,7 @@ def _independent(design: Design, *, drop: bool) -> Design:
 def _fitted(kind: str, line: _Line, options: dict[str, str]) -> Model:
     design, (system, factor) = line.design, line.system()
     report = _Report(line, factor)
-
-    exactly = False
-
-    def compute() -> list[Number | None]:
-        nonlocal exactly
-        solved = system.solved(report.lever, exactly=exactly)
-        exactly = exactly or solved.sharp
-        return report.values(solved)
-
-    floats = iter(certified(compute))
+    floats = iter(settle(lambda exactly: report.values(system, exactly=exactly)))
     names = [INTERCEPT, *(column.name for column in design.columns)]
     table = [Row(name=name, **{key: next(floats) for key in _ROW}) for name in names]  # type: ignore[typeddict-item]
     numbers: dict[str, Any] = dict(zip(_NUMBERS, floats, strict=True))
@@ -159,15 +151,16 @@ class _Report:
         self._right = [int(value) for value in design.products[:-1, -1]]
         self._total = int(design.products[-1, -1])
         # How far the origin is from the centre of the data, in steps: what the intercept's error grows with.
-        self.lever = [mean / rational(c.step) for mean, c in zip(self._means, design.columns, strict=True)]
+        self._lever = [mean / rational(c.step) for mean, c in zip(self._means, design.columns, strict=True)]
 
-    def values(self, solved: Solved) -> list[Number | None]:
+    def values(self, system: System, *, exactly: bool) -> list[Number | None]:
         """The table row by row, then the model's own numbers."""
-        n, p = self._n, len(solved.x)
-        beta = [b * ratio for b, ratio in zip(solved.x, self._ratios, strict=True)]
+        x, diagonal = system.solved([c * self._factor for c in self._right], exactly=exactly), system.diagonal()
+        n, p = self._n, len(x)
+        beta = [b * ratio for b, ratio in zip(x, self._ratios, strict=True)]
         intercept = self._mean - sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
-        sse, sst, free = self._error(solved.x), self._unit * self._total, self._free(solved.diagonal)
-        spreads, plain = self._spreads(solved), bool(self._line.penalty) or sse == 0
+        sse, sst, free = self._error(x), self._unit * self._total, self._free(diagonal)
+        spreads, plain = self._spreads(system, diagonal), bool(self._line.penalty) or sse == 0
         if plain:
             table = [_untested(value, flat=sse == 0) for value in (intercept, *beta)]
         else:
@@ -192,11 +185,16 @@ class _Report:
         )
         return possible(self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0)))
 
-    def _spreads(self, solved: Solved) -> list[Number]:
+    def _spreads(self, system: System, diagonal: Sequence[flint.arb]) -> list[Number]:
         """The variance of each coefficient, over that of the residuals: n (S⁻¹)ⱼⱼ / s²ⱼ, and 1/n + n u′S⁻¹u."""
+        common = lcm(*(int(u.q) for u in self._lever))
+        lever = [int((u * common).p) for u in self._lever]
+        form = sum(
+            (y * u for y, u in zip(system.solved(lever, exactly=False), lever, strict=True)), start=flint.fmpq(0)
+        )
         steps = [rational(column.step) for column in self._line.design.columns]
-        own = [self._n * v / (step * step) for v, step in zip(solved.diagonal, steps, strict=True)]
-        return [possible(value) for value in (flint.fmpq(1, self._n) + self._n * solved.form, *own)]
+        own = [self._n * v / (step * step) for v, step in zip(diagonal, steps, strict=True)]
+        return [possible(value) for value in (flint.fmpq(1, self._n) + self._n * form / common**2, *own)]
 
     def _tested(self, beta: Sequence[Number], errors: Sequence[Number], free: int) -> list[list[Number | None]]:
         """Coefficient, standard error, t, p and interval, row by row."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fedpeer.core.models.classifier import Classifier, Group
-from fedpeer.core.models.exact import Solver, settle
+from fedpeer.core.models.exact import System, settle
 from fedpeer.core.models.groups import Groups
 from fedpeer.core.models.numbers import above
 from fedpeer.core.statistics.explore import centred, mean
@@ -64,10 +64,10 @@ def _weights(groups: Groups, penalty: Fraction) -> list[float]:
     matrix[np.diag_indices_from(matrix)] += np.array([int(value * factor) for value in added], dtype=object)
     counts = np.array(groups.counts, dtype=object)[:, None]
     apart = 2 * factor * (n * groups.sums - counts * groups.sums.sum(axis=0))
-    solver, steps = Solver(matrix, apart.T), [rational(column.step) for column in groups.columns]
+    system, steps = System(matrix), [rational(column.step) for column in groups.columns]
 
     def compute(exactly: bool) -> list[Number]:
-        solved = solver.solved(exactly=exactly)
+        solved = [system.solved(row, exactly=exactly) for row in apart]
         return [b / step for column in solved for b, step in zip(column, steps, strict=True)]
 
     return [value or 0.0 for value in settle(compute)]

@@ -20,7 +20,7 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design
-from fedpeer.core.models.exact import Solver, relations
+from fedpeer.core.models.exact import System, relations
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.moments import correlations, pseudo, spreads
@@ -197,11 +197,12 @@ def _fitted(
     (signs, lam), design = start, problem.design
     found = _optimum(problem, signs, rounded(lam))
     used = [int(j) for j in np.flatnonzero(found)]
-    solver, free = _solver(problem, used, found, lam), Fraction(problem.free(used, rounded(lam)))
+    system, right = _system(problem, used, found, lam)
+    free = Fraction(problem.free(used, rounded(lam)))
 
     def coefficients(exactly: bool) -> tuple[list[Number], Number]:
         values: list[Number] = [flint.fmpq(0)] * len(design.columns)
-        for j, value in zip(used, solver.solved(exactly=exactly)[0] if used else [], strict=True):
+        for j, value in zip(used, system.solved(right, exactly=exactly), strict=True):
             values[j] = value
         return values, rational(free)
 
@@ -226,7 +227,7 @@ def _optimum(problem: _Problem, signs: Floats, lam: float) -> Floats:
     )
 
 
-def _solver(problem: _Problem, used: list[int], signs: Floats, lam: Fraction) -> Solver:
+def _system(problem: _Problem, used: list[int], signs: Floats, lam: Fraction) -> tuple[System, list[int]]:
     """(S_A + Λ₂) b = c_A − Λ₁·sign in encoded units, times what makes it integers."""
     design, n = problem.design, problem.design.summary.rows
     sizes = [Fraction(problem.deviations[j]) if problem.standardise else Fraction(1) for j in used]
@@ -241,4 +242,4 @@ def _solver(problem: _Problem, used: list[int], signs: Floats, lam: Fraction) ->
     for i, value in enumerate(second):
         matrix[i, i] += int(value * factor)
     right = [int(design.products[j, -1]) * factor - int(v * factor) for j, v in zip(used, first, strict=True)]
-    return Solver(matrix, np.array(right, dtype=object)[:, None])
+    return System(matrix), right

@@ -22,6 +22,7 @@ arb, acb = flint.arb, flint.acb
 _NEGLIGIBLE = -800.0  # natural logarithm of what is less than half the smallest float, e^-745
 _QUICK = 2000  # degrees of freedom up to which the series is the quicker way for every f
 _SMALL = 0.01  # below this f the complement is quick, and loses nothing
+_SMOOTH, _FEW = 60, 360  # degrees of freedom from which, and lost bits up to which, Student's complement is quick
 _NARROW = 60  # m up to which the integral is the quicker way
 _LONGEST = 400_000  # terms that a sum may have
 
@@ -41,6 +42,10 @@ def beyond_f(f: flint.arb, m: int, nu: Degrees) -> flint.arb:
             return _summed(square, m, size)
     if f < _SMALL:
         return 1 - (square / (size + square)).beta_lower(a, b, regularized=1)
+    if m == 1 and nu >= _SMOOTH and (lost := _lost(square, nu)) < _FEW:
+        left = _left(square, nu, lost)
+        if left.is_finite():
+            return left
     if nu < 3 or not wide or (square < 30 and nu < 10**7):
         return (size / (size + square)).beta_lower(b, a, regularized=1)
     with flint.ctx.extraprec(2 * int(m + nu).bit_length()):  # what the gamma functions cancel
@@ -99,6 +104,19 @@ def _density(t: flint.arb, nu: Degrees) -> flint.arb:
 
 def _real(value: Degrees) -> flint.arb:
     return arb(rational(value))
+
+
+def _lost(square: flint.arb, nu: Degrees) -> float:
+    """Bits that 1 − P(|t| < √square) loses, about."""
+    return float(nu) / 2 * math.log2(1 + float(square) / float(nu))
+
+
+def _left(square: flint.arb, nu: Degrees, lost: float) -> flint.arb:
+    """P(|t| > √square) as what the quick series leaves of 1, at the middle of the ball; its slope bounds the rest."""
+    middle, size, t = square.mid(), _real(nu), square.sqrt()
+    with flint.ctx.extraprec(int(lost) + 16 + int(nu).bit_length()):
+        tail = 1 - (middle / (size + middle)).beta_lower(arb(1) / 2, size / 2, regularized=1)
+    return tail + _density(t, nu) / t * arb(0, square.rad())
 
 
 def _summed(square: flint.arb, m: int, nu: flint.arb) -> flint.arb:

@@ -38,6 +38,17 @@ def test_student_agrees_with_scipy(t, nu):
     assert p_of_t(t, nu) == pytest.approx(2 * stats.t.sf(t, nu), rel=1e-10)
 
 
+@given(t=st.floats(0.1, 30), nu=st.integers(60, 10**5), wide=st.integers(20, 110))
+@settings(max_examples=60, deadline=None)
+def test_the_tail_of_a_ball_holds_the_tails_of_its_ends_and_little_more(t, nu, wide):
+    with flint.ctx.workprec(128):
+        low, high = flint.arb(t) ** 2, flint.arb(t) ** 2 * (1 + flint.arb(2) ** -wide)
+        ends = beyond_t(low, nu), beyond_t(high, nu)
+        ball = beyond_t(low.union(high), nu)
+    assert all(ball.overlaps(end) for end in ends)
+    assert ball.rel_accuracy_bits() >= wide - 24
+
+
 @given(f=st.floats(0.05, 50), m=st.integers(1, 300), nu=st.integers(3, 10**7))
 @settings(max_examples=60, deadline=None)
 def test_fisher_agrees_with_scipy(f, m, nu):
