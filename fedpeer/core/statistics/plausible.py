@@ -210,7 +210,9 @@ class _Further:
             for part, total in ((given, totals), (counts[:, None] - given, every[:, None] - totals)):
                 least, most = ((part * end[:, None]).sum(axis=2) for end in ends)
                 checks.append(((least <= total) & (total <= most), "sums that no rows in these bins can have"))
-        return unmet(checks, names.__getitem__) or self._levels(flags, given, counts)
+        return (
+            unmet(checks, names.__getitem__) or self._levels(flags, given, counts) or self._both(flags, given, counts)
+        )
 
     def _levels(self, flags: list[Column], given: Ints, counts: Ints) -> str | None:
         """The levels of a category share out the rows of every bin."""
@@ -220,6 +222,16 @@ class _Further:
             wrong = total > counts if self.schema.pairwise else total != counts
             if flags[at[0]].kind == "category" and wrong.any():
                 return f"{name}: levels that do not share out the rows of a bin"
+        return None
+
+    def _both(self, flags: list[Column], given: Ints, counts: Ints) -> str | None:
+        """A product of 0/1 columns has no more rows in a bin than each of them, and no fewer than they must share."""
+        at = {column.name: j for j, column in enumerate(flags)}
+        for column in (flag for flag in flags if flag.of):
+            parts, rows = given[:, [at[name] for name in column.of]], given[:, at[column.name]]
+            shared = parts.sum(axis=1) - (len(column.of) - 1) * counts
+            if (rows[:, None] > parts).any() or ((rows < shared).any() and not self.schema.pairwise):
+                return f"{column.name}: more or fewer rows in a bin than its factors have"
         return None
 
     def _counts(self) -> Ints:

@@ -162,7 +162,11 @@ class Summary:
             raise SchemaError(f"{name!r} is not a 0/1 column: nothing can be conditional on it")
         start = (at * len(indicators) + indicators.index(condition)) * bins
         inside = integers(self.residues.part("conditional_histogram")[start : start + bins])
-        return inside if truth else [every - one for every, one in zip(self.histogram(x), inside, strict=True)]
+        if truth:
+            return inside
+        if self.count(x, b) < self.count(x):
+            raise SchemaError(f"some rows have {x!r} and lack {b!r}: it is not known in which bins of {x!r} they are")
+        return [every - one for every, one in zip(self.histogram(x), inside, strict=True)]
 
     def among(self, names: Iterable[str | int]) -> Summary:
         """The same sums, with `rows` those that have these columns; SchemaError unless the same rows have each of them.

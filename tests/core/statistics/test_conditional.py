@@ -109,3 +109,14 @@ def test_what_cannot_be_asked_is_refused():
     plain = collect(Schema(SCHEMA.features, blocks=["histogram"]), TABLE)
     with pytest.raises(SchemaError, match="does not count the block conditional_histogram"):
         measure(plain, "ks_test", ["length", "wide"])
+
+
+def test_where_a_condition_is_not_known_its_opposite_is_refused():
+    features = [Feature("x", min=0, max=3, resolution=1), Feature("b", "binary")]
+    pairwise = Schema(features, blocks=BLOCKS, bins=4, missing="pairwise")
+    summary = collect(pairwise, {"x": [0, 1, 2, None], "b": [1, None, 0, 0]})
+    assert summary.histogram_given("x", "b") == [1, 0, 0, 0]
+    with pytest.raises(SchemaError, match="some rows have 'x' and lack 'b'"):
+        summary.histogram_given("x", "b", truth=False)
+    whole = collect(pairwise, {"x": [0, 1, None], "b": [1, 0, 0]})
+    assert whole.histogram_given("x", "b", truth=False) == [0, 1, 0, 0]

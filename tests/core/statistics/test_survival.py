@@ -15,7 +15,7 @@ from scipy.stats import norm
 from statsmodels.datasets import heart
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from fedpeer.core.errors import RequestError, SchemaError
+from fedpeer.core.errors import MismatchError, RequestError, SchemaError
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout
@@ -293,13 +293,34 @@ def test_questions_that_cannot_be_answered_are_refused():
         measure(collect(plain, {"days": [1], "died": [1]}), "kaplan_meier", ["days", "died"])
 
 
-def test_more_events_than_rows_are_not_taken_for_a_curve():
-    summary = collect(schema(["a", "b"], 9, 10), {"days": [1, 2], "died": [1, 1], "group": ["a", "b"]})
+@pytest.mark.parametrize("claim", [{1: 2, 2: 0}, {1: 0, 2: 0, 3: 2}])
+def test_more_events_than_rows_are_not_taken_for_a_curve_nor_from_a_peer(claim):
+    """Two deaths of group b on day 2, claimed on day 1, or on day 3, when nobody's time ends."""
+    rules = schema(["a", "b"], 9, 10)
+    table = {"days": [1, 2, 2, 4, 3], "died": [1, 1, 1, 1, 0], "group": ["a", "b", "b", "b", "a"]}
+    summary = collect(rules, table)
     values = [integers(part) for part in summary.residues.parts]
-    values[-1][1], values[-1][2] = 2, 0
-    broken = Summary(summary.schema, Residues.of(layout(summary.schema), values))
+    for day, deaths in claim.items():
+        values[-1][-10 + day] = deaths
+    broken = Summary(rules, Residues.of(layout(rules), values))
     with pytest.raises(SchemaError, match="more events than rows"):
-        measure(broken, "kaplan_meier", ["days", "died"])
+        measure(broken, "kaplan_meier", ["days", "died", "group"])
+    with pytest.raises(MismatchError, match="died_b"):
+        Summary.from_bytes(broken.to_bytes(), rules)
+
+
+def test_the_rows_of_a_product_must_fit_its_factors_in_every_bin():
+    """Sums and squares allow three rows of the product in the first bin; both of its factors have two there."""
+    features = [Feature("t", min=0, max=3, resolution=1), Feature("d", "binary"), Feature("g", "binary")]
+    rules = Schema([*features, Feature("dg", "product", of=["d", "g"])], blocks=BLOCKS, bins=2)
+    rows = {"t": [1, 1, 0, 0, 2, 2, 3, 3], "d": [1, 1, 0, 0, 1, 1, 1, 0], "g": [1, 1, 0, 0, 1, 1, 0, 1]}
+    summary = collect(rules, rows)
+    assert summary.histogram_given("t", "dg") == [2, 2]
+    assert Summary.from_bytes(summary.to_bytes(), rules) == summary
+    values = [integers(part) for part in summary.residues.parts]
+    values[-1][-2:] = [3, 1]
+    with pytest.raises(MismatchError, match="dg: more or fewer rows in a bin"):
+        Summary.from_bytes(Summary(rules, Residues.of(layout(rules), values)).to_bytes(), rules)
 
 
 def test_a_summary_of_many_peers_gives_the_same_curve():
