@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fedpeer.cli import frame, progress, render
+from fedpeer.cli.answers import draw_answer
 from fedpeer.cli.data import pairs
 from fedpeer.node.shapes import Explored, Federation
 
@@ -74,7 +75,7 @@ def _draw(told: Explored, features: tuple[str, ...]) -> None:
     overview = told.values.get("univariate")
     if not features and isinstance(overview, Mapping):
         _draw_overview(overview)
-    else:
+    elif not draw_answer(told.metric, told.values):
         draw_values({name: _plain(value) for name, value in told.values.items() if name not in _ECHOED})
     render.say(f"digest {render.short(told.digest)}", "dim")
 

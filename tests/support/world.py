@@ -69,6 +69,45 @@ METRICS = {
         "undefined": {"cohen_d": "the values do not vary"},
     },
     "difference": {"counts": [800, 500], "largest": "age", "features": {"age": {"mean": [52.5, 48.0], "smd": 0.41}}},
+    "drift": {
+        "counts": [800, 500],
+        "largest": "age",
+        "features": {
+            "site": dict.fromkeys(("ks_lower", "ks_upper", "p_lower", "p_upper", "wasserstein"))
+            | {"psi": 0.0042, "js_distance": 0.0301},
+            "age": {
+                "psi": 0.2893,
+                "js_distance": 0.4188,
+                "ks_lower": 0.08,
+                "ks_upper": 0.16,
+                "p_lower": 0.0000012,
+                "p_upper": 0.0391,
+                "wasserstein": 4.125,
+            },
+        },
+        "undefined": {"site": "levels have no order, so there are no cumulative shares to compare"},
+    },
+    "correlation": {
+        "count": 1300,
+        "correlation": {
+            "age": {"age": 1.0, "pressure": 0.52, "dose": None},
+            "pressure": {"age": 0.52, "pressure": 1.0, "dose": None},
+            "dose": {"age": None, "pressure": None, "dose": None},
+        },
+        "undefined": {"dose": "constant in all rows"},
+    },
+    "quantiles": {
+        "features": {
+            "age": {
+                "count": 1300,
+                "quantiles": {
+                    "0.25": {"lower": 44.0, "value": 44.713, "upper": 45.0},
+                    "0.5": {"lower": 52.0, "value": 52.0, "upper": 52.0},
+                },
+            }
+        }
+    },
+    "density": {"features": {"age": {"count": 1300, "edges": [17.5, 40.5, 60.5, 80.5], "density": [0.01, 0.033, 0.0]}}},
 }
 VERDICTS = [
     shapes.Verdict(line=1, rule="ROWS() >= 50", passed=True, measured={"ROWS()": "800"}),
