@@ -310,15 +310,15 @@ def test_more_events_than_rows_are_not_taken_for_a_curve_nor_from_a_peer(claim):
 
 
 def test_the_rows_of_a_product_must_fit_its_factors_in_every_bin():
-    """Sums and squares allow three rows of the product in the first bin; both of its factors have two there."""
+    """Sums and squares allow three rows of the product in the second bin; one of its factors has two there."""
     features = [Feature("t", min=0, max=3, resolution=1), Feature("d", "binary"), Feature("g", "binary")]
     rules = Schema([*features, Feature("dg", "product", of=["d", "g"])], blocks=BLOCKS, bins=2)
-    rows = {"t": [1, 1, 0, 0, 2, 2, 3, 3], "d": [1, 1, 0, 0, 1, 1, 1, 0], "g": [1, 1, 0, 0, 1, 1, 0, 1]}
+    rows = {"t": [1, 1, 0, 0, 2, 2, 3, 3], "d": [1, 1, 0, 0, 1, 1, 1, 0], "g": [1, 1, 0, 0, 1, 1, 0, 0]}
     summary = collect(rules, rows)
     assert summary.histogram_given("t", "dg") == [2, 2]
     assert Summary.from_bytes(summary.to_bytes(), rules) == summary
     values = [integers(part) for part in summary.residues.parts]
-    values[-1][-2:] = [3, 1]
+    values[-1][-2:] = [1, 3]
     with pytest.raises(MismatchError, match="dg: more or fewer rows in a bin"):
         Summary.from_bytes(Summary(rules, Residues.of(layout(rules), values)).to_bytes(), rules)
 
