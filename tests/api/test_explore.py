@@ -12,6 +12,7 @@ from fedpeer.core.statistics.schema import Schema
 from tests.support.served import SCHEMA, VIEWER, Served, rows
 
 FED = "/v1/federations/hearts"
+FIT = {"kind": "ols", "target": "age", "features": ["dose"]}
 
 
 @pytest.fixture
@@ -64,8 +65,9 @@ async def test_my_site_is_compared_with_the_other_that_lets_it(joined: tuple[Ser
         await one.good("POST", f"{FED}/sync")
     assert (await north.good("POST", f"{FED}/sync?wait=30"))["converged"]
     asked = {"features": ["age"], "of": "local", "against": "rest"}
-    status, told, _ = await north.ask("POST", f"{FED}/explore", asked)
-    assert (status, told["code"]) == (403, "FP109")
+    for path, body in (("explore", asked), ("explore", {"of": "rest"}), ("models", {**FIT, "of": "rest of local"})):
+        status, told, _ = await north.ask("POST", f"{FED}/{path}", body)
+        assert (status, told["code"]) == (403, "FP109"), body
     await south.good("PUT", f"{FED}/explorable", {"explorable": True})
     await south.good("POST", f"{FED}/sync?wait=30")
     for _ in range(20):
@@ -78,3 +80,11 @@ async def test_my_site_is_compared_with_the_other_that_lets_it(joined: tuple[Ser
     mine, other = collect(schema, rows(60)), collect(schema, rows(60, 7))
     assert told["values"] == measure(mine, "difference", ["age"], other=other)
     assert (told["of"], told["against"], told["metric"]) == ("local", "rest", "difference")
+    told = await north.good("POST", f"{FED}/explore", {**asked, "features": [], "metric": "drift"})
+    assert told["values"] == measure(mine, "drift", other=other)
+    told = await north.good("POST", f"{FED}/explore", {"of": "rest", "metric": "uni", "features": ["age"]})
+    assert (told["digest"], told["of"]) == (other.digest, "rest")
+    told = await north.good("POST", f"{FED}/explore", {"of": "local, the south", "features": ["age"]})
+    assert told["digest"] == (mine + other).digest
+    fitted = await north.good("POST", f"{FED}/models", {**FIT, "of": "rest"})
+    assert (fitted["digest"], fitted["of"], fitted["rows"]) == (other.digest, "rest", 60)
