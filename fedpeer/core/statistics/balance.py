@@ -29,7 +29,7 @@ def difference(question: Question) -> Answer:
             reasons[name] = told[name].pop("reason")
     sizes = {name: abs(values["smd"]) for name, values in told.items() if values["smd"] is not None}
     answer: Answer = {
-        "counts": [part.count for part in _pair(question, question.columns(10_000)[0].name)],
+        "counts": _rows(question),
         "largest": max(sizes, key=lambda name: sizes[name]) if sizes else None,
         "features": told,
     }
@@ -45,6 +45,15 @@ def split_by(question: Question) -> str | None:
             hint="`against` names whose rows to compare with, option by=COLUMN splits these rows",
         )
     return by if by is None else str(by)
+
+
+def _rows(question: Question) -> list[int]:
+    """How many rows each side has, whether or not they have every feature."""
+    by = split_by(question)
+    if by is not None:
+        ones = question.summary.sum(by)
+        return [ones, question.summary.count(by) - ones]
+    return [side.rows for side in (question.summary, question.other) if side is not None]
 
 
 def _pair(question: Question, column: str) -> Pair:
@@ -64,7 +73,7 @@ def _measured(question: Question, name: str) -> Answer:
     """(x̄₁ − x̄₂) / √((s₁² + s₂²) / 2); of a 0/1 column, with p(1 − p) for s²."""
     a, b = _pair(question, name)
     indicator = question.column(name).indicator
-    told: Answer = {"mean": [_float(a.mean), _float(b.mean)], "smd": None}
+    told: Answer = {"mean": [_float(a.mean), _float(b.mean)], "smd": None} | _counts(question, (a, b))
     spreads = [_spread(part, indicator) for part in (a, b)]
     first, second = spreads
     if a.mean is None or b.mean is None or first is None or second is None:
@@ -78,11 +87,16 @@ def _measured(question: Question, name: str) -> Answer:
     return told | {"smd": size if apart >= 0 else -size}
 
 
+def _counts(question: Question, sides: Pair) -> Answer:
+    """The rows of each side that have the feature, where these may be fewer."""
+    return {"counts": [side.count for side in sides]} if question.summary.schema.pairwise else {}
+
+
 def _levels(question: Question, feature: Feature) -> Answer:
     """√(d′ S⁻¹ d) for the differences d of the proportions and their mean covariance S (Yang and Dalton, 2012)."""
     pairs = {level: _pair(question, f"{feature.name}${level}") for level in feature.levels}
     shares = {level: [_float(part.mean) for part in pair] for level, pair in pairs.items()}
-    told: Answer = {"proportions": shares, "smd": None}
+    told: Answer = {"proportions": shares, "smd": None} | _counts(question, pairs[feature.levels[0]])
     seen = [
         (a.mean, b.mean) for a, b in pairs.values() if a.mean is not None and b.mean is not None and a.mean + b.mean
     ]

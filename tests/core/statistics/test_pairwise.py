@@ -6,6 +6,7 @@ import functools
 import operator
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -326,3 +327,27 @@ def test_levels_must_share_out_the_rows_that_have_the_category():
 @settings(max_examples=150, deadline=None)
 def test_a_flipped_bit_is_refused_or_gives_another_summary(bit):
     assert_a_flipped_bit_is_seen(collect(SMALL, small(GAPS)), bit)
+
+
+def test_a_summary_stored_in_the_first_form_is_still_read():
+    folder = Path(__file__).parents[2] / "vectors" / "summary"
+    schema = Schema.from_yaml((folder / "form-1-pairwise.yaml").read_bytes())
+    data = (folder / "form-1-pairwise.bin").read_bytes()
+    summary = Summary.from_bytes(data, schema)
+    assert summary.to_bytes() == data
+    assert summary.digest == "12684d6d7f3544a5efffbd6e4b02a544f94c83f2f071eb9d052ee25e15c48e5b"
+    assert len(data) == 1871
+    # narrow, deep, sick and grade of four rows, in q; the half-way 0.1234567890123455 is rounded to the even one.
+    rows = [
+        (-1000, None, 0, "high"),
+        (-377, 246913578024691, 1, None),
+        (None, -(2 * 10**15), 1, "low"),
+        (999, 10**15, None, "mid"),
+    ]
+    q = [[*row[:3], *(None if row[3] is None else int(row[3] == level) for level in LEVELS)] for row in rows]
+    found = counted(summary)
+    expected = oracle.pairs(q, [0, 1, 2, 3, 3, 3], [0, 1], [2, 3, 4, 5])
+    assert {name: found[name] for name in expected} == expected
+    assert summary.histogram("narrow") == [1, 1, 0, 1]
+    assert summary.histogram_given("narrow", "sick") == [0, 1, 0, 0]
+    assert summary.power("narrow", 3) == -(1000**3) - 377**3 + 999**3
