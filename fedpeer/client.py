@@ -10,7 +10,7 @@ import http.client
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -310,6 +310,14 @@ class Client:
         """Predict rows: a list of objects, or an object of columns."""
         return self._post(fed, f"models/{quote(model_id, safe='')}/predict", {"rows": rows}, Predicted)
 
+    def export(self, fed: str, model_id: str, form: str, *, table: str = "patients") -> bytes:
+        """A model as json, python, sql (a query of `table`) or onnx."""
+        return self._get(fed, f"models/{quote(model_id, safe='')}/export", bytes, {"form": form, "table": table})
+
+    def report(self, fed: str, model_id: str, form: str = "text") -> str:
+        """The report of a model as text, html or csv."""
+        return self._get(fed, f"models/{quote(model_id, safe='')}/report", bytes, {"form": form}).decode()
+
     def validate(
         self, fed: str, kind: str, *, target: str, features: Sequence[str] = (), grid: Any = None, **options: Any
     ) -> Validated:
@@ -420,6 +428,8 @@ def _asked(path: str, query: Mapping[str, Any]) -> str:
 
 
 def _decoded(data: bytes, shape: type[T]) -> T:
+    if shape is bytes:
+        return cast("T", data)
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.DecodeError as error:

@@ -177,6 +177,19 @@ class Validate(Body, frozen=True):
     grid: dict[str, list[Any]] = {}
 
 
+class ExportQuery(Body, frozen=True):
+    """What to make of a model for other programs; `table` is what the SQL selects from."""
+
+    form: Literal["json", "python", "sql", "onnx"] = "json"
+    table: Annotated[str, msgspec.Meta(max_length=512)] = "patients"
+
+
+class ReportQuery(Body, frozen=True):
+    """What to make of a model for people."""
+
+    form: Literal["text", "html", "csv"] = "text"
+
+
 class AddUser(Body, frozen=True):
     """A user of the second dialect."""
 

@@ -91,6 +91,7 @@ def _responses(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         good: dict[str, Any] = {"description": "done"}
     else:
         good = _content(route.summary, route.media, of[str(route.answer)])
+        good["content"] |= {media: {"schema": {"type": "string"}} for media in route.others}
     others = {"200": good} if route.status == 202 else {"202": good} if route.name == "federations_join" else {}
     return {str(route.status): good, **others, "default": {"$ref": "#/components/responses/Problem"}}
 

@@ -27,7 +27,7 @@ from fedpeer.api.bodies import (
     Validate,
 )
 from fedpeer.api.call import Handler
-from fedpeer.api.handlers import contracts, data, federations, logs, models, people, service
+from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, service
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.node.shapes import (
     Batch,
@@ -55,6 +55,7 @@ JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
 _ANY, _SEE, _ACT = "anyone", "viewer", "admin"
 _V1, _FED = "/v1", "/v1/federations/{fed}"
 _OBJECT = dict[str, Any]
+_OTHERS = {"export": ("text/plain", "application/octet-stream"), "report": ("text/html", "text/csv")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class Route:
     def media(self) -> str:
         """The media type of a successful answer."""
         return EVENTS if self.answer is LogEntry else TEXT if self.answer is str else JSON
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Media types of a successful answer in another form than the first."""
+        return _OTHERS.get(self.rest.rpartition("/")[2], ())
 
     @property
     def summary(self) -> str:
@@ -151,6 +157,8 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("POST",   _FED, "/models",                    _ACT, 201, models.fit,            Fit,           Fitted),
     ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),
     ("DELETE", _FED, "/models/{model}",            _ACT, 204, models.forget,         None,          None),
+    ("GET",    _FED, "/models/{model}/export",     _SEE, 200, papers.export,         None,          _OBJECT),
+    ("GET",    _FED, "/models/{model}/report",     _SEE, 200, papers.report,         None,          str),
     ("POST",   _FED, "/models/{model}/predict",    _SEE, 200, models.predict,        Predict,       Predicted),
     ("POST",   _FED, "/models/{model}/evaluate",   _ACT, 202, models.evaluate,       Evaluate,      Job),
 ))

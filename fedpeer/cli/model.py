@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,8 @@ from fedpeer.node.shapes import Fitted, Predicted
 FILE = click.Path(path_type=Path, allow_dash=True)
 
 _AT_ONCE = 5000
+_FORMS, _SHAPES = ("json", "python", "sql", "onnx"), ("text", "html", "csv")
+_OUT = click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="A file, instead of stdout.")
 
 
 @click.command(cls=frame.Command)
@@ -48,7 +51,7 @@ def fit(kind: str, target: str | None, features: tuple[str, ...], of: str, optio
 @click.group(cls=frame.Group, invoke_without_command=True)
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """List, show and forget the models that are kept on this node."""
+    """List, show, export and forget the models that are kept on this node."""
     if ctx.invoked_subcommand is None:
         client = frame.client()
         frame.show(client.models(frame.federation(client)), _draw_list)
@@ -71,6 +74,29 @@ def forget(model: str) -> None:
     frame.show({"forgotten": model}, lambda _: render.say(f"forgot model {model}"))
 
 
+@models.command()
+@click.argument("model")
+@click.option("--form", type=click.Choice(_FORMS), default="json", show_default=True, help="What to write.")
+@click.option("--table", default="patients", show_default=True, metavar="NAME", help="What the SQL selects from.")
+@_OUT
+def export(model: str, form: str, table: str, out: Path | None) -> None:
+    """Write MODEL for other programs: JSON, Python or SQL that predicts, or ONNX."""
+    if form == "onnx" and out is None and sys.stdout.isatty():
+        raise click.UsageError("ONNX is not for a terminal: name a file with --out")
+    client = frame.client()
+    _write(client.export(frame.federation(client), model, form, table=table), out)
+
+
+@models.command()
+@click.argument("model")
+@click.option("--form", type=click.Choice(_SHAPES), default="text", show_default=True, help="What to write.")
+@_OUT
+def report(model: str, form: str, out: Path | None) -> None:
+    """Write the report of MODEL for people: a text, a page or a sheet."""
+    client = frame.client()
+    _write(client.report(frame.federation(client), model, form).encode(), out)
+
+
 @click.command(cls=frame.Command)
 @click.argument("model")
 @click.argument("file", type=FILE, default="-")
@@ -83,6 +109,14 @@ def predict(model: str, file: Path) -> None:
     fed = frame.federation(client)
     values = [v for part in _parts(file) for v in client.predict(fed, model, part).values]
     frame.show(Predicted(values=values), _draw_predicted)
+
+
+def _write(data: bytes, out: Path | None) -> None:
+    if out is None:
+        click.echo(data, nl=False)
+    else:
+        out.write_bytes(data)
+        render.say(f"wrote {out}")
 
 
 def _parts(file: Path) -> Iterator[Any]:

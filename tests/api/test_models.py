@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import fedpeer as fp
-from tests.support.served import SCHEMA, VIEWER, Served, rows
+from fedpeer.core.models.fit import restore
+from fedpeer.core.models.forms import reading
+from tests.support.served import ADMIN, SCHEMA, VIEWER, Served, rows
 
 FED = "/v1/federations/hearts"
 NEW = {"age": [30, 70, None], "dose": [1.5, 9.0, 2.0], "sick": [0, 1, 0]}
@@ -107,3 +111,50 @@ async def test_a_kind_of_model_is_validated_on_members_that_consent(joined: tupl
     parts = {name: fp.collect(schema, rows(60, start=0 if name == "north" else 60)) for name in order}
     found = fp.cross_validate(parts, "ridge", "dose", ["age"], grid={"lam": [1, 10]})
     assert found.to_dict() == told["validation"]
+
+
+async def test_a_model_is_exported_in_every_form(counted: Served) -> None:
+    told = {"kind": "ols", "target": "dose", "features": ["age", "sick"]}
+    model = await counted.good("POST", f"{FED}/models", told)
+    place = f"{FED}/models/{model['id']}/export"
+    made = (await counted.good("POST", f"{FED}/models/{model['id']}/predict", {"rows": NEW}))["values"]
+
+    status, whole, headers = await counted.ask("GET", f"{place}?form=json")
+    assert (status, whole["origin"]["federation"], whole["origin"]["model"]) == (200, "hearts", model["id"])
+    assert restore(whole["model"]).to_dict() == model["model"]
+    assert f"model-{model['id']}.json" in headers["Content-Disposition"]
+    assert (await counted.good("GET", place)) == whole
+
+    status, source, headers = await counted.ask("GET", f"{place}?form=python")
+    names: dict[str, Any] = {}
+    exec(source, names)
+    rows = [dict(zip(NEW, values, strict=True)) for values in zip(*NEW.values(), strict=True)]
+    assert [names["predict"](row) for row in rows] == made
+    assert "hearts" in source
+
+    _, query, headers = await counted.ask("GET", f"{place}?form=sql&table=clinic.patients")
+    assert headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert query.rstrip().endswith('FROM "clinic"."patients" AS t;')
+
+    async with counted.session.get(
+        f"{counted.url}{place}?form=onnx", headers={"Authorization": f"Bearer {ADMIN}"}
+    ) as answer:
+        assert answer.content_type == "application/octet-stream"
+        assert reading.restore(await answer.read()).to_dict() == model["model"]
+
+
+async def test_a_form_that_a_model_does_not_have_is_a_problem(counted: Served) -> None:
+    model = await counted.good("POST", f"{FED}/models", {"kind": "pca", "features": ["age", "dose"]})
+    status, problem, _ = await counted.ask("GET", f"{FED}/models/{model['id']}/export?form=sql")
+    assert (status, problem["code"], problem["detail"]) == (422, "FP107", "pca has no form 'sql'")
+    status, problem, _ = await counted.ask("GET", f"{FED}/models/{model['id']}/export?form=pmml")
+    assert (status, problem["code"]) == (400, "FP118")
+
+
+async def test_a_model_is_reported_in_every_form(counted: Served) -> None:
+    model = await counted.good("POST", f"{FED}/models", {"kind": "lda", "target": "sick", "features": ["age", "dose"]})
+    for form, media in (("text", "text/plain"), ("html", "text/html"), ("csv", "text/csv")):
+        status, told, headers = await counted.ask("GET", f"{FED}/models/{model['id']}/report?form={form}")
+        assert (status, headers["Content-Type"]) == (200, f"{media}; charset=utf-8")
+        assert f"model-{model['id']}." in headers["Content-Disposition"]
+        assert all(text in told for text in ("hearts", model["id"], model["digest"]))

@@ -81,6 +81,8 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.predict(FED, "m1", {"age": [1, None]}),
     lambda c: c.validate(FED, "ridge", target="age", features=["sick"], grid={"lam": [0.1, 1]}, confidence=0.9),
     lambda c: c.evaluate(FED, "m1", "/data/patients.csv", terms={"threshold": 0.4, "target": "ill"}, delimiter=";"),
+    lambda c: c.export(FED, "m1", "sql", table="clinic"),
+    lambda c: c.report(FED, "m1", "html"),
     lambda c: c.users(),
     lambda c: c.add_user("c2"),
     lambda c: c.remove_user("c1"),

@@ -131,7 +131,7 @@ class Daemon:
             return 404, msgspec.json.encode(RefusalError(404, "FP138", f"{path} is not among the routes", "").problem)
         except RefusalError as refused:
             return refused.status, msgspec.json.encode(refused.problem)
-        return 200, msgspec.json.encode(made)
+        return 200, made if isinstance(made, bytes) else msgspec.json.encode(made)
 
 
 _ROUTES = [(r, re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(r.path)))) for r in ROUTES]

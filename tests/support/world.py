@@ -334,6 +334,8 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "models"): [FITTED],
     ("GET", "models/m1"): FITTED,
     ("DELETE", "models/m1"): None,
+    ("GET", "models/m1/export"): b'SELECT\n  t.*,\n  92.125E0 + 0.51E0 * "age" AS "prediction"\nFROM "clinic" AS t;\n',
+    ("GET", "models/m1/report"): b"Ordinary least squares of pressure\n",
     ("POST", "models/m1/evaluate"): EVALUATED,
     ("POST", "validate"): lambda body: shapes.Validated(
         rows=1300,
