@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.exact import IMPOSSIBLE, Matrix, relations
 from fedpeer.core.models.model import INTERCEPT
+from fedpeer.core.models.moments import from_zero
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.explore import centred
 from fedpeer.core.statistics.feature import Feature
@@ -21,16 +22,20 @@ _LISTED = 5  # names in one message
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A target, input columns and their exact centred products n·Σqq′ − Σq·Σq′, the target's last."""
+    """A target, input columns and their exact products, the target's last.
+
+    The products are centred, n·Σqq′ − Σq·Σq′; without an intercept they are n·Σxx′ with x in steps from zero.
+    """
 
     summary: Summary
     target: Column
     columns: tuple[Column, ...]
     products: Matrix
     dropped: tuple[str, ...] = ()
+    intercept: bool = True
 
     @classmethod
-    def of(cls, summary: Summary, target: str, features: Sequence[str] | None) -> Design:
+    def of(cls, summary: Summary, target: str, features: Sequence[str] | None, *, intercept: bool = True) -> Design:
         """Choose the columns; a category gives its levels but the first. ModelError says what is wrong with a name."""
         schema = summary.schema
         if named(schema, target).kind == "category":
@@ -45,12 +50,13 @@ class Design:
         goal = schema.columns[schema.index(target)]
         if summary.rows < 2:
             raise ModelError(f"{summary.rows} rows are too few for any model")
-        products = centred(summary, [*places, schema.index(target)])
+        products = (centred if intercept else from_zero)(summary, [*places, schema.index(target)])
         if any(value < 0 for value in products.diagonal()):
             raise ModelError(IMPOSSIBLE)
         if products[-1, -1] == 0:
-            raise ModelError(f"the target {target!r} has the same value in all {summary.rows} rows")
-        return cls(summary, goal, columns, products)
+            same = "the same value" if intercept else "the value 0"
+            raise ModelError(f"the target {target!r} has {same} in all {summary.rows} rows")
+        return cls(summary, goal, columns, products, intercept=intercept)
 
     def without(self, names: Sequence[str]) -> Design:
         """The same design with these columns dropped."""
@@ -59,10 +65,10 @@ class Design:
         keep = [i for i, column in enumerate(self.columns) if column.name not in set(names)]
         products = self.products[[*keep, -1]][:, [*keep, -1]]
         columns = tuple(self.columns[i] for i in keep)
-        return Design(self.summary, self.target, columns, products, (*self.dropped, *names))
+        return replace(self, columns=columns, products=products, dropped=(*self.dropped, *names))
 
     def constant(self) -> list[str]:
-        """Columns with one value in all rows."""
+        """Columns with one value in all rows; without an intercept, those with only 0."""
         return [column.name for i, column in enumerate(self.columns) if self.products[i, i] == 0]
 
     def aliased(self) -> dict[str, list[str]]:

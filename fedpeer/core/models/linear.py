@@ -20,7 +20,7 @@ from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design, listed
 from fedpeer.core.models.exact import System, settle
 from fedpeer.core.models.model import INTERCEPT, Model, Row
-from fedpeer.core.models.numbers import number
+from fedpeer.core.models.numbers import flag, number
 from fedpeer.core.models.penalty import generalised
 from fedpeer.core.models.report import likelihood, possible, square_root
 from fedpeer.core.statistics.rounding import Number, rational
@@ -33,17 +33,24 @@ _ROW = tuple(Row.__annotations__)[1:]
 
 
 def ols(
-    summary: Summary, target: str, features: Sequence[str] | None, *, confidence: Any = "0.95", singular: str = "refuse"
+    summary: Summary,
+    target: str,
+    features: Sequence[str] | None,
+    *,
+    confidence: Any = "0.95",
+    singular: str = "refuse",
+    intercept: Any = True,
 ) -> Model:
     """Fit by ordinary least squares; ModelError for constant or aliased columns (unless `singular="drop"`)."""
     if singular not in {"refuse", "drop"}:
         raise ModelError(f"singular is {singular!r}; it must be 'refuse' or 'drop'")
-    design = Design.of(summary, target, features)
+    design = Design.of(summary, target, features, intercept=flag("intercept", intercept))
     if singular == "refuse":
         _check_rows(design)  # before the columns: too few rows make any columns dependent
     design = _independent(design, drop=singular == "drop")
     _check_rows(design)
-    return _fitted("ols", _Line(design, Fraction(0), _level(confidence)), {})
+    options = {} if design.intercept else {"intercept": "false"}
+    return _fitted("ols", _Line(design, Fraction(0), _level(confidence)), options)
 
 
 def ridge(
@@ -84,10 +91,11 @@ class _Line:
 
 
 def _check_rows(design: Design) -> None:
-    rows, needed = design.summary.rows, len(design.columns) + 2
+    rows, needed = design.summary.rows, len(design.columns) + 1 + design.intercept
     if rows < needed:
+        others = " and an intercept" if design.intercept else ""
         raise ModelError(
-            f"{rows} rows are too few for {len(design.columns)} columns and an intercept: at least {needed}",
+            f"{rows} rows are too few for {len(design.columns)} columns{others}: at least {needed}",
             hint="name fewer features, or wait for more data",
         )
 
@@ -96,7 +104,7 @@ def _independent(design: Design, *, drop: bool) -> Design:
     constant = design.constant()
     if constant and not drop:
         raise ModelError(
-            f"without variation in all {design.summary.rows} rows: {listed(constant)}",
+            f"{'without variation' if design.intercept else '0'} in all {design.summary.rows} rows: {listed(constant)}",
             hint='leave these features out, or fit with singular="drop"',
         )
     design = design.without(constant)
@@ -114,13 +122,13 @@ def _fitted(kind: str, line: _Line, options: dict[str, str]) -> Model:
     design, (system, factor) = line.design, line.system()
     report = _Report(line, factor)
     floats = iter(settle(lambda exactly: report.values(system, exactly=exactly)))
-    names = [INTERCEPT, *(column.name for column in design.columns)]
+    names = [*([INTERCEPT] if design.intercept else []), *(column.name for column in design.columns)]
     table = [Row(name=name, **{key: next(floats) for key in _ROW}) for name in names]  # type: ignore[typeddict-item]
     numbers: dict[str, Any] = dict(zip(_NUMBERS, floats, strict=True))
     return Model(
         kind=kind,
         target=design.target.name,
-        coefficients={row["name"]: row["coefficient"] for row in table},
+        coefficients={INTERCEPT: 0.0} | {row["name"]: row["coefficient"] for row in table},
         table=table,
         n=design.summary.rows,
         confidence=float(line.confidence),
@@ -142,7 +150,7 @@ class _Report:
         design, n = line.design, line.design.summary.rows
         sums = design.summary.sums()
         index = design.summary.schema.index
-        self._n, self._line, self._factor = n, line, factor
+        self._n, self._line, self._factor, self._one = n, line, factor, int(design.intercept)
         self._means = [rational(c.value(Fraction(sums[index(c.name)], n))) for c in design.columns]
         self._mean = rational(design.target.value(Fraction(sums[index(design.target.name)], n)))
         self._ratios = [rational(design.target.step / column.step) for column in design.columns]
@@ -156,18 +164,19 @@ class _Report:
     def values(self, system: System, *, exactly: bool) -> list[Number | None]:
         """The table row by row, then the model's own numbers."""
         x, diagonal = system.solved([c * self._factor for c in self._right], exactly=exactly), system.diagonal()
-        n, p = self._n, len(x)
+        n, p, one = self._n, len(x), self._one
         beta = [b * ratio for b, ratio in zip(x, self._ratios, strict=True)]
-        intercept = self._mean - sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
+        moved = sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
+        beta = [*([self._mean - moved] if one else []), *beta]
         sse, sst, free = self._error(x), self._unit * self._total, self._free(diagonal)
         spreads, plain = self._spreads(system, diagonal), bool(self._line.penalty) or sse == 0
         if plain:
-            table = [_untested(value, flat=sse == 0) for value in (intercept, *beta)]
+            table = [_untested(value, flat=sse == 0) for value in beta]
         else:
             errors = [square_root(spread * sse / free) for spread in spreads]
-            table = self._tested([intercept, *beta], errors, n - p - 1)
-        overall = (None, None) if plain or p == 0 else _overall((sst - sse) / p / (sse / free), p, n - p - 1)
-        adjusted = 1 - (sse / free) / (sst / (n - 1))
+            table = self._tested(beta, errors, n - p - one)
+        overall = (None, None) if plain or p == 0 else _overall((sst - sse) / p / (sse / free), p, n - p - one)
+        adjusted = 1 - (sse / free) / (sst / (n - one))
         numbers = (free, 1 - sse / sst, adjusted, square_root(sse / free), *overall, *likelihood(sse, n, n - free))
         return [*(value for row in table for value in row), *numbers]
 
@@ -179,14 +188,18 @@ class _Report:
         return possible(self._unit * (self._total - taken))
 
     def _free(self, diagonal: Sequence[flint.arb]) -> Number:
-        """Residual degrees of freedom: n − 1 − tr S(S + Λ)⁻¹."""
+        """Residual degrees of freedom: n − 1 − tr S(S + Λ)⁻¹; n − p without an intercept."""
         shrunk = sum(
             (weight * self._factor * v for weight, v in zip(self._weights, diagonal, strict=True)), start=flint.fmpq(0)
         )
-        return possible(self._n - 1 - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0)))
+        return possible(self._n - self._one - len(diagonal) + (shrunk if self._line.penalty else flint.fmpq(0)))
 
     def _spreads(self, system: System, diagonal: Sequence[flint.arb]) -> list[Number]:
-        """The variance of each coefficient, over that of the residuals: n (S⁻¹)ⱼⱼ / s²ⱼ, and 1/n + n u′S⁻¹u."""
+        """The variance of each coefficient, over that of the residuals: 1/n + n u′S⁻¹u, and n (S⁻¹)ⱼⱼ / s²ⱼ."""
+        steps = [rational(column.step) for column in self._line.design.columns]
+        own = [self._n * v / (step * step) for v, step in zip(diagonal, steps, strict=True)]
+        if not self._one:
+            return [possible(value) for value in own]
         common = lcm(*(int(u.q) for u in self._lever))
         lever = [int((u * common).p) for u in self._lever]
         form = sum(

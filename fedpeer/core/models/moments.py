@@ -12,6 +12,7 @@ from fedpeer.core.models.exact import IMPOSSIBLE, Matrix
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.rounding import root, rounded
+from fedpeer.core.statistics.summary import Summary
 
 
 def spreads(products: Matrix, columns: Sequence[Column], n: int) -> Floats:
@@ -33,6 +34,17 @@ def correlations(products: Matrix) -> Floats:
             if spread:
                 size = root(Fraction(top * top, spread))
                 result[i, j] = result[j, i] = size if top >= 0 else -size
+    return result
+
+
+def from_zero(summary: Summary, columns: Sequence[int]) -> Matrix:
+    """n·Σ(x/step)(x/step)′ of these columns: n times their products, in steps from zero, and without any rounding."""
+    sums = np.array(summary.sums(), dtype=object)[list(columns)]
+    chosen = [summary.schema.columns[at] for at in columns]
+    zero = np.array([int(column.origin / column.step) for column in chosen], dtype=object)
+    mixed = np.multiply.outer(zero, sums)
+    moved = summary.products()[np.ix_(columns, columns)] + mixed + mixed.T
+    result: Matrix = summary.rows * (moved + summary.rows * np.multiply.outer(zero, zero))
     return result
 
 

@@ -16,6 +16,7 @@ from sklearn.linear_model import Ridge
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.fit import fit
+from fedpeer.core.models.model import Model
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from tests.support.elimination import least_squares, square_root
@@ -104,12 +105,14 @@ def cancer():
     return {name: data.data[:, i] for i, name in enumerate(names)} | {"target": data.target}, "0.0000001"
 
 
+@pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize(("data", "binary", "digits"), [(diabetes, (), 9), (cancer, ("target",), 9)])
-def test_ols_agrees_with_statsmodels_on_pooled_rows(data, binary, digits):
+def test_ols_agrees_with_statsmodels_on_pooled_rows(data, binary, digits, intercept):
     columns, resolution = data()
-    model = fit(pooled(columns, resolution, binary=binary), "ols", target="target", confidence=0.9)
+    summary = pooled(columns, resolution, binary=binary)
+    model = fit(summary, "ols", target="target", confidence=0.9, intercept=intercept)
     rows = np.column_stack([values for name, values in columns.items() if name != "target"])
-    told = sm.OLS(columns["target"], sm.add_constant(rows)).fit()
+    told = sm.OLS(columns["target"], sm.add_constant(rows) if intercept else rows).fit()
     tolerance = {"rtol": 10.0**-digits}
     np.testing.assert_allclose(column(model, "coefficient"), told.params, **tolerance)
     np.testing.assert_allclose(column(model, "std_error"), told.bse, **tolerance)
@@ -129,6 +132,42 @@ def test_ols_agrees_with_statsmodels_on_pooled_rows(data, binary, digits):
     assert model.f_p == pytest.approx(told.f_pvalue, rel=1e-9)
     assert (model.n, model.df) == (len(rows), told.df_resid)
     np.testing.assert_allclose(model.predict(columns), told.fittedvalues, rtol=1e-9, atol=1e-10)
+
+
+def test_without_an_intercept_numbers_are_those_of_elimination_to_the_last_bit():
+    rng = np.random.default_rng(4)
+    columns = {"a": rng.integers(50, 90, 12), "b": rng.integers(-5, 200, 12), "y": rng.integers(0, 100, 12)}
+    summary = pooled(columns, "1")
+    model = fit(summary, "ols", target="y", intercept=False)
+    x = [[Fraction(int(a)), Fraction(int(b))] for a, b in zip(columns["a"], columns["b"], strict=True)]
+    y = [Fraction(int(v)) for v in columns["y"]]
+    aa, ab, bb = (sum(r[i] * r[j] for r in x) for i, j in ((0, 0), (0, 1), (1, 1)))
+    ay, by = (sum(r[i] * v for r, v in zip(x, y, strict=True)) for i in (0, 1))
+    whole = aa * bb - ab * ab
+    beta = [(bb * ay - ab * by) / whole, (aa * by - ab * ay) / whole]
+    error = sum((v - r[0] * beta[0] - r[1] * beta[1]) ** 2 for r, v in zip(x, y, strict=True))
+    assert model.coefficients == {"intercept": 0.0, "a": float(beta[0]), "b": float(beta[1])}
+    assert [row["name"] for row in model.table] == ["a", "b"]
+    assert column(model, "std_error").tolist() == [square_root(error / 10 * v / whole) for v in (bb, aa)]
+    assert model.r2 == float(1 - error / sum(v * v for v in y))
+    assert (model.df, model.options) == (10, {"intercept": "false"})
+    assert Model.from_dict(model.to_dict()) == model
+    np.testing.assert_allclose(model.predict(columns), [float(r[0] * beta[0] + r[1] * beta[1]) for r in x])
+
+
+def test_without_an_intercept_a_constant_column_is_one_and_a_column_of_zeros_is_refused():
+    columns = {"one": np.ones(6), "zero": np.zeros(6), "y": np.arange(6.0)}
+    summary = pooled(columns, "1")
+    model = fit(summary, "ols", target="y", features=["one"], intercept=False)
+    assert model.coefficients["one"] == 2.5
+    with pytest.raises(ModelError, match="0 in all 6 rows: 'zero'"):
+        fit(summary, "ols", target="y", features=["one", "zero"], intercept=False)
+    with pytest.raises(ModelError, match="the target 'zero' has the value 0 in all 6 rows"):
+        fit(summary, "ols", target="zero", features=["one"], intercept=False)
+    with pytest.raises(ModelError, match="2 rows are too few for 2 columns: at least 3"):
+        fit(pooled({n: v[:2] for n, v in columns.items()}, "1"), "ols", target="y", intercept=False)
+    with pytest.raises(ModelError, match="intercept is 'perhaps'"):
+        fit(summary, "ols", target="y", intercept="perhaps")
 
 
 @pytest.mark.parametrize("lam", [0.1, "1", 250])
