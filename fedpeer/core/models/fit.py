@@ -20,6 +20,7 @@ from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.margins import ridge_classifier
 from fedpeer.core.models.missing import WAYS, Completion
 from fedpeer.core.models.model import Model
+from fedpeer.core.models.outliers import Outliers, ecod, hbos
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.selection import best_subset, stepwise
 from fedpeer.core.models.sparse import elastic_net, lasso
@@ -46,6 +47,8 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "oas": (oas, Covariance),
     "graphical_lasso": (graphical_lasso, Covariance),
     "ledoit_wolf": (ledoit_wolf, Covariance),
+    "hbos": (hbos, Outliers),
+    "ecod": (ecod, Outliers),
 }
 
 # Kinds that look at no more than one input column and the target at a time, and so take each pair's own rows.

@@ -17,7 +17,9 @@ SCHEMA = Schema(
         Feature("k", "binary"),
         Feature("c", "category", levels=["x", "y", "z"]),
         Feature("y", "continuous", min=-9, max=9, resolution="0.1"),
-    ]
+    ],
+    blocks=["powers", "histogram"],
+    bins=9,
 )
 
 

@@ -30,6 +30,13 @@ def collected(data, k):
     return fp.collect(data.summary.schema, {name: values[k::4] for name, values in data.table.items()})
 
 
+def binned():
+    data = datasets.load_wine()
+    table = {str(key): data.data[:, i] for i, key in enumerate(data.feature_names)}
+    features = [continuous(key, values) for key, values in table.items()]
+    return fp.collect(Schema(features, blocks=["powers", "histogram"], bins=20), table)
+
+
 def votes():
     data = datasets.load_breast_cancer()
     table = {f"high {key}": data.data[:, i] > np.median(data.data[:, i]) for i, key in enumerate(data.feature_names)}
@@ -47,6 +54,7 @@ def world():
         "iris": iris,
         "wine": wine,
         "votes": votes(),
+        "binned": binned(),
         "names": list(rows),
         "sites": {f"site {k}": collected(numbers("diabetes"), k) for k in range(4)},
         "rows": rows,

@@ -37,11 +37,13 @@ FEATURES = [
     *(Feature(name, "binary") for name in ("b", "sick")),
     Feature("kind", "category", levels=["u", "v", "w"]),
 ]
-PAIRWISE, LISTWISE = Schema(FEATURES, missing="pairwise"), Schema(FEATURES)
+BLOCKS = ["powers", "histogram"]
+PAIRWISE = Schema(FEATURES, missing="pairwise", blocks=BLOCKS)
+LISTWISE = Schema(FEATURES, blocks=BLOCKS)
 SUMMARY = collect(PAIRWISE, GAPS)
 USED = ["x", "y", "b", "goal", "kind", "sick"]
 ROWS = GAPS[USED].dropna()
-COMPLETE = collect(Schema([f for f in FEATURES if f.name != "often"]), ROWS)
+COMPLETE = collect(Schema([f for f in FEATURES if f.name != "often"], blocks=BLOCKS), ROWS)
 FEW = {"qda", "ledoit_wolf"}  # never fitted
 
 
