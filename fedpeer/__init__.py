@@ -7,7 +7,7 @@ the merged sums everyone computes what the pooled rows would have given, bit for
     ports.py   what it needs from the world
     adapters/  where it gets it: NATS, SQLite, files
     node/      makes it happen: the engine, commands and views
-    api/ cli/  how people reach it; client.py is both a library and what the command line uses
+    api/ cli/  how people reach it; client/ is both a library and what the command line uses
     daemon.py  puts it together
 
 A notebook needs no daemon: `import fedpeer as fp` gives the names below.
