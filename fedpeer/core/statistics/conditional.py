@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import pairwise
-
-import flint
 
 from fedpeer.core.errors import RequestError, SchemaError
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.density import described, listed
-from fedpeer.core.statistics.distance import beyond_kolmogorov, kolmogorov
+from fedpeer.core.statistics.distance import kolmogorov, kolmogorov_tail
 from fedpeer.core.statistics.grid import MOST, Grid, gridded
 from fedpeer.core.statistics.question import Answer, Question, undefined
-from fedpeer.core.statistics.rounding import certified, rational, rounded
+from fedpeer.core.statistics.rounding import rounded
 
 _Condition = tuple[str, bool]  # a 0/1 column, and whether it is 1
 
@@ -37,12 +34,8 @@ def ks_test(question: Question) -> Answer:
     a, b = (grid for grid in grids if grid is not None) if empty is None else (None, None)
     if a is None or b is None:
         raise RequestError(f"no row with a value of {x!r} is in the group {empty}")
-    size, bounds = Fraction(a.rows * b.rows, a.rows + b.rows), kolmogorov(a, b)
-
-    def tails() -> list[flint.arb]:
-        return [beyond_kolmogorov(flint.arb(rational(size * d * d))) for d in reversed(bounds)]
-
-    values = (*map(rounded, bounds), *certified(tails))
+    bounds = kolmogorov(a, b)
+    values = (*map(rounded, bounds), *(kolmogorov_tail(d, a.rows, b.rows) for d in reversed(bounds)))
     counts = dict(zip(groups, (a.rows, b.rows), strict=True))
     return {"counts": counts} | dict(zip(("ks_lower", "ks_upper", "p_lower", "p_upper"), values, strict=True))
 

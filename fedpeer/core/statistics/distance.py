@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import accumulate
+from math import comb
 
 import flint
 
 from fedpeer.core.statistics.grid import Grid
+from fedpeer.core.statistics.rounding import certified, rational, rounded
 
 _TURN = 1  # where both series of Kolmogorov's distribution are quick
 _HALF = Fraction(1, 2)
+_COUNTED = 100_000  # pairs of rows up to which p is counted, within milliseconds
 
 Bounds = tuple[Fraction, Fraction]
 
@@ -30,8 +34,31 @@ def kolmogorov(a: Grid, b: Grid) -> Bounds:
     return lower, upper
 
 
-def beyond_kolmogorov(square: flint.arb) -> flint.arb:
-    """P(K > λ) for Kolmogorov's limiting distribution, of λ²: 2 Σ (−1)^(k−1) exp(−2k²λ²)."""
+def kolmogorov_tail(d: Fraction, n: int, m: int) -> float | None:
+    """P(D ≥ d) for n and m rows of one continuous distribution, d being a difference of shares of such rows.
+
+    Counted where n·m is at most 100,000; else by the limiting distribution of D·√(nm/(n + m)).
+    """
+    if n * m <= _COUNTED:
+        return rounded(1 - Fraction(_inside(int(d * n * m), n, m), comb(n + m, n)))
+    square = d * d * Fraction(n * m, n + m)
+    return certified(lambda: [_limiting(flint.arb(rational(square)))])[0]
+
+
+def _inside(reach: int, n: int, m: int) -> int:
+    """The orders of n rows and m others in which, after any i of the ones and j of the others, |im − jn| < reach."""
+    row, start = [1], 0
+    for i in range(n + 1):
+        low, high = max(0, (i * m - reach) // n + 1), min(m, (i * m + reach - 1) // n)
+        if high < low:
+            return 0
+        came = row[low - start :]
+        row, start = list(accumulate(came + [0] * (high - low + 1 - len(came)))), low
+    return row[-1]
+
+
+def _limiting(square: flint.arb) -> flint.arb:
+    """P(K > λ) for Kolmogorov's distribution, of λ²: 2 Σ (−1)^(k−1) exp(−2k²λ²)."""
     if square == 0:
         return flint.arb(1)
     return _alternating(square) if square > _TURN else 1 - _turned(square)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-import flint
-
 from fedpeer.core.statistics.balance import split_by
-from fedpeer.core.statistics.distance import beyond_kolmogorov, kolmogorov, wasserstein
+from fedpeer.core.statistics.distance import kolmogorov, kolmogorov_tail, wasserstein
 from fedpeer.core.statistics.divergence import Cells, jensen_shannon, stability, total_variation
 from fedpeer.core.statistics.explore import given, mean
 from fedpeer.core.statistics.grid import Grid
 from fedpeer.core.statistics.question import Answer, Question, undefined
-from fedpeer.core.statistics.rounding import certified, rational, rounded
+from fedpeer.core.statistics.rounding import rounded
 from fedpeer.core.statistics.summary import Summary
 
 GROUPS = 10  # of bins, for the stability index
@@ -132,10 +130,7 @@ def _distances(sides: _Sides) -> Answer:
     if sides.grids is None:
         return dict.fromkeys(_ORDERED)
     a, b = sides.grids
-    size, bounds = Fraction(a.rows * b.rows, a.rows + b.rows), kolmogorov(a, b)
-
-    def tails() -> list[flint.arb]:
-        return [beyond_kolmogorov(flint.arb(rational(size * d * d))) for d in reversed(bounds)]
-
-    values = (*map(rounded, bounds), *certified(tails), *map(rounded, wasserstein(a, b, sides.apart)))
+    bounds = kolmogorov(a, b)
+    tails = (kolmogorov_tail(d, a.rows, b.rows) for d in reversed(bounds))
+    values = (*map(rounded, bounds), *tails, *map(rounded, wasserstein(a, b, sides.apart)))
     return dict(zip(_ORDERED, values, strict=True))

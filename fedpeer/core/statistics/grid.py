@@ -50,10 +50,7 @@ class Grid:
         if column.indicator:
             ones = int(part.count * (part.mean or 0))
             return cls.made(column, [part.count - ones, ones])
-        counts = summary.histogram_given(name, condition, truth)
-        if sum(counts) != part.count:
-            raise SchemaError(f"rows without {condition!r} are among those where it is not 1", hint="compare its ones")
-        return cls.made(column, counts)
+        return cls.made(column, summary.histogram_given(name, condition, truth))
 
     @classmethod
     def made(cls, column: Column, counts: Sequence[int]) -> Grid:
