@@ -55,7 +55,8 @@ def clinic(rows: int = 200) -> tuple[fp.Summary, Table]:
             fp.Feature("cost", min=-1000, max=5000, resolution="0.1"),
             fp.Feature("ward", "category", levels=["A", "B", "C"]),
             fp.Feature("back", "binary"),
-        ]
+        ],
+        blocks=["powers", "histogram"],
     )
     return fp.collect(schema, table), table
 

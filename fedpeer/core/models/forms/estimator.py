@@ -57,7 +57,8 @@ def _built(model: Result) -> list[tuple[str, Any]]:
 
 def _linear(model: Model) -> Any:
     name, options = _LINEAR.get(model.kind, ("LinearRegression", {}))
-    given = {theirs: _option(model, ours) for ours, theirs in options.items()}
+    given: dict[str, Any] = {theirs: _option(model, ours) for ours, theirs in options.items()}
+    given |= {"fit_intercept": False} if model.options.get("intercept") == "false" else {}
     estimator = getattr(import_module("sklearn.linear_model"), name)(**given)
     estimator.coef_ = np.array([model.coefficients[column] for column in model.columns])
     estimator.intercept_ = np.float64(model.coefficients[INTERCEPT])

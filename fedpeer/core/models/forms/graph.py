@@ -18,6 +18,7 @@ from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
 from fedpeer.core.models.forms.plan import Input, Plan, Used
 from fedpeer.core.models.model import INTERCEPT, Model
+from fedpeer.core.models.outliers import Outliers, Tally
 from fedpeer.core.models.result import Result
 
 OPSET, LABELS, FORMAT = 17, 3, 8  # of ONNX, of its machine-learning operators, and of the file
@@ -41,6 +42,8 @@ def onnx(result: Result, metadata: Mapping[str, str]) -> bytes:
             graph.distance(model, columns)
         case Covariance() as model:
             graph.mahalanobis(model, columns)
+        case Outliers() as model:
+            graph.outlying(model, columns)
         case _:
             raise ModelError(f"{result.kind} has no form 'onnx'", hint="it has json")
     return graph.bytes(metadata)
@@ -119,6 +122,13 @@ class _Graph:
         total = self._add("ReduceSum", self._add("Mul", apart, turned), self._whole([1]), keepdims=1)
         self._put("prediction", total, self._onnx.TensorProto.DOUBLE, 1)
 
+    def outlying(self, model: Outliers, columns: str) -> None:
+        """The sum over columns of the scores of their bins; of several such sums the largest."""
+        parts = [self._binned(columns, k, tally) for k, tally in enumerate(model.tallies.values())]
+        totals = self._add("Sum", *parts)
+        self._put("prediction", self._add("ReduceMax", totals, axes=[1]), self._onnx.TensorProto.DOUBLE, 1)
+        self._put("scores", totals, self._onnx.TensorProto.DOUBLE, len(model.ways))
+
     def bytes(self, metadata: Mapping[str, str]) -> bytes:
         """The file."""
         helper = self._helper
@@ -168,6 +178,15 @@ class _Graph:
         if used.mean is None:
             return column
         return self._add("Where", self._add("IsNaN", column), self._number([[used.mean]]), column)
+
+    def _binned(self, columns: str, place: int, tally: Tally) -> str:
+        """The scores of one column in each way, [n, ways]: as many edges as a value reaches, so many bins are below."""
+        column = self._add("Gather", columns, self._whole([place]), axis=1)
+        reached = self._add("GreaterOrEqual", column, self._number([tally.edges]))
+        whole = self._add("Cast", reached, to=self._onnx.TensorProto.INT64)
+        below = self._add("ReduceSum", whole, self._whole([1]), keepdims=0)
+        scores = self._add("Gather", self._number(np.array(tally.scores).T), below, axis=0)
+        return self._add("Where", self._add("IsNaN", column), self._number([[np.nan]]), scores)
 
     def _add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         name = f"$value{len(self._nodes)}"  # no feature's name has this sign

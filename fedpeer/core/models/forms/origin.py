@@ -38,7 +38,15 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _certified(certificate: Any) -> list[tuple[str, str]]:
-    """A certificate's own scalars, whatever it holds."""
-    form = msgspec.to_builtins(certificate) if certificate is not None else {}
-    flat = {key: value for key, value in form.items() if isinstance(value, str | int | float)}
-    return [(key.replace("_", " "), f"{value}") for key, value in flat.items()]
+    """How exact the model is, and whose rows are in it."""
+    if certificate is None:
+        return []
+    size, basis = certificate.condition, certificate.basis
+    peers = ", ".join(f"{entry.peer} (serial {entry.serial})" for entry in basis.contributors)
+    return [
+        ("digits", f"{certificate.digits} proved right" if certificate.digits is not None else ""),
+        ("proof", certificate.proof),
+        ("condition", f"{size.value:.6g}, of {size.of}" if size.value is not None else ""),
+        ("total", basis.total),
+        ("peers", peers),
+    ]

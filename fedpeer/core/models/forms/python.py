@@ -12,12 +12,14 @@ from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
 from fedpeer.core.models.forms.plan import Input, Part, Plan, Used, finite, plain
 from fedpeer.core.models.model import INTERCEPT, Model
+from fedpeer.core.models.outliers import Outliers
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.numerals import NUMBER
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TAKEN = (  # names that the functions use
     " row known found value text number score scores predict explain left most math re levels loadings parts total "
+    "x edges ways place totals bisect "
     " chances label format float str sum max any abs zip dict "
 )
 _NUMBER = '''
@@ -81,7 +83,8 @@ class _Writer:
     def head(self) -> list[str]:
         """Imports and constants."""
         leveled = [(name, entry) for name, entry in self._inputs() if entry.levels]
-        lines = ["import math", "import re"] + (["from decimal import Decimal"] if leveled else [])
+        lines = ["import bisect"] if isinstance(self._result, Outliers) else []
+        lines += ["import math", "import re"] + (["from decimal import Decimal"] if leveled else [])
         lines += ["", f"_DECIMAL = re.compile({NUMBER!r}, re.ASCII)"]
         for name, entry in leveled:
             lines += [f"{name.upper()} = {{  # {entry.about}", *_spelled(entry), "}"]
@@ -111,6 +114,8 @@ class _Writer:
             case Covariance() as model:
                 lines = list(self._mahalanobis(model))
                 return [self._function("predict", "The squared Mahalanobis distance of a row", lines)]
+            case Outliers() as model:
+                return [self._function("predict", "How unusual one row is", list(self._outlying(model)))]
         raise ModelError(f"{self._result.kind} has no form 'python'", hint="it has json")
 
     def _function(self, name: str, about: str, lines: Sequence[str]) -> str:
@@ -163,7 +168,7 @@ class _Writer:
         yield "]"
         yield "found = []"
         for loadings in model.components:
-            yield "found.append((" + ", ".join(map(_real, loadings)) + ",))"
+            yield f"found.append({_tuple(loadings)})"
         yield "scores = [sum(x * z for x, z in zip(loadings, left)) for loadings in found]"
         yield "for loadings, score in zip(found, scores):"
         yield "    left = [z - x * score for x, z in zip(loadings, left)]"
@@ -176,9 +181,20 @@ class _Writer:
         yield "]"
         yield "value = 0.0"
         for place, line in enumerate(model.precision):
-            yield f"known = ({', '.join(map(_real, line))},)"
+            yield f"known = {_tuple(line)}"
             yield f"value += parts[{place}] * sum(v * z for v, z in zip(known, parts))"
         yield "return value"
+
+    def _outlying(self, model: Outliers) -> Iterator[str]:
+        yield f"totals = [{', '.join('0.0' for _ in model.ways)}]  # {plain(', '.join(model.ways))}"
+        yield "for x, edges, ways in ("
+        for name, tally in model.tallies.items():
+            ways = ", ".join(_tuple(scores) for scores in tally.scores)
+            yield f"    ({self._columns[name]}, {_tuple(tally.edges)}, ({ways},)),{self._note(name)}"
+        yield "):"
+        yield "    place = bisect.bisect_right(edges, x)"
+        yield "    totals = [total + scores[place] for total, scores in zip(totals, ways)]"
+        yield "return max(totals)"
 
     def _note(self, name: str) -> str:
         """The column's name as a comment, where what stands for it does not say it."""
@@ -226,6 +242,10 @@ def _real(number: float | None) -> str:
     value = 0.0 if number is None else float(number)
     finite([value])
     return repr(value)
+
+
+def _tuple(numbers: Sequence[float]) -> str:
+    return f"({', '.join(map(_real, numbers))},)"
 
 
 def _apart(column: str, centre: float) -> str:

@@ -13,6 +13,7 @@ from fedpeer.core.errors import ModelError
 from fedpeer.core.models.classifier import Classifier, Group
 from fedpeer.core.models.forms.plan import Input, Part, Plan, Used, finite, plain
 from fedpeer.core.models.model import INTERCEPT, Model
+from fedpeer.core.models.outliers import Outliers, Tally
 from fedpeer.core.models.result import Result
 
 _WORD = re.compile(r'(?:"(?:[^"]|"")+"|[^".]+)(?:\.(?:"(?:[^"]|"")+"|[^".]+)){0,3}')
@@ -33,6 +34,8 @@ def sql(result: Result, comments: Sequence[str], table: str) -> str:
             formula = ["SELECT", *_in(_whole(plan, _linear(model, plan))), "FROM (", *_in(_reading(plan)), ") AS r"]
         case Classifier() as model:
             formula = _classifier(model, plan)
+        case Outliers() as model:
+            formula = _outlying(model, plan)
         case _:
             raise ModelError(f"{result.kind} has no form 'sql'", hint="it has json, python and onnx")
     lines = ["SELECT", "  t.*,", "  (", *_in(formula, 4), '  ) AS "prediction"', f"FROM {_table(table)} AS t;"]
@@ -138,6 +141,30 @@ def _scored(model: Classifier, plan: Plan, which: tuple[int, Group]) -> list[str
     # The first score is NULL where an input is, and the choice asks for that before it looks at the others.
     lines = formula if k else _whole(plan, formula)
     return [f"-- {plain(group.label)}", *lines, f"  AS s{k}{comma}"]
+
+
+def _outlying(model: Outliers, plan: Plan) -> list[str]:
+    """The sum over columns of the scores of their bins in each way, of which the largest is chosen."""
+    sums: list[str] = []
+    for k, way in enumerate(model.ways):
+        terms = [_binned(_column(plan, used), model.tallies[used.name], k) for used in plan.columns]
+        lines = _sum(0.0, [f"+ {first}" for first in terms])
+        comma = "," if k + 1 < len(model.ways) else ""
+        sums += [f"-- {plain(way)}", *(lines if k else _whole(plan, lines)), f"  AS s{k}{comma}"]
+    largest = ["CASE", "  WHEN s0 IS NULL THEN NULL"]
+    for k in range(len(model.ways) - 1):
+        higher = " AND ".join(f"s{k} >= s{other}" for other in range(k + 1, len(model.ways)))
+        largest += [f"  WHEN {higher} THEN s{k}"]
+    largest += [f"  ELSE s{len(model.ways) - 1}", "END"]
+    inner = ["SELECT", *_in(sums), "FROM (", *_in(_reading(plan)), ") AS r"]
+    return ["SELECT", *_in(largest), "FROM (", *_in(inner), ") AS s"]
+
+
+def _binned(column: str, tally: Tally, way: int) -> str:
+    """The score of the bin that a value is in."""
+    scores = tally.scores[way]
+    cases = [f"WHEN {column} >= {_real(e)} THEN {_real(s)}" for e, s in zip(tally.edges, scores[1:], strict=True)]
+    return f"CASE {' '.join(reversed(cases))} ELSE {_real(scores[0])} END"
 
 
 def _sum(constant: float, terms: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
 from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.model import INTERCEPT, Model
+from fedpeer.core.models.outliers import Outliers
 from fedpeer.core.models.reports.marks import NAMES
 from fedpeer.core.models.result import Result
 
@@ -35,6 +36,8 @@ _TITLES = {
     "pca": "principal components",
     "oas": "shrunk covariance (OAS)",
     "graphical_lasso": "graphical lasso",
+    "hbos": "histogram-based outlier scores",
+    "ecod": "outlier scores from empirical tails (ECOD)",
 }
 
 
@@ -66,7 +69,8 @@ def account(result: Result, origin: Origin) -> Account:
     """Collect the numbers of a model of any kind."""
     grids, facts = list(_grids(result)), [*_described(result), *_measured(result)]
     target = getattr(result, "target", None)
-    names = " + ".join(result.columns) or "1"
+    options: Mapping[str, str] = getattr(result, "options", {})
+    names = "0 + " * (options.get("intercept") == "false") + (" + ".join(result.columns) or "1")
     title = _TITLES.get(result.kind, result.kind.replace("_", " "))
     return Account(
         title=title[:1].upper() + title[1:] + (f" of {target}" if target else ""),
@@ -126,6 +130,9 @@ def _grids(result: Result) -> Iterator[Grid]:
             yield Grid("means", "means", ["mean"], [(name, [value]) for name, value in model.means.items()])
             for key in ("covariance", "precision"):
                 yield Grid(key, key, names, list(zip(names, getattr(model, key), strict=True)))
+        case Outliers() as model:
+            rows = [(n, [len(t.edges) + 1, *map(max, t.scores)]) for n, t in model.tallies.items()]
+            yield Grid("tallies", "highest score of a bin", ["bins", *model.ways], rows)
         case _:
             yield from _others(result)
 

@@ -23,7 +23,9 @@ def text(told: Account) -> str:
     for grid in told.grids:
         lines += ["", *_grid(grid, told.confidence)]
     lines += ["=" * _WIDTH, *(line for note in told.notes for line in wrap(note, _WIDTH))]
-    lines += [f"{label:<12}{value}" for label, value in told.origin]
+    lines += [
+        line for pair in told.origin for line in wrap(f"{pair[0]:<12}{pair[1]}", _WIDTH, subsequent_indent=" " * 12)
+    ]
     return "\n".join(plain(line).rstrip() for line in lines) + "\n"
 
 
