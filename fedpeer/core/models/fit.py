@@ -17,7 +17,7 @@ from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.discriminant import lda, qda
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
-from fedpeer.core.models.margins import ridge_classifier
+from fedpeer.core.models.margins import ls_svm, ridge_classifier
 from fedpeer.core.models.missing import WAYS, Completion
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.outliers import Outliers, ecod, hbos
@@ -27,7 +27,7 @@ from fedpeer.core.models.sparse import elastic_net, lasso
 from fedpeer.core.statistics.summary import Summary
 
 _Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-_Classes = Literal["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier"]
+_Classes = Literal["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier", "ls_svm"]
 
 KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ols": (ols, Model),
@@ -43,6 +43,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "gaussian_nb": (gaussian_nb, Classifier),
     "bernoulli_nb": (bernoulli_nb, Classifier),
     "ridge_classifier": (ridge_classifier, Classifier),
+    "ls_svm": (ls_svm, Classifier),
     "pca": (pca, Components),
     "oas": (oas, Covariance),
     "graphical_lasso": (graphical_lasso, Covariance),

@@ -2,7 +2,7 @@
 
 For a class k, y = 1 for its rows and −1 for the others; Σ(y − ŷ)² + lam·Σβ² is minimised, the intercept free. The
 class of the highest ŷ wins. A least-squares support vector machine (Suykens, Vandewalle 1999) with a linear kernel
-minimises ‖β‖²/2 + γ/2·Σe² and is the same with lam = 1/γ.
+minimises ‖β‖²/2 + c/2·Σe² and is the same with lam = 1/c.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from fedpeer.core.models.classifier import Classifier, Group
@@ -53,6 +54,12 @@ def ridge_classifier(summary: Summary, target: str, features: Sequence[str] | No
         schema=groups.described(),
         summary=summary.digest,
     )
+
+
+def ls_svm(summary: Summary, target: str, features: Sequence[str] | None, *, c: Any = 1) -> Classifier:
+    """Minimise ‖β‖²/2 + c/2·Σe² for each class against the others, the intercept free; the highest prediction wins."""
+    model = ridge_classifier(summary, target, features, lam=1 / above("c", c))
+    return msgspec.structs.replace(model, kind="ls_svm", options={"c": str(c)})
 
 
 def _weights(groups: Groups, penalty: Fraction) -> list[float]:

@@ -186,7 +186,7 @@ def _errors(model: Result, part: Summary) -> list[_Error]:
     if isinstance(model, Model):
         weights = {name: Fraction(value) for name, value in model.coefficients.items() if name != INTERCEPT}
         return [_Error(Fraction(model.coefficients[INTERCEPT]), weights | {model.target: Fraction(-1)}, model.target)]
-    if not isinstance(model, Classifier) or model.kind != "ridge_classifier":
+    if not isinstance(model, Classifier) or model.kind not in {"ridge_classifier", "ls_svm"}:
         raise ModelError(
             f"how good {model.kind} is takes every row, and cannot be computed from sums",
             hint="evaluate it on rows that were held out; ridge_classifier and regressions can be cross-validated",

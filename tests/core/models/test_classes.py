@@ -140,6 +140,26 @@ def test_the_ridge_classifier_is_that_of_scikit_learn(name, lam):
     np.testing.assert_allclose(scores[:, 1] if decided.ndim == 1 else scores, decided, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("c", ["0.25", 40])
+def test_the_least_squares_machine_solves_its_own_equations(name, c):
+    """[XᵀX + I/c, Xᵀ1; 1ᵀX, n] (β, b) = (Xᵀy, 1ᵀy) on columns of unit spread, for each class against the others."""
+    data = classes(name)
+    model = fit(data.summary, "ls_svm", "class", c=c)
+    spread = data.inputs.std(axis=0)
+    inputs = np.column_stack([(data.inputs - data.inputs.mean(axis=0)) / spread, np.ones(len(data.inputs))])
+    penalty = np.diag([*(1 / float(c) / spread**2), 0])
+    scores = likelihoods(model, data.table)
+    for k in range(scores.shape[1]):
+        y = np.where(data.target == model.classes[k].label, 1.0, -1.0)
+        solved = np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ y)
+        np.testing.assert_allclose(rows(model, "weights")[k], solved[:-1] / spread, rtol=1e-9)
+        np.testing.assert_allclose(scores[:, k], inputs @ solved, rtol=1e-8, atol=1e-10)
+    told = RidgeClassifier(alpha=1 / float(c), solver="svd").fit(data.inputs, data.target)
+    np.testing.assert_array_equal(model.predict(data.table), told.predict(data.inputs))
+    assert (model.kind, model.options) == ("ls_svm", {"c": str(c)})
+
+
 SCHEMA = Schema(
     [
         Feature("a", "continuous", min=-10, max=10, resolution="0.1"),
@@ -205,6 +225,7 @@ def test_priors_are_weights_by_label():
         ("bernoulli_nb", ("kind", ["site"]), {"alpha": 0}, "above zero"),
         ("ridge_classifier", ("kind", ["a"]), {"lam": 0}, "above zero"),
         ("ridge_classifier", ("a",), {}, "'a' is continuous; a classifier needs"),
+        ("ls_svm", ("kind", ["a"]), {"c": -1}, "c is -1; it must be above zero"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(kind, arguments, options, said):
@@ -238,7 +259,7 @@ def test_rows_that_were_never_there_are_noticed():
             fit(wrong, kind, "kind", ["site"])
 
 
-@pytest.mark.parametrize("kind", ["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier"])
+@pytest.mark.parametrize("kind", ["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier", "ls_svm"])
 def test_a_sum_of_parts_gives_the_same_classifier_and_json_keeps_it(kind):
     parts = [collect(SCHEMA, {name: values[i::3] for name, values in TABLE.items()}) for i in range(3)]
     model = fit(sum(parts, Summary.zero(SCHEMA)), kind, "kind", ["site", "sick"])

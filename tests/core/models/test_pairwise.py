@@ -52,7 +52,7 @@ def features_of(kind: str) -> tuple[str | None, list[str]]:
         return None, ["x", "y", "goal"]
     if kind == "bernoulli_nb":
         return "sick", ["b", "kind"]
-    classes = {"lda", "gaussian_nb", "ridge_classifier"}
+    classes = {"lda", "gaussian_nb", "ridge_classifier", "ls_svm"}
     return ("sick" if kind in classes else "goal"), ["x", "y", "b", "kind"]
 
 

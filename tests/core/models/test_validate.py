@@ -60,6 +60,7 @@ def test_a_least_squares_classifier_is_scored_by_its_squares(name):
     data = pooled.classes(name)
     folds, groups = parted(data)
     found = cross_validate(folds, "ridge_classifier", "class", lam=2)
+    assert cross_validate(folds, "ls_svm", "class", c="0.5").folds == found.folds
     labels = sorted(set(data.target))
     truths = np.where(data.target[:, None] == np.array(labels), 1.0, -1.0)
     leave = model_selection.LeaveOneGroupOut()
