@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fedpeer.core.statistics.dates import Calendar
-from fedpeer.core.statistics.encode import readable
+from fedpeer.core.statistics.encode import flat, readable
 from fedpeer.core.statistics.faults import Fault
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.levels import Leveled
@@ -71,7 +71,7 @@ def _multiplied(factors: Sequence[Floats]) -> Floats:
 
 def _numbers(array: pa.Array, feature: Feature) -> Floats:
     target = readable(feature.name, array.type)
-    array = (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(target)
+    array = flat(array, target)
     if target == pa.large_string():
         return np.array([_number(text) for text in array.to_pylist()], dtype=np.float64)
     values: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)

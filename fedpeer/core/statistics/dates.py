@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from fedpeer.core.errors import TableError
 from fedpeer.core.statistics.columns import Column
-from fedpeer.core.statistics.encode import Row, Writer, readable
+from fedpeer.core.statistics.encode import Row, Writer, flat, readable
 from fedpeer.core.statistics.faults import Fault, Faults
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, day
@@ -69,17 +69,17 @@ class Calendar:
 
     def read(self, array: pa.Array) -> tuple[Days, Faults]:
         """The day of each value, and the reason where there is none."""
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        if not is_date(array.type):
-            return self._texts(array)
+        kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+        if not is_date(kind):
+            return self._texts(flat(array, pa.large_string()))
+        array = flat(array, kind)
         days = _native(array)
         codes = np.zeros(len(days), np.uint8)
         codes[array.is_null().to_numpy(zero_copy_only=False)] = Fault.MISSING
         return days, codes
 
     def _texts(self, array: pa.Array) -> tuple[Days, Faults]:
-        coded = array.cast(pa.large_string()).dictionary_encode()
+        coded = array.dictionary_encode()
         found = [*map(self._day, coded.dictionary.to_pylist()), (0, Fault.MISSING)]
         days, codes = (np.array(part) for part in zip(*found, strict=True))
         at = coded.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)

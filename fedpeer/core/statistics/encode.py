@@ -41,11 +41,11 @@ class Measured:
 
     def _sliced(self, array: pa.Array, target: pa.DataType) -> Writer:
         """A writer that converts slice by slice, so that memory stays bounded by the chunk."""
-        coded = pa.types.is_dictionary(array.type)
+        coded = array.dictionary.cast(target) if pa.types.is_dictionary(array.type) else None
 
         def write(start: int, stop: int, out: Row) -> Faults | None:
             part = array.slice(start, stop - start)
-            part = (part.dictionary_decode() if coded else part).cast(target)
+            part = part.cast(target) if coded is None else coded.take(part.indices)
             return self._text(part, out) if target == pa.large_string() else self._native(part)(0, len(part), out)
 
         return write
@@ -123,6 +123,13 @@ class Measured:
 
 def _beyond(low: Any, high: Any) -> tuple[Any, Any]:
     return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+
+
+def flat(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """The values as this type, and not as numbers of a dictionary's."""
+    if pa.types.is_dictionary(array.type):
+        return array.dictionary.cast(target).take(array.indices)
+    return array.cast(target)
 
 
 def native(array: pa.Array) -> npt.NDArray[Any]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from fedpeer.core.errors import SchemaError
 from fedpeer.core.statistics.dates import Calendar, is_date
-from fedpeer.core.statistics.encode import readable
+from fedpeer.core.statistics.encode import flat, readable
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, NUMBER, day, iso, spelling
 from fedpeer.core.statistics.scale import decimals
@@ -65,8 +65,7 @@ class _Seen:
             self._dates([int(end) for end in (days.min(), days.max())] if len(days) else [])
             return
         target = readable(self.name, array.type)
-        decoded = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-        values = decoded.cast(target).drop_null()
+        values = flat(array, target).drop_null()
         self._numbers(self._read(values) if target == pa.large_string() else values.to_numpy(zero_copy_only=False))
 
     def feature(self) -> Feature:

@@ -54,8 +54,11 @@ class Leveled:
         return lambda start, stop, out: self._write(array.slice(start, stop - start).indices, levels, out)
 
     def _spelled(self, array: pa.Array) -> Writer:
+        coarse = pa.types.is_decimal(array.type)  # Arrow cannot tell short ones apart
+
         def write(start: int, stop: int, out: Row) -> Faults | None:
-            part = array.slice(start, stop - start).dictionary_encode()
+            part = array.slice(start, stop - start)
+            part = (part.cast(pa.large_string()) if coarse else part).dictionary_encode()
             return self._write(part.indices, self._levels(part.dictionary), out)
 
         return write

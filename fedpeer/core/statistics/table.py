@@ -105,6 +105,8 @@ def _table(columns: Mapping[str, Any]) -> pa.Table:
 def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
+    if _strange(values):
+        return _mixed(name, values)
     try:
         if hasattr(values, "__arrow_c_stream__"):
             return pa.chunked_array(values)
@@ -112,13 +114,32 @@ def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
             return pa.array(values)
         if isinstance(values, np.ma.MaskedArray):
             return pa.array(values.data, mask=np.ma.getmaskarray(values))
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         pass  # a column of mixed values, read as texts below
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
-    if isinstance(values, str | bytes) or not hasattr(values, "__len__") or np.ndim(values) > 1:
+    if hasattr(values, "to_list"):
+        values = values.to_list()
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) != 1:
         raise TableError(f"column {name!r} is not a sequence of values")
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return _mixed(name, values)
+
+
+def _strange(values: Any) -> bool:
+    """Whether these are scalars of numpy among others, which Arrow can end the process of."""
+    objects = getattr(values, "dtype", None) == np.object_ and getattr(values, "ndim", 1) == 1
+    if not (objects or isinstance(values, list | tuple)):
+        return False
+    kinds = set(map(type, values)) - {type(None)}
+    return len(kinds) > 1 and any(issubclass(kind, np.generic) for kind in kinds)
+
+
+def _mixed(name: str, values: Any) -> pa.Array:
+    """Values of several kinds as the texts that Python writes for them."""
+    try:
         return pa.array([None if value is None else str(value) for value in values], pa.large_string())
+    except UnicodeEncodeError:
+        raise TableError(f"column {name!r} has a text that is not Unicode") from None
+    except ValueError as error:  # an integer of more digits than Python writes
+        raise TableError(f"column {name!r} has a value that cannot be read: {error}") from None
