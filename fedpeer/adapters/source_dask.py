@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class _Part:
     read: int
     rejected: dict[str, dict[str, int]]
     clipped: dict[str, int]
+    missing: dict[str, dict[str, int]]
 
 
 def _counted(partition: Any, form: str) -> _Part:
@@ -64,15 +65,23 @@ def _counted(partition: Any, form: str) -> _Part:
 def _added(parts: Sequence[_Part], form: str) -> _Part:
     schema = Schema.from_json(form)
     collected = [_read(part, schema) for part in parts]
-    summary, rejected, clipped = Summary.zero(schema), dict[str, dict[str, int]](), dict[str, int]()
+    summary, clipped = Summary.zero(schema), dict[str, int]()
     for each in collected:
         summary = summary + each.summary
-        for name, reasons in each.rejected.items():
-            _merge(rejected.setdefault(name, {}), reasons)
         _merge(clipped, each.clipped)
     read = sum(each.read for each in collected)
-    ordered = {f.name: rejected[f.name] for f in schema.features if f.name in rejected}
-    return _written(Collected(summary, read, summary.rows, ordered, clipped))
+    rejected = _together(schema, [each.rejected for each in collected])
+    missing = _together(schema, [each.missing for each in collected])
+    return _written(Collected(summary, read, summary.rows, rejected, clipped, missing))
+
+
+def _together(schema: Schema, told: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    """Counts by feature and reason, added up, in the order of the schema."""
+    found: dict[str, dict[str, int]] = {}
+    for each in told:
+        for name, reasons in each.items():
+            _merge(found.setdefault(name, {}), reasons)
+    return {feature.name: found[feature.name] for feature in schema.features if feature.name in found}
 
 
 def _merge(into: dict[str, int], counts: dict[str, int]) -> None:
@@ -88,9 +97,9 @@ def _summed(parts: list[Any], add: Callable[[list[Any]], Any]) -> Any:
 
 
 def _written(collected: Collected) -> _Part:
-    return _Part(collected.summary.to_bytes(), collected.read, collected.rejected, collected.clipped)
+    return _Part(collected.summary.to_bytes(), collected.read, collected.rejected, collected.clipped, collected.missing)
 
 
 def _read(part: _Part, schema: Schema) -> Collected:
     summary = Summary.from_bytes(part.summary, schema)
-    return Collected(summary, part.read, summary.rows, part.rejected, part.clipped)
+    return Collected(summary, part.read, summary.rows, part.rejected, part.clipped, part.missing)

@@ -51,6 +51,16 @@ def rows():
     return table
 
 
+def test_gaps_are_accounted_for_as_in_one_place(client, rows):
+    schema = fp.Schema(SCHEMA.features, missing="pairwise", invalid="missing")
+    told = tally_dask(schema, dd.from_pandas(rows, npartitions=7), client=client)
+    whole = tally(schema, rows)
+    assert (told.summary, told.report()) == (whole.summary, whole.report())
+    lost = {name: sum(reasons.values()) for name, reasons in told.missing.items()}
+    assert {name: rows for name, rows in told.gaps.items() if name != "age_dose"} == lost
+    assert set(told.missing["age"]) == {"missing", "out of range"}
+
+
 @pytest.mark.parametrize("partitions", [1, 3, 40])
 def test_the_total_is_bit_for_bit_that_of_one_place(client, rows, partitions):
     told = tally_dask(SCHEMA, dd.from_pandas(rows, npartitions=partitions), client=client)

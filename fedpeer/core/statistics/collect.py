@@ -41,12 +41,23 @@ class Collected:
     clipped: dict[str, int]
     missing: dict[str, dict[str, int]] = field(default_factory=dict)
 
+    @property
+    def gaps(self) -> dict[str, int]:
+        """Of each feature that some counted rows lack, how many do."""
+        return lacking(self.summary)
+
     def report(self) -> dict[str, Any]:
         """Return the account as JSON-able values."""
         left_out = self.read - self.counted
         counts = {"read": self.read, "counted": self.counted, "left_out": left_out}
         missing = {"missing": self.missing} if self.summary.schema.pairwise else {}
         return counts | {"rejected": self.rejected, "clipped": self.clipped} | missing
+
+
+def lacking(summary: Summary) -> dict[str, int]:
+    """Of each feature that some rows of a summary lack, how many do."""
+    lost = {name: summary.rows - summary.count(name) for name in summary.schema.presence}
+    return {name: rows for name, rows in lost.items() if rows}
 
 
 def collect(schema: Schema, table: Any) -> Summary:
