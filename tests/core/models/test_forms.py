@@ -29,7 +29,7 @@ from tests.support.postgres import PASSWORD, running
 
 FEATURES = ["age", "dose", "sex", "smoker", "site"]
 LINEAR = ["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-CLASSES = ["lda", "gaussian_nb", "ridge_classifier"]
+CLASSES = ["lda", "gaussian_nb", "ridge_classifier", "ls_svm"]
 OTHERS = {"pca": {"components": 2}, "oas": {}, "graphical_lasso": {"lam": "0.1"}}
 OUTLIERS = ["hbos", "ecod"]
 KINDS = [*((kind, "cost") for kind in LINEAR), *((k, t) for k in CLASSES for t in ("ward", "back"))]

@@ -33,6 +33,7 @@ _TITLES = {
     "gaussian_nb": "Gaussian naive Bayes",
     "bernoulli_nb": "Bernoulli naive Bayes",
     "ridge_classifier": "ridge classifier",
+    "ls_svm": "least-squares support vector machine",
     "pca": "principal components",
     "oas": "shrunk covariance (OAS)",
     "graphical_lasso": "graphical lasso",
