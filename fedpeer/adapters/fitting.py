@@ -18,6 +18,7 @@ from fedpeer.ports import Source
 
 _CODES = 6  # unknown ones that are still told
 _LETTERS = 24  # of a code that is still told
+_METADATA = b"unit"  # of an Arrow field
 _UNIT = re.compile(r"[\[(]\s*([^\[\]()]+?)\s*[\])]\s*$")
 
 
@@ -47,23 +48,27 @@ def fit(source: Source, schema: Schema) -> Fit:
     features = {feature.name: feature for feature in schema.inputs}
     missing = [name for name in features if name not in columns]
     guess = suggested(list(columns), list(features))
-    notes = [note for column, name in guess.items() for note in _units(column, features[name])]
+    named = {folded(field.name): field for field in batch.schema}
+    meant = {name: name for name in features if name in columns} | guess
+    notes = [note for column, name in meant.items() for note in _units(named[column], features[name])]
     notes += [
         f"{feature.name} is computed from {', '.join(feature.of)}: the column of that name is not read"
         for feature in schema.features
         if feature.derived and feature.name in columns
     ]
-    for name, feature in features.items():
-        column = name if name in columns else next((c for c, meant in guess.items() if meant == name), None)
-        if column is not None and not feature.measured:
-            notes += _codes(feature, columns[column])
+    for column, name in meant.items():
+        if not features[name].measured:
+            notes += _codes(features[name], columns[column])
     return Fit(missing, [name for name in columns if name not in features], guess, notes)
 
 
-def _units(column: str, feature: Feature) -> Iterable[str]:
-    told = _UNIT.search(column)
-    if told and feature.unit and told[1].casefold() != feature.unit.casefold():
-        yield f"{feature.name} is measured in {feature.unit}, the column {column!r} says {told[1]}: convert it first"
+def _units(field: pa.Field, feature: Feature) -> Iterable[str]:
+    """What the column's metadata or, if it is called otherwise than the feature, its name says of its unit."""
+    column = folded(field.name)
+    told = None if column == feature.name else _UNIT.search(column)
+    unit = (field.metadata or {}).get(_METADATA, b"").decode(errors="replace").strip() or (told[1] if told else "")
+    if unit and feature.unit and feature.kind != "date" and unit.casefold() != feature.unit.casefold():
+        yield f"{feature.name} is measured in {feature.unit}, the column {column!r} says {unit:.64}: convert it first"
 
 
 def _codes(feature: Feature, values: pa.Array) -> Iterable[str]:

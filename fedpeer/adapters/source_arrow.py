@@ -42,7 +42,11 @@ class ArrowSource(FileSource):
             order = [fields.index(place) for place in wanted.values()]
             for batch in self._read(raw, fields):
                 arrays = [_plain(batch.column(at)) for at in order]
-                yield from sliced(pa.RecordBatch.from_arrays(arrays, list(wanted)), self._chunk_rows)
+                kept = [
+                    pa.field(name, array.type, metadata=batch.schema.field(at).metadata)
+                    for name, array, at in zip(wanted, arrays, order, strict=True)
+                ]
+                yield from sliced(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(kept)), self._chunk_rows)
                 if progress:
                     progress(raw.tell())
             if progress:

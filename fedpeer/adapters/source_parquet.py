@@ -47,7 +47,7 @@ class ParquetSource(FileSource):
             try:
                 for batch in file.iter_batches(self._chunk_rows, columns=named, use_threads=False):
                     read += batch.num_rows
-                    yield pa.RecordBatch.from_arrays([batch.column(name) for name in named], list(wanted))
+                    yield batch.select(named).rename_columns(list(wanted))
                     if progress:
                         progress(read)
             except (pa.ArrowException, OSError) as error:

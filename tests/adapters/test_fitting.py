@@ -1,7 +1,10 @@
 """What is said of a source that does not fit a schema."""
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
+from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.fitting import Fit, fit
 from fedpeer.adapters.headers import suggested
 from fedpeer.adapters.source_rows import RowsSource
@@ -54,6 +57,28 @@ def test_codes_that_are_no_levels_are_told(column, values, note):
 def test_another_unit_is_told():
     told = fitted({"Age (months)": [600, 70], **{name: FITS[name] for name in ("sex", "ill", "ward")}})
     assert told.notes == ["age is measured in years, the column 'Age (months)' says months: convert it first"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "arrows"])
+def test_another_unit_in_the_metadata_is_told(tmp_path, kind):
+    fields = [pa.field("Alter", pa.int8(), metadata={"unit": "months"}), pa.field("ill", pa.bool_())]
+    table = pa.table([[60], [True]], schema=pa.schema(fields))
+    path = tmp_path / f"t.{kind}"
+    if kind == "parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        with (pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream)(path, table.schema) as file:
+            file.write_table(table)
+    schema = Schema([SCHEMA.feature("age"), SCHEMA.feature("ill")])
+    said = "age is measured in years, the column {!r} says months: convert it first"
+    mapped = Catalogue().open(str(path), schema, {"map": {"Alter": "age"}})
+    assert fit(mapped, schema).notes == [said.format("age")]
+    german = Schema([Feature("Alter", min=0, max=120, resolution=1, unit="Months"), SCHEMA.feature("ill")])
+    assert fit(Catalogue().open(str(path), german, {}), german).notes == []
+    days = Schema([Feature("Alter", min=0, max=120, resolution=1, unit="days")])
+    assert fit(Catalogue().open(str(path), days, {}), days).notes == [
+        "Alter is measured in days, the column 'Alter' says months: convert it first"
+    ]
 
 
 def test_a_product_needs_no_column_and_reads_none():
