@@ -30,6 +30,18 @@ def draw_answer(metric: str, values: Values) -> bool:
     return draw is not None
 
 
+def draw_parts(metric: str, parts: Mapping[str, Values]) -> bool:
+    """Print the drift of each part, a row a feature and a column a part; False for other metrics."""
+    if metric != "drift":
+        return False
+    drawn = {name: values["features"] for name, values in parts.items()}
+    names = list(next(iter(drawn.values())))
+    render.say("Jensen–Shannon distance of each part from the rest", "dim")
+    heads = ("FEATURE", *(f">{name}" for name in drawn))
+    render.table(heads, ((f, *(render.real(told[f]["js_distance"], 3) for told in drawn.values())) for f in names))
+    return True
+
+
 def _drift(values: Values) -> None:
     """Features, the most different first; bars are as long as the Jensen–Shannon distance."""
     rows = sorted(values["features"].items(), key=lambda row: -(row[1]["js_distance"] or 0))

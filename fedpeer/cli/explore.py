@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fedpeer.cli import frame, progress, render
-from fedpeer.cli.answers import draw_answer
+from fedpeer.cli.answers import draw_answer, draw_parts
 from fedpeer.cli.data import pairs
 from fedpeer.node.shapes import Explored, Federation
 
@@ -68,16 +68,28 @@ def _alike(groups: list[Mapping[str, Any]]) -> bool:
 
 
 def _draw(told: Explored, features: tuple[str, ...]) -> None:
-    whose = {"total": "the federation", "local": "this node"}.get(told.of, told.of)
+    whose = {"total": "the federation", "local": "this node", "each": "each part of the federation"}.get(
+        told.of, told.of
+    )
     what = f"{told.metric} of " * bool(told.metric) + (" and ".join(features) or "every feature")
     versus = f" against {told.against}" if told.against else ""
     render.say(f"{what}: {whose}{versus}, {render.count(told.rows, 'row')}", "bold")
-    overview = told.values.get("univariate")
-    if not features and isinstance(overview, Mapping):
-        _draw_overview(overview)
-    elif not draw_answer(told.metric, told.values):
-        draw_values({name: _plain(value) for name, value in told.values.items() if name not in _ECHOED})
+    every = told.values.get("parts")
+    if not isinstance(every, Mapping):
+        _draw_values(told.metric, told.values)
+    elif not draw_parts(told.metric, every):
+        for name, values in every.items():
+            render.say(name, "bold")
+            _draw_values(told.metric, values)
     render.say(f"digest {render.short(told.digest)}", "dim")
+
+
+def _draw_values(metric: str, values: Mapping[str, Any]) -> None:
+    overview = values.get("univariate")
+    if isinstance(overview, Mapping):
+        _draw_overview(overview)
+    elif not draw_answer(metric, values):
+        draw_values({name: _plain(value) for name, value in values.items() if name not in _ECHOED})
 
 
 def _plain(value: Any) -> Any:

@@ -215,7 +215,7 @@ class Client(Line):
     ) -> Explored:
         """Statistics of all features, of one, or of a pair; or a `metric`, with options of its own: docs/statistics.md.
 
-        `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas: docs/cli.md.
+        `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas; `of` may be each.
         """
         body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
         return self._post(fed, "explore", body, Explored)

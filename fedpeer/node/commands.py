@@ -35,7 +35,7 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, validated
 from fedpeer.node.engine import Engine, World
-from fedpeer.node.exploring import DIFFERENCE, Asked, answered, compared, known, whose
+from fedpeer.node.exploring import DIFFERENCE, Asked, known, prepared, whose
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, Views, batch_shape, invite_shape
 from fedpeer.ports import Commit, Source
@@ -257,9 +257,8 @@ class Node(Views):
         """Statistics of one feature, of two, or, for none, of each; or a metric, perhaps against other rows."""
         metric = metric or (DIFFERENCE if against else "")
         peer, asked = self._peer(fed), Asked(tuple(features), metric, options or {})
-        summary = whose(peer, of)
-        other = compared(peer, of, against) if against else None
-        values = await asyncio.to_thread(answered, asked, summary, other)
+        summary, work = prepared(peer, asked, of, against)
+        values = await asyncio.to_thread(work)
         return shapes.Explored(
             of=of, rows=summary.rows, digest=summary.digest, values=values, metric=metric, against=against
         )

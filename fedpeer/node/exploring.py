@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from fedpeer.core.statistics.metrics import measure
 from fedpeer.core.statistics.summary import Summary
 
 DIFFERENCE = "difference"  # what other rows are for, unless a metric is named
+
+_EACH = "each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,23 @@ def answered(asked: Asked, summary: Summary, other: Summary | None = None) -> di
             return explored.bivariate(one, other_one)
         case _:
             raise RequestError("name one feature, two, or none for all", hint="a metric may take more")
+
+
+def prepared(peer: Peer, asked: Asked, of: str, against: str) -> tuple[Summary, Callable[[], dict[str, Any]]]:
+    """The rows that are meant, and the work on them, which may take long; "each" part of the total has its answer."""
+    if of == _EACH:
+        return peer.ledger.total, _each(peer, asked, against)
+    summary, other = whose(peer, of), compared(peer, of, against) if against else None
+    return summary, lambda: answered(asked, summary, other)
+
+
+def _each(peer: Peer, asked: Asked, against: str) -> Callable[[], dict[str, Any]]:
+    if against not in {"", "rest"}:
+        raise RequestError("each part of the total is compared with its rest only", hint="against: rest")
+    total, found = peer.ledger.total, parts(peer)
+    if against and len(found) < 2:
+        raise UnknownError("there is one part of the rows that may be shown, and nothing to compare it with")
+    return lambda: {"parts": {n: answered(asked, p, total - p if against else None) for n, p in found.items()}}
 
 
 def whose(peer: Peer, of: str) -> Summary:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fedpeer.core.errors import PermissionRefusedError, RequestError, UnknownError
 from fedpeer.core.statistics.metrics import measure
 from fedpeer.core.statistics.summary import Summary
-from fedpeer.node.exploring import Asked, answered, compared, parts, whose
+from fedpeer.node.exploring import Asked, answered, compared, parts, prepared, whose
 from tests.support import real
 
 NAMES = ("me", "east", "west", "north", "south")
@@ -152,6 +152,24 @@ def test_the_parts_are_members_and_one_of_all_who_did_not_consent():
     assert {name: part.rows for name, part in found.items()} == {"me": 41, "west": 44, "south": 56, "east, north": 90}
     assert set(parts(peer_with(*NAMES, explorable=NAMES))) == set(NAMES)
     assert set(parts(peer_with(*NAMES, explorable=["east", "west", "north"]))) == {"me", "east, north, south, west"}
+
+
+def test_each_part_is_described_or_compared_with_its_rest():
+    peer, asked = peer_with(*NAMES, explorable=["west"]), Asked(("x",))
+    summary, work = prepared(peer, asked, "each", "")
+    assert summary == peer.ledger.total
+    assert work() == {"parts": {name: answered(asked, part) for name, part in parts(peer).items()}}
+    told = prepared(peer, Asked(("b",), "drift"), "each", "rest")[1]()["parts"]
+    assert set(told) == {"me", "west", "east, north, south"}
+    assert told["west"] == measure(PARTS["west"], "drift", ["b"], other=added("me", "east", "north", "south"))
+    with pytest.raises(RequestError, match="compared with its rest only"):
+        prepared(peer, asked, "each", "local")
+    with pytest.raises(UnknownError, match="nothing to compare it with"):
+        prepared(peer_with("me"), asked, "each", "rest")
+    with pytest.raises(PermissionRefusedError, match="east does not let others"):
+        prepared(peer_with("me", "east"), asked, "each", "")
+    summary, work = prepared(peer, asked, "local", "rest")
+    assert (summary, work()) == (PARTS["me"], answered(asked, PARTS["me"], whose(peer, "rest")))
 
 
 def test_what_is_not_counted_is_shown_alone_with_consent_and_in_no_sum():
