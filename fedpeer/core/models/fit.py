@@ -10,6 +10,7 @@ import msgspec
 
 from fedpeer.core.errors import ModelError, SchemaError
 from fedpeer.core.models.bayes import bernoulli_nb, gaussian_nb
+from fedpeer.core.models.certify import certified
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components, pca, pcr, pls
 from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
@@ -88,7 +89,7 @@ def fit(
     if missing not in WAYS:
         raise ModelError(f"missing is {missing!r}; it must be one of {', '.join(WAYS)}")
     used = summary if kind in _BY_PAIRS else _among(summary, _used(summary, target, features))
-    model = KINDS[kind][0](used, target, features, **options)
+    model = certified(KINDS[kind][0](used, target, features, **options), used)
     if missing == "none":
         return model
     source = _among(used, model.columns) if missing == "gaussian" else used

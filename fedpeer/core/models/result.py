@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError, SchemaError
+from fedpeer.core.models.certificate import Certificate
 from fedpeer.core.models.inputs import Floats, inputs, sources
 from fedpeer.core.models.missing import Completion
 from fedpeer.core.statistics.feature import Feature
@@ -22,8 +23,9 @@ Values = npt.NDArray[Any]
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A fitted model as a value.
 
-    `schema` describes its target and inputs, `summary` is the digest it came from, and `completion` what stands in for
-    missing inputs, if anything. A kind adds its own numbers, says which `columns` it reads, and answers one batch.
+    `schema` describes its target and inputs, `summary` is the digest it came from, `completion` what stands in for
+    missing inputs, if anything, and `certificate` says how exact its numbers are. A kind adds its own numbers, says
+    which `columns` it reads, and answers one batch.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     schema: dict[str, Any]
     summary: str
     completion: Completion | None = None
+    certificate: Certificate | None = None
 
     @property
     @abstractmethod

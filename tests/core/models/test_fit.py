@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -241,9 +242,9 @@ def test_a_model_kept_before_there_were_other_kinds_is_read():
     model = fit(SUMMARY, "ols", "cost", ["age"])
     fields = """kind target coefficients table n df r2 adjusted_r2 residual_std f f_p log_likelihood aic aicc bic
         confidence dropped options schema summary"""
-    form = model.to_dict()
+    form = {name: value for name, value in model.to_dict().items() if name != "certificate"}
     assert sorted(form) == sorted(fields.split())
-    assert restore(form) == model
+    assert restore(form) == msgspec.structs.replace(model, certificate=None)
 
 
 @pytest.mark.parametrize("kind", ["ols", "ridge"])
