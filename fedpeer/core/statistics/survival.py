@@ -77,13 +77,14 @@ def _told(steps: list[_Step], limits: tuple[str, Fraction], horizon: Fraction) -
     answer: Answer = {"count": count, "events": events, "censored": count - events}
     answer |= {name: _first(table, key) for name, key in _MEDIAN.items()}
     answer |= _mean(steps, horizon) | {"table": table}
-    reasons = {name: "the curve stays above one half" for name in _MEDIAN if answer[name] is None}
+    reasons = {name: f"{what} stays above one half" for name, what in _ABOVE.items() if answer[name] is None}
     if steps[-1].spread is None:
         reasons["std_error"] = "nobody is left"
     return undefined(answer, reasons)
 
 
 _MEDIAN = {"median": "survival", "median_low": "ci_low", "median_high": "ci_high"}
+_ABOVE = {"median": "the curve", "median_low": "its lower limit", "median_high": "its upper limit"}
 
 
 def _table(steps: list[_Step], interval: str, level: Fraction) -> list[dict[str, Any]]:

@@ -214,6 +214,7 @@ def test_the_area_and_its_error_are_those_of_a_small_example_by_hand():
     assert told["mean"] == 1 + 2 * 3 / 4 + 3 / 8
     assert told["mean_std_error"] == pytest.approx((1.875**2 / 12 + 0.375**2 / 2) ** 0.5, rel=1e-15)
     assert (told["median"], told["median_high"]) == (3, None)
+    assert told["undefined"] == {"median_high": "its upper limit stays above one half"}
 
 
 def groups_of(features: list[Feature], table: dict[str, list[Any]], names: list[str], **options: Any) -> dict[str, Any]:
