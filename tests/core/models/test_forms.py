@@ -18,6 +18,7 @@ from skl2onnx.common.data_types import DoubleTensorType
 
 import fedpeer as fp
 from fedpeer.core.errors import ModelError
+from fedpeer.core.models import fit
 from fedpeer.core.models.forms.estimator import to_sklearn
 from fedpeer.core.models.forms.export import FORMS, export
 from fedpeer.core.models.forms.plan import Plan
@@ -170,7 +171,7 @@ ODD = st.sampled_from([None, "", " ", "na", "north", " south ", "3", "3.0", 3, 3
 
 
 @given(age=ODD | st.floats() | st.integers() | st.text(max_size=5), site=ODD | st.text(max_size=5), sex=ODD, smoker=ODD)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_python_reads_raw_values_as_ours_does(age, site, sex, smoker):
     model = fitted("ols", "cost", ["age", "site", "sex", "smoker"])
     row = {"age": age, "site": site, "sex": sex, "smoker": smoker}
@@ -189,7 +190,7 @@ def test_spellings_are_those_of_the_reader():
 
 def test_a_model_of_many_columns_is_a_query_that_databases_take():
     rng = np.random.default_rng(3)
-    table = {f"x{i}": rng.integers(0, 9, 700).astype(float) for i in range(600)}
+    table = {f"x{i}": rng.integers(0, 9, 450).astype(float) for i in range(420)}
     table["y"] = sum(table.values()) % 7.0
     schema = fp.Schema([fp.Feature(name, min=0, max=10, resolution=1) for name in table])
     model = fp.fit(fp.collect(schema, table), "ridge", target="y")
@@ -202,6 +203,10 @@ def test_a_model_of_many_columns_is_a_query_that_databases_take():
 def test_what_is_no_table_is_refused(name):
     with pytest.raises(ModelError, match="not the name of a table"):
         export(fitted("ols", "cost"), "sql", table=name)
+
+
+def test_every_kind_that_can_be_fitted_is_tried():
+    assert {kind for kind, _ in EVERY} == set(fit.KINDS) - {"qda", "ledoit_wolf"}
 
 
 def test_what_cannot_be_had_is_refused_with_what_can():

@@ -15,7 +15,7 @@ from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
 from fedpeer.core.models.forms.plan import Plan
 from fedpeer.core.models.model import INTERCEPT, Model
-from fedpeer.core.models.numbers import number
+from fedpeer.core.models.numbers import above
 from fedpeer.core.models.result import Result
 
 _LINEAR = {"ridge": ("Ridge", {"lam": "alpha"}), "lasso": ("Lasso", {"lam": "alpha"})} | {
@@ -99,8 +99,8 @@ def _discriminant(model: Classifier, labels: Any) -> Any:
 
 
 def _margins(model: Classifier, labels: Any) -> Any:
-    penalty = {"alpha": _option(model, "lam")} if "lam" in model.options else {}
-    estimator = import_module("sklearn.linear_model").RidgeClassifier(**penalty)
+    penalty = 1 / _option(model, "c") if model.kind == "ls_svm" else _option(model, "lam")
+    estimator = import_module("sklearn.linear_model").RidgeClassifier(alpha=penalty)
     binarizer = import_module("sklearn.preprocessing").LabelBinarizer(pos_label=1, neg_label=-1).fit(labels)
     binarizer.classes_ = labels  # in the order of the target's levels, which decides between equal scores
     estimator._label_binarizer = binarizer  # noqa: SLF001 (where RidgeClassifier itself keeps its classes)
@@ -170,7 +170,7 @@ def _reading(plan: Plan) -> list[tuple[str, Any]]:
 
 
 def _option(model: Model | Classifier | Covariance, name: str) -> float:
-    return float(number(name, model.options.get(name)))
+    return float(above(name, model.options.get(name)))
 
 
 def _frame(example: Mapping[str, Sequence[Any]]) -> Any:
