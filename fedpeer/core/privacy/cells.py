@@ -13,9 +13,6 @@ from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.privacy.gaps import Integers, continuous, places_of, zero_one
 from fedpeer.core.statistics.columns import Column
 
-_WORDS = (("present", "present"), ("present", "missing"), ("missing", "present"), ("missing", "missing"))
-
-
 Counts = npt.NDArray[np.int64]
 
 
@@ -145,21 +142,32 @@ def _missing(release: Release, flags: list[_Flag], given: Counts) -> Iterator[tu
     lacking = gaps.lacking(release.rows)
     counts, names = gaps.counts.astype(np.int64), gaps.features
     here = counts.diagonal()
+    belong = np.array(gaps.belong([flag.column for flag in flags]), int)
     for g in lacking:
+        yield partial(_lone, names[g]), np.array([here[g], release.rows - here[g]])
         others = [h for h in lacking if h > g]
-        told = [f"{names[g]} is present", f"{names[g]} is missing"]
-        yield told.__getitem__, np.array([here[g], release.rows - here[g]])
-        told = [f"{names[g]} is {a} and {names[h]} is {b}" for h in others for a, b in _WORDS]
         c, own = counts[g, others], here[others]
         cells = np.stack([c, here[g] - c, own - c, release.rows - here[g] - own + c], axis=1)
-        yield told.__getitem__, cells.reshape(-1)
-        apart = [k for k, flag in enumerate(flags) if flag.column.feature != names[g]]
-        told = [f"{flags[k].named(w)} and {names[g]} is {b}" for k in apart for w in (1, 0) for b in _WORDS[1]]
-        belong = np.array(gaps.belong([flags[k].column for k in apart]), int)
-        ones, there = given[apart, belong], here[belong]
-        a, c = given[apart, g], counts[belong, g]
+        yield partial(_gaps, names[g], [names[h] for h in others]), cells.reshape(-1)
+        apart = np.flatnonzero(belong != g)
+        ones, there = given[apart, belong[apart]], here[belong[apart]]
+        a, c = given[apart, g], counts[belong[apart], g]
         cells = np.stack([a, ones - a, c - a, there - ones - c + a], axis=1)
-        yield told.__getitem__, cells.reshape(-1)
+        yield partial(_mixed, names[g], [flags[k] for k in apart]), cells.reshape(-1)
+
+
+def _lone(name: str, place: int) -> str:
+    return f"{name} is {('present', 'missing')[place]}"
+
+
+def _gaps(name: str, others: list[str], place: int) -> str:
+    other, words = divmod(place, 4)
+    return f"{_lone(name, words // 2)} and {_lone(others[other], words % 2)}"
+
+
+def _mixed(name: str, flags: list[_Flag], place: int) -> str:
+    flag, words = divmod(place, 4)
+    return f"{flags[flag].named(1 - words // 2)} and {_lone(name, words % 2)}"
 
 
 def _named(flags: list[_Flag], words: tuple[int, ...], place: int) -> str:

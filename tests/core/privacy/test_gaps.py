@@ -212,3 +212,14 @@ def test_releases_with_and_without_gaps_are_compared() -> None:
     assert Release.of(whole).change(Release.of(pairs)).gaps.counts.tolist() == (-change.gaps.counts).tolist()
     assert Release.of(counted(rows(480))).change(Release.of(whole)).nothing
     assert isinstance(released(pairs, STANDARD, whole), Shareable)
+
+
+def test_the_cell_of_a_gap_and_a_flag_and_that_of_two_gaps_are_named() -> None:
+    table = rows(960)
+    few = [k for k, row in enumerate(table) if row[0] == 0][:240] + [k for k, row in enumerate(table) if row[0]][:3]
+    flagged = [(a, None if k in few else x, "red", 6) for k, (a, x, *_) in enumerate(table)]
+    both = [(None if k < 243 else a, None if 240 <= k < 480 else x, "red", 6) for k, (a, x, *_) in enumerate(table)]
+    for cut, name in ((flagged, "a is 1 and x is missing"), (both, "a is missing and x is missing")):
+        found = smallest(Release.of(counted(cut)), 10)
+        assert found is not None
+        assert (found.rows, found.name) == (3, name)
