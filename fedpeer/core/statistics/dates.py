@@ -21,6 +21,7 @@ from fedpeer.core.statistics.numerals import MISSING, day
 
 Days = npt.NDArray[np.int64]
 
+_FIRST = -719_162  # the day 0001-01-01
 _CACHE = 2**16  # texts remembered
 _PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
@@ -72,13 +73,15 @@ class Calendar:
         kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
         if not is_date(kind):
             return self._texts(flat(array, pa.large_string()))
-        array = flat(array, kind)
-        days = _native(array)
-        codes = np.zeros(len(days), np.uint8)
-        codes[array.is_null().to_numpy(zero_copy_only=False)] = Fault.MISSING
-        return days, codes
+        return _dated(flat(array, kind))
 
     def _texts(self, array: pa.Array) -> tuple[Days, Faults]:
+        try:  # mostly they are plain dates, which Arrow reads, but for the year 0
+            days, codes = _dated(array.cast(pa.date32()))
+            if not len(days) or days.min() >= _FIRST:
+                return days, codes
+        except pa.ArrowInvalid:
+            pass
         coded = array.dictionary_encode()
         found = [*map(self._day, coded.dictionary.to_pylist()), (0, Fault.MISSING)]
         days, codes = (np.array(part) for part in zip(*found, strict=True))
@@ -93,6 +96,13 @@ class Calendar:
             lost = Fault.MISSING if text.strip().lower() in MISSING else Fault.UNPARSABLE
             self._known[text] = (0, lost) if found is None else (found, Fault.NONE)
         return self._known[text]
+
+
+def _dated(array: pa.Array) -> tuple[Days, Faults]:
+    days = _native(array)
+    codes = np.zeros(len(days), np.uint8)
+    codes[array.is_null().to_numpy(zero_copy_only=False)] = Fault.MISSING
+    return days, codes
 
 
 def is_date(kind: pa.DataType) -> bool:

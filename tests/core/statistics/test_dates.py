@@ -119,13 +119,19 @@ def test_days_are_counted_as_python_counts_them(dates, invalid):
         ("2024-02-29 12:00:00+01:00", "unparsable"),
         ("٢٠٢٤-02-29", "unparsable"),
         ("infinity", "unparsable"),
+        ("-2024-02-29", "unparsable"),
+        ("+2024-02-29", "unparsable"),
+        ("12024-02-29", "unparsable"),
+        ("2024-02-29T", "unparsable"),
+        ("2024-02-29T10", "unparsable"),
+        ("0001-01-01", "out of range"),
         ("1999-12-31", "out of range"),
         ("2031-01-01", "out of range"),
     ],
 )
 def test_each_fault_of_a_date_is_counted_by_reason(value, reason):
-    told = tally(SCHEMA, {"admitted": [value, "2024-02-29"]})
-    assert told.rejected == {"admitted": {reason: 1}}
+    for others in (["2024-02-29"], ["2024-02-29", "2024-02-29T10:00"], []):
+        assert tally(SCHEMA, {"admitted": [value, *others]}).rejected == {"admitted": {reason: 1}}
 
 
 @pytest.mark.parametrize(
