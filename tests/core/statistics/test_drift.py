@@ -60,7 +60,7 @@ def test_the_p_value_is_scipys_exact_one():
 
 
 @given(a=rows, b=rows)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_with_a_value_a_bin_everything_is_as_on_the_rows(a, b):
     found = drift(a, b)
     d = stats.ks_2samp(a, b, method="asymp").statistic
@@ -78,7 +78,7 @@ def test_with_a_value_a_bin_everything_is_as_on_the_rows(a, b):
 
 
 @given(a=rows, b=rows, bins=st.sampled_from([2, 3, 7, 10, 40]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_with_fewer_bins_the_true_distances_are_between_the_bounds(a, b, bins):
     found, slack = drift(a, b, bins), 1e-12
     d, far = stats.ks_2samp(a, b, method="asymp").statistic, stats.wasserstein_distance(a, b)
@@ -111,7 +111,7 @@ def test_the_bounds_of_kolmogorovs_distance_are_reached_by_some_rows(a, b):
 
 
 @given(a=rows, b=rows)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_drift_is_the_same_in_both_directions_and_none_from_rows_to_themselves(a, b):
     assert drift(a, b) == drift(b, a)
     none = drift(a, a)

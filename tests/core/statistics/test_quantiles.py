@@ -50,7 +50,7 @@ def test_the_true_quantile_is_between_the_bounds_and_is_known_where_a_bin_has_on
     bins=bins,
     p=st.fractions(0, 1, max_denominator=1000).filter(lambda p: p.denominator in {1, 10, 100, 1000}),
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_the_quantile_is_the_smallest_value_that_enough_rows_do_not_exceed(rows, bins, p):
     """By its definition, without a float anywhere: 0.07 of 100 rows are seven rows."""
     ordered = sorted(rows)
