@@ -81,7 +81,7 @@ def cells(table: list[Row]) -> Iterator[int]:
             yield from (len(a & b) for a in one for b in other)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(TABLES, st.integers(0, 12))
 def test_the_smallest_cell_is_the_one_that_counting_finds(table: list[Row], floor: int) -> None:
     small = [count for count in cells(table) if 0 < count < floor]
@@ -93,7 +93,7 @@ def test_the_smallest_cell_is_the_one_that_counting_finds(table: list[Row], floo
         assert found is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(TABLES, TABLES)
 def test_rows_that_are_only_added_or_only_withdrawn_are_never_taken_for_an_exchange(
     first: list[Row], added: list[Row]
@@ -105,7 +105,7 @@ def test_rows_that_are_only_added_or_only_withdrawn_are_never_taken_for_an_excha
         assert change.nothing is (not added)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(TABLES, ROW, ROW)
 def test_one_row_for_another_is_an_exchange_wherever_both_have_or_lack_a_feature(
     table: list[Row], gone: Row, come: Row
@@ -118,7 +118,7 @@ def test_one_row_for_another_is_an_exchange_wherever_both_have_or_lack_a_feature
     assert not change.nothing
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(*VALUES), min_size=1, max_size=60))
 def test_without_gaps_the_rules_say_what_they_say_of_whole_rows(table: list[Row]) -> None:
     for policy in (RELAXED, STANDARD, Policy("relaxed", cell=3)):

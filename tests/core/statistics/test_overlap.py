@@ -157,7 +157,7 @@ VALUES = st.none() | st.integers(-3, 3)
 
 
 @given(st.lists(st.tuples(VALUES, VALUES, st.none() | st.integers(0, 1)), min_size=1, max_size=10))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_exact_values_are_those_of_the_rows_themselves(rows):
     schema = Schema(
         [Feature("x", min=-3, max=3, resolution=1), Feature("y", min=-3, max=3, resolution=1), Feature("b", "binary")],
