@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from fedpeer.cli import frame, progress, render
+from fedpeer.cli.certificate import draw_certificate
 from fedpeer.cli.data import OPTION, pairs, read_rows
 from fedpeer.cli.regression import draw_model
 from fedpeer.core.errors import SourceError
@@ -62,7 +63,7 @@ def models(ctx: click.Context) -> None:
 def show(model: str) -> None:
     """Print MODEL as it was fitted."""
     client = frame.client()
-    frame.show(client.model(frame.federation(client), model), draw_model)
+    frame.show(client.model(frame.federation(client), model), _draw_whole)
 
 
 @models.command()
@@ -144,6 +145,11 @@ def _cell(text: str | None) -> float | str | None:
         return float(text)
     except ValueError:
         return text
+
+
+def _draw_whole(fitted: Fitted) -> None:
+    draw_model(fitted)
+    draw_certificate(fitted.model)
 
 
 def _draw_list(every: list[Fitted]) -> None:

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from fedpeer.core.errors import RequestError
+from fedpeer.core.identity import PeerId
+from fedpeer.core.models.certificate import Contributor
 from fedpeer.core.models.evaluate import Evaluation, Terms, evaluate, wanted
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.validate import CrossValidation, cross_validate
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.exploring import parts
+from fedpeer.node.exploring import members, parts
 from fedpeer.ports import Source
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
@@ -64,6 +68,25 @@ def validated(peer: Peer, trial: Trial) -> Callable[[], CrossValidation]:
         )
     features = list(trial.features) or None
     return lambda: cross_validate(folds, trial.kind, trial.target, features, grid=trial.grid, **trial.options)
+
+
+def traced(model: Result, peer: Peer, of: str, version: str) -> Result:
+    """The model with what its certificate says of the peers and contributions that it came from."""
+    certificate = model.certificate
+    if certificate is None:
+        return model
+    contributors = [Contributor(peer=member, serial=_serial(peer, member, of)) for member in members(peer, of)]
+    basis = msgspec.structs.replace(certificate.basis, of=of, total=peer.ledger.total.digest, contributors=contributors)
+    told = msgspec.structs.replace(certificate, basis=basis, fedpeer=version)
+    return msgspec.structs.replace(model, certificate=told)
+
+
+def _serial(peer: Peer, member: PeerId, of: str) -> int:
+    """The serial of a contribution; 0 for rows of this node that it has not sent as they are now."""
+    held = peer.ledger.held.get(member)
+    if held is None or (of == "local" and held.summary != peer.local):
+        return 0
+    return held.contribution.serial
 
 
 def assessed(model: Result, source: Source, terms: Terms, progress: Callable[[int], None]) -> Evaluation:

@@ -33,7 +33,7 @@ from fedpeer.core.privacy.floor import Policy, Profile
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
-from fedpeer.node.assessing import HeldOut, Trial, assessed, validated
+from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.exploring import DIFFERENCE, Asked, known, prepared, whose
 from fedpeer.node.jobs import Jobs, Progress
@@ -273,7 +273,8 @@ class Node(Views):
         of: str = "total",
     ) -> shapes.Fitted:
         """Fit a model and keep it."""
-        scope, summary = self.resolve(fed), whose(self._peer(fed), of)
+        scope, peer = self.resolve(fed), self._peer(fed)
+        summary = whose(peer, of)
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
         fitted = shapes.Fitted(
@@ -284,7 +285,7 @@ class Node(Views):
             of=of,
             rows=summary.rows,
             digest=summary.digest,
-            model=model.to_dict(),
+            model=traced(model, peer, of, self._about.version).to_dict(),
         )
         await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
         self._fitted.setdefault(scope, {})[fitted.id] = fitted

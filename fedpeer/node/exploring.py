@@ -73,6 +73,11 @@ def whose(peer: Peer, of: str) -> Summary:
     return _shown(peer, _chosen(peer, of), of)
 
 
+def members(peer: Peer, of: str) -> list[PeerId]:
+    """The members whose rows `whose` gives."""
+    return sorted(_chosen(peer, of))
+
+
 def compared(peer: Peer, of: str, against: str) -> Summary:
     """The other rows, as `whose` has them, or those of everybody but `of` ("rest"); never some of the same rows."""
     if "total" in {of, against}:

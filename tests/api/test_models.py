@@ -158,3 +158,20 @@ async def test_a_model_is_reported_in_every_form(counted: Served) -> None:
         assert (status, headers["Content-Type"]) == (200, f"{media}; charset=utf-8")
         assert f"model-{model['id']}." in headers["Content-Disposition"]
         assert all(text in told for text in ("hearts", model["id"], model["digest"]))
+
+
+async def test_a_model_is_certified_with_the_contributions_that_it_is_of(counted: Served) -> None:
+    told = {"kind": "ols", "target": "dose", "features": ["age"]}
+    model = (await counted.good("POST", f"{FED}/models", told))["model"]
+    fed = await counted.good("GET", FED)
+    certificate, sent = model["certificate"], {"peer": fed["me"], "serial": fed["released_serial"]}
+    assert (certificate["fedpeer"], certificate["resolution"]) == ("1.2.3", {"age": "1", "dose": "0.5"})
+    digest = fed["total_digest"]
+    assert certificate["basis"] == {
+        "rows": 60, "summary": digest, "of": "total", "total": digest, "contributors": [sent]
+    }  # fmt: skip
+    local = await counted.good("POST", f"{FED}/models", told | {"of": "local"})
+    assert local["model"]["certificate"]["basis"]["contributors"] == [sent]
+    await counted.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(30, start=7)})
+    local = await counted.good("POST", f"{FED}/models", told | {"of": "local"})
+    assert local["model"]["certificate"]["basis"]["contributors"] == [sent | {"serial": 0}]

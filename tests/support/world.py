@@ -156,8 +156,30 @@ MODEL = {
     "confidence": 0.95,
     "dropped": [],
 }
+CERTIFICATE = {
+    "digits": 15,
+    "proof": "by ball arithmetic",
+    "reached": 2.5e-12,
+    "condition": {"of": "the inputs", "value": 12.345678, "low": 12.345677, "high": 12.345679},
+    "resolution": {"age": "0.1", "sick": "exact", "pressure": "0.5"},
+    "basis": {
+        "rows": 1300,
+        "summary": DIGEST,
+        "of": "total",
+        "total": DIGEST,
+        "contributors": [{"peer": NORTH, "serial": 2}, {"peer": SOUTH, "serial": 1}],
+    },
+    "fedpeer": "0.1.0",
+}
 FITTED = shapes.Fitted(
-    id="m1", federation=FED, kind="ols", created_at=NOW - 30, of="total", rows=1300, digest=DIGEST, model=MODEL
+    id="m1",
+    federation=FED,
+    kind="ols",
+    created_at=NOW - 30,
+    of="total",
+    rows=1300,
+    digest=DIGEST,
+    model=MODEL | {"certificate": CERTIFICATE},
 )
 AGE = {"feature": "age", "kind": "continuous", "count": 1300, "mean": 52.5, "stddev_unbiased": 11.25, "ci_low": 51.9}
 SICK = {"feature": "sick", "kind": "binary", "count": 1300, "mean": 0.25, "stddev_unbiased": 0.4333, "count_true": 325}
