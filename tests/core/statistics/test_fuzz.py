@@ -26,6 +26,7 @@ from fedpeer.core.statistics.summary import Summary
 
 ERRORS = Path(__file__).parents[3] / "docs" / "errors"
 REASONS = {fault.reason for fault in Fault if fault.fatal}
+HUGE = 10**5000  # more digits than Python writes
 SHARE, ALL = 2_000, 100_000
 
 FEATURES = [
@@ -62,7 +63,7 @@ FLOATS = [
     float("nan"), float("inf"), float("-inf"), 2.0**61, 2.0**62, 2.0**63, 2.0**64, 1e300, 0.1, 19_782.0,
 ]  # fmt: skip
 OBJECTS = [
-    None, True, 0, 1, -1, 10**30, -(10**400), 10**5000, 2**63, 2**64, 0.5, float("nan"), float("inf"), "1", "yes", "ß",
+    None, True, 0, 1, -1, 10**30, -(10**400), HUGE, 2**63, 2**64, 0.5, float("nan"), float("inf"), "1", "yes", "ß",
     b"1", b"\xff", Decimal("0.5"), Decimal("NaN"), Decimal("Infinity"), Decimal("1e100"), Fraction(1, 3), 1j,
     dt.date(2024, 2, 29), dt.datetime.fromisoformat("2024-02-29T12:00"), dt.datetime(2024, 2, 29, tzinfo=dt.UTC),
     dt.time(1), dt.timedelta(1), [], [1], {}, {"a": 1}, (1, 2), {1}, object(), np.int8(1), np.float32(0.5),
@@ -108,7 +109,7 @@ class Fuzz:
             return columns
         if form == 1 and all(isinstance(values, list) for values in columns.values()):
             return _frame(pd.DataFrame, columns)
-        if form == 2 and not any(_is_arrow(values) or not hasattr(values, "__len__") for values in columns.values()):
+        if form == 2 and all(map(_is_for_polars, columns.values())):
             return _frame(pl.DataFrame, columns)
         if any(isinstance(values, list | pd.Series) for values in columns.values()):  # Arrow itself can die of these
             return columns
@@ -250,6 +251,12 @@ def _is_arrow(values: Any) -> bool:
     return isinstance(values, pa.Array | pa.ChunkedArray)
 
 
+def _is_for_polars(values: Any) -> bool:
+    """Columns that polars takes or refuses, without an error that nobody can catch."""
+    huge = isinstance(values, list | pd.Series) and any(value is HUGE for value in values)
+    return hasattr(values, "__len__") and not (_is_arrow(values) or huge)
+
+
 def _whole(kind: pa.DataType) -> bool:
     """Types whose arrays Arrow cannot put one after the other."""
     return pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType)
@@ -344,6 +351,4 @@ def test_a_table_of_any_kind_is_counted_or_refused():
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_tables_are_counted_or_refused():
-    found = outcomes(range(SHARE, SHARE + ALL))
-    _check_mixture(found)
-    print(dict(found))
+    _check_mixture(outcomes(range(SHARE, SHARE + ALL)))
