@@ -30,6 +30,7 @@ from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.fitting import fit
 from fedpeer.adapters.home import Home
+from fedpeer.adapters.lookout import FileLookout
 from fedpeer.adapters.server import EmbeddedServer, Setup
 from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemClock, SystemEntropy
@@ -42,12 +43,14 @@ from fedpeer.core.envelope.chunks import Assembly, Bounds
 from fedpeer.core.errors import ConfigError, RequestError
 from fedpeer.core.peer.state import Habits
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.commands import Means, Node
+from fedpeer.node.commands import Node
+from fedpeer.node.counting import Means
 from fedpeer.node.engine import NODE, PROBES, Engine, Manners, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.link import Line
 from fedpeer.node.shapes import NodeInfo
 from fedpeer.node.users import KeptUsers
+from fedpeer.node.watching import Watching
 from fedpeer.ports import Bus, Entry, Notice, Source
 
 _MIB = 1 << 20
@@ -167,8 +170,13 @@ async def _node(
         bus=broker.url if broker else ", ".join(settings.bus.servers),
         federations=[],
     )
-    node = Node(engine, jobs, world, _means(settings), about)
+    means = _means(settings)
+    node = Node(engine, jobs, world, means, about)
     await node.load_models()
+    if means.lookout is not None:
+        watching = Watching(engine, world, means.lookout)
+        watching.start()
+        stack.push_async_callback(watching.close)
     users = KeptUsers(engine, entropy)
     await users.load()
     return node, users
@@ -258,7 +266,8 @@ def _manners(settings: config.Settings) -> Manners:
 
 def _means(settings: config.Settings) -> Means:
     catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
-    return Means(catalogue.open, catalogue.rows, _external(settings), round(settings.invites.expiry_hours * 3600))
+    invite_s = round(settings.invites.expiry_hours * 3600)
+    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, FileLookout(catalogue))
 
 
 def _external(settings: config.Settings) -> Access | None:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fedpeer.core.peer.kept import Seen
+    from fedpeer.core.statistics.schema import Schema
+
 Level = Literal["info", "warning", "error"]
 
 
@@ -157,6 +160,44 @@ class Source(Protocol):
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows; SourceError says where and what is wrong. `progress` is told the amount read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A file that somebody may have written to; `grows` if rows are added at its end, and it is no file of a folder."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    grows: bool
+
+
+class Lookout(Protocol):
+    """Eyes for files that come and grow. Methods read files and block; SourceError says what cannot be read.
+
+    Obligations: only directories that data may be read from are looked into; `ends` never cuts a row.
+    """
+
+    def check(self, location: str, schema: Schema, options: Mapping[str, Any]) -> tuple[str, list[Spot]]:
+        """The place that a location means from now on, and its files; SourceError if it cannot be watched."""
+
+    def look(self, place: str) -> list[Spot]:
+        """The files at a place now; none is no fault."""
+
+    def alone(self, location: str) -> Spot | None:
+        """The one file that a location means, if it means one."""
+
+    def mark(self, path: str, until: int, *, whole: bool) -> bytes:
+        """A digest of the first `until` bytes: of all of them, or of their beginning and end."""
+
+    def same(self, seen: Seen) -> bool:
+        """Whether a file still begins with the bytes that were counted of it."""
+
+    def ends(self, path: str, since: int) -> int:
+        """Where the last whole row ends that begins at or after `since`; `since` if there is none."""
+
+    def open(self, path: str, schema: Schema, options: Mapping[str, Any], span: tuple[int, int] | None) -> Source:
+        """The rows of a file, or of this span of its bytes."""
 
 
 class Broker(Protocol):

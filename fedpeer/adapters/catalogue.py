@@ -34,6 +34,7 @@ class Wanted:
     chunk_rows: int
     names: Mapping[str, str]
     options: _Options
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class _Kind:
 
 def _csv(path: Path, wanted: Wanted) -> Source:
     sign = _checked_delimiter(wanted.options["delimiter"])
-    return CsvSource(path, wanted.schema, delimiter=sign, names=wanted.names, chunk_rows=wanted.chunk_rows)
+    rows, span = wanted.chunk_rows, wanted.span
+    return CsvSource(path, wanted.schema, delimiter=sign, names=wanted.names, chunk_rows=rows, span=span)
 
 
 def _parquet(path: Path, wanted: Wanted) -> Source:
@@ -58,7 +60,7 @@ def _arrow(path: Path, wanted: Wanted) -> Source:
 
 
 def _lines(path: Path, wanted: Wanted) -> Source:
-    return LinesSource(path, wanted.schema, names=wanted.names, chunk_rows=wanted.chunk_rows)
+    return LinesSource(path, wanted.schema, names=wanted.names, chunk_rows=wanted.chunk_rows, span=wanted.span)
 
 
 _COMMAS, _TABS = _Kind(_csv, {"delimiter": ","}), _Kind(_csv, {"delimiter": "\t"})
@@ -115,14 +117,22 @@ class Catalogue:
     chunk_rows: int = 65_536
     roots: tuple[Path, ...] = ()
 
-    def open(self, location: str, schema: Schema | None = None, options: _Options | None = None) -> Source:
+    def open(
+        self,
+        location: str,
+        schema: Schema | None = None,
+        options: _Options | None = None,
+        *,
+        span: tuple[int, int] | None = None,
+    ) -> Source:
         """Return the source at a path, a folder, a pattern or an address; SourceError if there is none to be read.
 
-        The option `map` is for every kind: an object of features by the column that means them.
+        The option `map` is for every kind: an object of features by the column that means them. `span`: these bytes of
+        a text file only.
         """
         told = dict(options or {})
         names = mapping(told.pop("map", {}), schema)
-        wanted, scheme = Wanted(schema, self.chunk_rows, names, told), location.partition(":")[0]
+        wanted, scheme = Wanted(schema, self.chunk_rows, names, told, span), location.partition(":")[0]
         source = self._database(scheme, location, wanted) if scheme in DATABASES else self._files(location, wanted)
         return MappedSource(source, names) if names else source
 
@@ -141,25 +151,33 @@ class Catalogue:
         return database.open(location, wanted, self.roots)
 
     def _files(self, location: str, wanted: Wanted) -> Source:
+        paths, alone = self.found(location)
+        if alone:
+            return _opened(paths[0], _kind(paths[0]), wanted)
         path = _path(location)
-        if glob.has_magic(str(path)) and not path.exists():
-            paths = self._matched(path)
-        elif (real := _allowed(path, self.roots)).is_dir():
-            paths = [_allowed(each, self.roots) for each in _listed(real)]
-        else:
-            return _opened(real, _kind(real), wanted)
+        if not paths and path.is_dir():
+            raise SourceError(f"{path} has no files", hint="for folders in it, give a pattern such as FOLDER/**/*.csv")
+        if not paths:
+            raise SourceError(f"no file fits {path}", hint="** stands for folders in folders, * for part of a name")
         parts = [_opened(each, kind, wanted) for each, kind in _of_one_kind(paths, path)]
         return SeveralSource(str(path), parts)
+
+    def found(self, location: str) -> tuple[list[Path], bool]:
+        """Return the files at a path, folder or pattern in order, and whether it is the path of one file."""
+        path = _path(location)
+        if glob.has_magic(str(path)) and not path.exists():
+            return self._matched(path), False
+        real = _allowed(path, self.roots)
+        if real.is_dir():
+            return [_allowed(each, self.roots) for each in _listed(real)], False
+        return [real], True
 
     def _matched(self, pattern: Path) -> list[Path]:
         fixed = next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
         _allowed(fixed, self.roots)
         # A pattern may climb out of its beginning again, so each of its files is looked at by itself.
         paths = sorted(path for path in fixed.glob(str(pattern.relative_to(fixed))) if path.is_file())
-        real = [_allowed(path, self.roots) for path in paths if path.name[0] not in "._"]
-        if not real:
-            raise SourceError(f"no file fits {pattern}", hint="** stands for folders in folders, * for part of a name")
-        return real
+        return [_allowed(path, self.roots) for path in paths if path.name[0] not in "._"]
 
 
 def _opened(path: Path, kind: _Kind, wanted: Wanted) -> Source:
@@ -182,12 +200,9 @@ def _kind(path: Path) -> _Kind:
 def _listed(folder: Path) -> list[Path]:
     """Return the files of a folder in order, without those that programs hide or mark with a first _ or dot."""
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] not in "._")
+        return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] not in "._")
     except OSError as error:
         raise SourceError(f"cannot open {folder}: {(error.strerror or str(error)).lower()}") from None
-    if not files:
-        raise SourceError(f"{folder} has no files", hint="for folders in it, give a pattern such as FOLDER/**/*.csv")
-    return files
 
 
 def _of_one_kind(paths: list[Path], place: Path) -> list[tuple[Path, _Kind]]:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from fedpeer.adapters.files import CODECS, FileSource, sliced, steady
+from fedpeer.adapters.files import CODECS, FileSource, row_ends, sliced, steady
 from fedpeer.adapters.headers import doubles, places
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.numerals import MISSING
@@ -47,8 +47,9 @@ class CsvSource(FileSource):
         delimiter: str = ",",
         names: Mapping[str, str] | None = None,
         chunk_rows: int = 65_536,
+        span: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(path, chunk_rows)
+        super().__init__(path, chunk_rows, span=span, head=row_ends(Path(path), 0, first=True) if span else 0)
         self._delimiter = delimiter
         self._numbers = doubles(schema, names)
         self._codec = CODECS.get(self._path.suffix.lower())
@@ -57,7 +58,7 @@ class CsvSource(FileSource):
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows; a number column has doubles, or texts in a batch where a cell is not a number."""
-        with steady(self._path):
+        with steady(self._path, grows=self._span is not None):
             header = self._header()
             wanted = places(header.names, columns, self.name)
             if header.rows:
@@ -67,7 +68,7 @@ class CsvSource(FileSource):
                         progress(done)
 
     def _header(self) -> _Header:
-        with _text(self._path, self._codec) as text:
+        with self._text() as text:
             _refuse_binary(text, self.name)
             reader = csv.reader(_lines(text, self.name), delimiter=self._delimiter)
             try:
@@ -108,7 +109,7 @@ class CsvSource(FileSource):
         kinds = {str(width - 1): pa.binary()} | {str(place): pa.string() for place in wanted.values()}
         kinds |= dict.fromkeys(doubles, pa.float64())
         faults: list[pyarrow.csv.InvalidRow] = []
-        raw = pa.OSFile(str(self._path))
+        raw = self._raw()
         try:
             reader = pyarrow.csv.open_csv(
                 pa.CompressedInputStream(raw, self._codec) if self._codec else raw,
@@ -164,7 +165,7 @@ class CsvSource(FileSource):
 
     def _undecodable(self) -> SourceError:
         line, offset = 1, 0
-        with _bytes(self._path, self._codec) as file:
+        with self._bytes() as file:
             while data := file.readline(_BLOCK_BYTES):
                 try:
                     data.decode()
@@ -177,8 +178,19 @@ class CsvSource(FileSource):
         return SourceError(f"{self.name} is not UTF-8 text", hint="save the file as UTF-8")
 
     def _quotes(self) -> int:
-        with _bytes(self._path, self._codec) as file:
+        with self._bytes() as file:
             return sum(data.count(b'"') for data in iter(lambda: file.read(_BLOCK_BYTES), b""))
+
+    def _bytes(self) -> io.BufferedReader:
+        try:
+            if self._span is not None:
+                return io.BufferedReader(self._part())
+            return io.BufferedReader(pa.input_stream(str(self._path), compression=self._codec))
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(f"cannot open {self._path}: {getattr(error, 'strerror', None) or error}") from None
+
+    def _text(self) -> io.TextIOWrapper:
+        return io.TextIOWrapper(self._bytes(), "utf-8-sig", errors="surrogateescape", newline="")
 
 
 @dataclass(frozen=True, slots=True)

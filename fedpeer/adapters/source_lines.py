@@ -39,8 +39,9 @@ class LinesSource(FileSource):
         *,
         names: Mapping[str, str] | None = None,
         chunk_rows: int = 65_536,
+        span: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(path, chunk_rows)
+        super().__init__(path, chunk_rows, span=span)
         self._narrow = doubles(schema, names)
         self._codec = CODECS.get(self._path.suffix.lower())
 
@@ -48,13 +49,15 @@ class LinesSource(FileSource):
         self, columns: Sequence[str] | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the wanted keys; with None, of every key of the file, which reads it twice."""
-        with steady(self._path):
+        with steady(self._path, grows=self._span is not None):
             view = _View(self.name, self._keys() if columns is None else list(columns), self._narrow)
             for block, done in self._blocks():
                 yield from sliced(view.read(block), self._chunk_rows)
                 if progress:
                     progress(done)
-            view.finish()
+            # A key that only earlier rows have is a missing value in these.
+            if self._span is None or self._span[0] == 0:
+                view.finish()
 
     def _keys(self) -> list[str]:
         keys: dict[str, None] = {}
@@ -65,7 +68,7 @@ class LinesSource(FileSource):
     def _blocks(self) -> Iterator[tuple[_Block, int]]:
         """Yield whole lines, about a MiB at a time, and the bytes read so far."""
         try:
-            with pa.OSFile(str(self._path)) as raw:
+            with self._raw() as raw:
                 yield from self._cut(pa.CompressedInputStream(raw, self._codec) if self._codec else raw, raw.tell)
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"{self.name} cannot be read: {first_line(error)}") from None

@@ -108,6 +108,29 @@ class AddSource(Body, frozen=True):
     force: bool = False
 
 
+class WithdrawRows(Body, frozen=True):
+    """Rows to take out of the batch that has them: at a `location` that the node can read, or sent along.
+
+    `batch` may be empty, or the beginning of an id, if only one batch can have them.
+    """
+
+    large: ClassVar[bool] = True
+
+    location: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    rows: _Cells | None = None
+    options: dict[str, Any] = {}
+    batch: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+class WatchData(Body, frozen=True):
+    """A folder, a pattern or a growing file to look at; `force` counts its files anew, also those counted before."""
+
+    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    every_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    options: dict[str, Any] = {}
+    force: bool = False
+
+
 class AddRows(Body, frozen=True):
     """Rows as a list of objects, or as an object of columns."""
 

@@ -21,6 +21,7 @@ _PARTS = {
     "batch": "a batch's id",
     "model": "a model's id",
     "job": "a job's id",
+    "watch": "a watch's id, or an unambiguous beginning of it",
     "cid": "a user of the second dialect",
 }
 

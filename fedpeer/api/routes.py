@@ -25,6 +25,8 @@ from fedpeer.api.bodies import (
     SetSchedule,
     TryContract,
     Validate,
+    WatchData,
+    WithdrawRows,
 )
 from fedpeer.api.call import Handler
 from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, service
@@ -47,6 +49,7 @@ from fedpeer.node.shapes import (
     SyncStats,
     User,
     Validated,
+    Watch,
     Withdrawal,
 )
 
@@ -149,6 +152,10 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/data",                      _SEE, 200, data.batches,          None,          list[Batch]),
     ("POST",   _FED, "/data",                      _ACT, 202, data.add_source,       AddSource,     Job),
     ("POST",   _FED, "/data/rows",                 _ACT, 202, data.add_rows,         AddRows,       Job),
+    ("POST",   _FED, "/data/withdrawn",            _ACT, 202, data.withdraw_rows,    WithdrawRows,  Job),
+    ("GET",    _FED, "/data/watches",              _SEE, 200, data.watches,          None,          list[Watch]),
+    ("POST",   _FED, "/data/watches",              _ACT, 201, data.watch,            WatchData,     Watch),
+    ("DELETE", _FED, "/data/watches/{watch}",      _ACT, 200, data.unwatch,          None,          Watch),
     ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
     ("DELETE", _FED, "/data/{batch}",              _ACT, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),

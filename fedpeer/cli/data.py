@@ -17,10 +17,11 @@ from fedpeer.client import ApiError, Client
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import Batch, Job, Withdrawal
+from fedpeer.node.shapes import Batch, Job, Watch, Withdrawal
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 SCHEMA = click.Path(path_type=Path)
+EVERY = click.IntRange(1, 86_400)
 LOCATION = click.argument("locations", metavar="SOURCE...", nargs=-1, required=True)
 QUERY = click.option("--query", metavar="SELECT", help="What to ask a database (sqlite:, postgresql:, duckdb:).")
 MAP = click.option("--map", "maps", multiple=True, metavar="COLUMN=FEATURE", help="A column that is called otherwise.")
@@ -71,14 +72,60 @@ def list_() -> None:
 
 
 @data.command()
-@click.argument("batch")
+@click.argument("batch", required=False, default="")
+@click.option("--rows", "place", metavar="SOURCE", help="Take only these rows out of the batch.")
+@MAP
+@QUERY
+@OPTION
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def withdraw(batch: str, yes: bool) -> None:
-    """Take the rows of BATCH back out, exactly; the others learn the new summary with the next pulse."""
+def withdraw(batch: str, place: str | None, yes: bool, **how: Any) -> None:
+    """Take the rows of BATCH back out, exactly; the others learn the new summary with the next pulse.
+
+    With --rows SOURCE, only the rows that SOURCE has; BATCH may be left out if no other batch can have them.
+    """
     client = frame.client()
+    fed, told = frame.federation(client), reading(**how)
+    if place is not None:
+        which = f"batch {batch}" if batch else "the batch that has them"
+        prompt.confirm(f"take the rows of {place} out of {which}?", sure=yes)
+        job = _counted(client, client.withdraw_rows(fed, location(place), batch=batch, **told), no_wait=False)
+        frame.show(job, _draw_left)
+        return
+    if not batch or told:
+        raise click.UsageError("name the batch, or the rows with --rows")
     prompt.confirm(f"take the rows of batch {batch} back out?", sure=yes)
-    gone = client.withdraw(frame.federation(client), batch)
+    gone = client.withdraw(fed, batch)
     frame.show(gone, lambda told: render.say(f"took {render.count(told.rows, 'row')} of {told.source} back out"))
+
+
+@data.command()
+@click.argument("place", metavar="SOURCE")
+@MAP
+@OPTION
+@click.option("--every", "every_s", type=EVERY, default=60, metavar="SECONDS", help="How often to look (60).")
+@click.option("--force", is_flag=True, help="Count its files anew, also those that were counted before.")
+def watch(place: str, every_s: int, force: bool, **how: Any) -> None:
+    """Look at a folder, a pattern or a growing file again and again, and count what is new."""
+    client = frame.client()
+    told = reading(query=None, **how)
+    watched = client.watch(frame.federation(client), location(place), every_s=every_s, force=force, **told)
+    frame.show(watched, lambda w: render.say(f"watches {w.location} every {w.every_s} s (watch {w.id})", "green"))
+
+
+@data.command()
+def watches() -> None:
+    """List the places that are watched."""
+    client = frame.client()
+    frame.show(client.watches(frame.federation(client)), _draw_watches)
+
+
+@data.command()
+@click.argument("watch")
+def unwatch(watch: str) -> None:
+    """Look at a place no more; what was counted stays."""
+    client = frame.client()
+    gone = client.unwatch(frame.federation(client), watch)
+    frame.show(gone, lambda told: render.say(f"watches {told.location} no more"))
 
 
 @data.command()
@@ -149,6 +196,13 @@ def draw_faults(read: int, counted: int, rejected: dict[str, dict[str, int]]) ->
     render.table(("FEATURE", "REASON", ">VALUES"), reasons)
 
 
+def draw_gaps(missing: dict[str, int]) -> None:
+    """Say how many of the rows that count lack each feature."""
+    if missing:
+        render.say("counted without a feature that they lack:", "yellow")
+        render.table(("FEATURE", ">ROWS"), ((name, render.count(rows)) for name, rows in missing.items()))
+
+
 def reading(maps: tuple[str, ...], query: str | None, options: tuple[str, ...]) -> dict[str, Any]:
     """The options of a source that --map, --query and --option say."""
     told = pairs(options) | ({} if query is None else {"query": query})
@@ -191,6 +245,7 @@ def _draw_fit(fit: dict[str, Any], tried: Collected | None) -> None:
     if tried is not None:
         render.say(f"{render.count(tried.counted)} of {render.count(tried.read, 'row')} would be counted")
         draw_faults(tried.read, tried.counted, tried.rejected)
+        draw_gaps(tried.gaps)
 
 
 def _draw_jobs(jobs: list[Job]) -> None:
@@ -205,6 +260,18 @@ def _draw_job(job: Job) -> None:
     batch = msgspec.convert(job.result, Batch)
     render.say(f"counted {render.count(batch.rows, 'row')} of {batch.source} (batch {batch.id})", "green")
     draw_faults(batch.read, batch.rows, batch.rejected)
+    draw_gaps(batch.missing)
+
+
+def _draw_left(job: Job) -> None:
+    batch = msgspec.convert(job.result, Batch)
+    left = render.count(batch.rows, "row")
+    render.say(f"batch {batch.id} of {batch.source} has {left} left, {batch.withdrawn:,} were taken out", "green")
+
+
+def _draw_watches(watches: list[Watch]) -> None:
+    drawn = ((w.id, w.location, f"{w.every_s} s", f"{w.files:,}", f"{w.rows:,}") for w in watches)
+    render.table(("WATCH", "SOURCE", ">EVERY", ">FILES", ">ROWS"), drawn, empty="nothing is watched")
 
 
 def _draw_receipts(withdrawals: list[Withdrawal]) -> None:
@@ -217,8 +284,9 @@ def _draw_receipts(withdrawals: list[Withdrawal]) -> None:
 
 
 def _draw_list(batches: list[Batch]) -> None:
+    left_out = {b.id: b.read - b.rows - b.withdrawn for b in batches}
     drawn = (
-        (b.id, b.source, render.moment(b.added_at), f"{b.rows:,}", f"{b.read - b.rows:,}", render.short(b.digest))
+        (b.id, b.source, render.moment(b.added_at), f"{b.rows:,}", f"{left_out[b.id]:,}", render.short(b.digest))
         for b in batches
     )
     heads = ("BATCH", "SOURCE", "ADDED", ">ROWS", ">LEFT OUT", "DIGEST")

@@ -31,6 +31,7 @@ from fedpeer.node.shapes import (
     SyncStats,
     User,
     Validated,
+    Watch,
     Withdrawal,
 )
 
@@ -196,6 +197,32 @@ class Client(Line):
     def withdraw(self, fed: str, batch_id: str) -> Batch:
         """Take rows back out, exactly."""
         return self._delete(fed, f"data/{quote(batch_id, safe='')}", Batch)
+
+    def withdraw_rows(
+        self,
+        fed: str,
+        location: str = "",
+        *,
+        rows: Sequence[Any] | Mapping[str, Any] | None = None,
+        batch: str = "",
+        **options: Any,
+    ) -> Job:
+        """Take rows out of the batch that has them: those at a location that the daemon can read, or sent along."""
+        body = {"location": location, "rows": rows, "options": options, "batch": batch}
+        return self._post(fed, "data/withdrawn", body, Job)
+
+    def watches(self, fed: str) -> list[Watch]:
+        """The places that are looked at for new rows."""
+        return self._get(fed, "data/watches", list[Watch])
+
+    def watch(self, fed: str, location: str, *, every_s: int = 60, force: bool = False, **options: Any) -> Watch:
+        """Look at a folder, a pattern or a growing file from now on, and count what is new."""
+        body = {"location": location, "every_s": every_s, "options": options, "force": force}
+        return self._post(fed, "data/watches", body, Watch)
+
+    def unwatch(self, fed: str, watch_id: str) -> Watch:
+        """Look at a place no more; what was counted stays."""
+        return self._delete(fed, f"data/watches/{quote(watch_id, safe='')}", Watch)
 
     def receipts(self, fed: str) -> list[Withdrawal]:
         """What was withdrawn after others had it, with the receipts of those who hold it no longer."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,50 +20,28 @@ from fedpeer.core.errors import (
     MalformedError,
     RequestError,
     SchemaError,
-    UnknownError,
 )
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.models.fit import fit, restore
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
-from fedpeer.core.peer.state import Batch, Bus, Joining, Local, Settings
+from fedpeer.core.peer.state import Bus, Joining, Settings
 from fedpeer.core.privacy.floor import Policy, Profile
-from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
-from fedpeer.node.engine import Engine, World
+from fedpeer.node.counting import Counting, Rows, reading_job
 from fedpeer.node.exploring import DIFFERENCE, Asked, known, prepared, whose
-from fedpeer.node.jobs import Jobs, Progress
-from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, Views, batch_shape, invite_shape
-from fedpeer.ports import Commit, Source
+from fedpeer.node.jobs import Progress
+from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
+from fedpeer.ports import Commit
 
-Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 LONGEST_INVITE_S = 30 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What commands need besides the engine.
-
-    Sources by location, rows as a source, an external bus if any, and how long invites last that do not say.
-    """
-
-    open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
-    open_rows: Callable[[str, Rows, Schema], Source]
-    external: Access | None
-    invite_s: int = 72 * 3600
-
-
-class Node(Views):
-    """A running node: its views, and the commands here."""
-
-    def __init__(self, engine: Engine, jobs: Jobs, world: World, means: Means, about: shapes.NodeInfo) -> None:
-        """`world` and `engine` are the same that the daemon started."""
-        super().__init__(engine, jobs, world.clock, about)
-        self._world = world
-        self._means = means
+class Node(Counting):
+    """A running node: its views, what it does with its rows, and the commands here."""
 
     # Beginning
 
@@ -209,39 +186,6 @@ class Node(Views):
         """Empty the error log; the counters stay."""
         return await self._engine.clear(self.resolve(fed), ERROR_KINDS, ERROR_LEVELS)
 
-    # Data
-
-    async def add_source(
-        self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
-    ) -> shapes.Job:
-        """Count the rows of a file that this node can read."""
-        scope = self.resolve(fed)
-        schema = self._engine.peer(scope).roster.schema
-        source = await asyncio.to_thread(self._means.open_source, location, schema, options)
-        return self._count(scope, source, force=force)
-
-    async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> shapes.Job:
-        """Count rows that were posted."""
-        scope = self.resolve(fed)
-        schema = self._engine.peer(scope).roster.schema
-        return self._count(scope, self._means.open_rows(source, rows, schema), force=force)
-
-    async def withdraw(self, fed: str, batch_id: str) -> shapes.Batch:
-        """Take a batch's rows out again; the beginning of its id is enough if no other begins so."""
-        scope = self.resolve(fed)
-        batches = self._engine.peer(scope).batches
-        fits = [batch_id] if batch_id in batches else [b for b in batches if batch_id and b.startswith(batch_id)]
-        if len(fits) != 1:
-            hint = "`fedpeer data list` lists them"
-            raise UnknownError(f"the ids of {len(fits) or 'no'} batches here begin with {batch_id[:40]!r}", hint=hint)
-        local = batches[fits[0]]
-        await self._ask(scope, ev.WithdrawBatch(fits[0]))
-        return batch_shape(local)
-
-    async def cancel_job(self, job_id: str) -> shapes.Job:
-        """Have a job stop; nothing of it remains."""
-        return self._jobs.cancel(job_id)
-
     # Learning
 
     async def explore(
@@ -314,7 +258,7 @@ class Node(Views):
             told = await asyncio.to_thread(assessed, model, source, held.terms, progress)
             return shapes.Evaluated(model=kept.id, source=source.name, evaluation=told.to_dict())
 
-        return self._jobs.start(_job("evaluation", kept.federation, source), work)
+        return self._jobs.start(reading_job("evaluation", kept.federation, source), work)
 
     async def validate(self, fed: str, trial: Trial) -> shapes.Validated:
         """Fit a kind of model to all parts of the total but one, and score it on that one, for each."""
@@ -340,29 +284,6 @@ class Node(Views):
         await self._ask(scope, event)
         return self.federation(scope)
 
-    def _count(self, scope: str, source: Source, *, force: bool) -> shapes.Job:
-        name = source.name
-
-        async def work(progress: Progress) -> shapes.Batch:
-            peer = self._engine.peer(scope)
-            collected = await asyncio.to_thread(_counted, source, peer.roster.schema, progress)
-            batch = self._batch(name, collected)
-            await self._engine.ask(scope, ev.AddBatch(batch, collected.summary, force))
-            return batch_shape(Local(batch, collected.summary))
-
-        return self._jobs.start(_job("data", scope, source), work)
-
-    def _batch(self, source: str, collected: Collected) -> Batch:
-        return Batch(
-            id=self._world.entropy.draw(8).hex(),
-            source=source,
-            added_at=int(self._world.clock.now()),
-            rows=collected.counted,
-            read=collected.read,
-            rejected=collected.rejected,
-            content=collected.summary.digest,
-        )
-
     def _bus(self) -> Bus:
         if self._means.external is not None:
             return Bus(self._means.external)
@@ -380,21 +301,6 @@ class Node(Views):
         return state.secret is not None and state.roster.member(state.me.peer) is not None
 
 
-def _job(kind: str, scope: str, source: Source) -> shapes.Job:
-    """A job that reads a source, before it begins."""
-    return shapes.Job(
-        id="",
-        kind=kind,
-        federation=scope,
-        state="running",
-        started_at=0.0,
-        ended_at=0.0,
-        current=0,
-        maximum=source.size,
-        unit=source.unit,
-    )
-
-
 def _checked_name(name: str) -> str:
     try:
         return check_name(name)
@@ -409,13 +315,6 @@ def _check_same(mine: Schema, theirs: Schema, name: str) -> None:
             f"your schema is not that of {name}: " + "; ".join(different),
             hint="take the federation's schema, or ask its admin to change it: nothing was sent",
         )
-
-
-def _counted(source: Source, schema: Schema, progress: Progress) -> Collected:
-    names = [feature.name for feature in schema.inputs]
-    if source.size:
-        return tally(schema, source.batches(names, progress))
-    return tally(schema, source.batches(names), progress)
 
 
 def _columns(rows: Rows) -> Mapping[str, Sequence[Any]]:

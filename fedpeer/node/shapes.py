@@ -106,6 +106,20 @@ class Batch(Shape, frozen=True):
     read: int
     rejected: dict[str, dict[str, int]]
     digest: str
+    withdrawn: int = 0  # rows that were taken out of it again
+    missing: dict[str, int] = {}  # of each feature that some of the rows lack, how many do
+
+
+class Watch(Shape, frozen=True):
+    """A place that is looked at again and again, and what was counted of it and is still here."""
+
+    id: str
+    location: str
+    every_s: int
+    options: dict[str, Any]
+    added_at: float
+    files: int
+    rows: int
 
 
 class Receipt(Shape, frozen=True):

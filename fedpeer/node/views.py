@@ -11,6 +11,7 @@ from fedpeer.core.errors import UnknownError
 from fedpeer.core.federation.roster import Founded, Member, described
 from fedpeer.core.identity import PeerId, fingerprint
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
+from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.engine import Engine
@@ -271,6 +272,8 @@ def batch_shape(local: Local) -> shapes.Batch:
         read=batch.read,
         rejected=batch.rejected,
         digest=local.summary.digest,
+        withdrawn=batch.withdrawn,
+        missing=lacking(local.summary),
     )
 
 

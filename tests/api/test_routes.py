@@ -40,7 +40,7 @@ async def _ready(served: Served) -> dict[str, str]:
     model = await served.good("POST", f"{fed}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
     return {
         "fed": "hearts", "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
-        "cid": "c1", "member": "nobody", "text": invite["text"],
+        "cid": "c1", "watch": "nosuchwatch", "member": "nobody", "text": invite["text"],
     }  # fmt: skip
 
 
@@ -49,6 +49,8 @@ BODIES: dict[str, Any] = {
     "contracts_check": {"text": CONTRACT},
     "contracts_put": {"text": "ROWS() >= 11"},
     "data_add_rows": {"rows": [{"age": 30, "dose": 1.5, "sick": 0}, {"age": 31, "dose": 2, "sick": True}]},
+    "data_watch": {"location": "x.csv"},
+    "data_withdraw_rows": {"rows": {name: column[:1] for name, column in rows(60).items()}},
     "federations_create": {"name": "lungs", "schema": SCHEMA, "contract": CONTRACT},
     "federations_set_explorable": {"explorable": True},
     "federations_set_pulse": {"pulsing": False},
@@ -68,6 +70,8 @@ ELSEWHERE = {
     "people_remove": "test_a_member_is_removed",
     "federations_leave": "test_a_member_leaves",
     "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
+    "data_watch": "test_watches_are_added_listed_and_removed_over_the_api",
+    "data_unwatch": "test_watches_are_added_listed_and_removed_over_the_api",
     "data_cancel": "test_a_job_that_is_over_cannot_be_cancelled",
     "service_events": "test_entries_arrive_as_they_happen",
 }
@@ -108,7 +112,7 @@ async def test_a_route_answers_in_its_shape(ready: tuple[Served, dict[str, str]]
 
 @named(ROUTES)
 async def test_only_those_with_a_token_are_let_in(served: Served, route: Route) -> None:
-    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "x"))
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member", "watch"), "x"))
     for headers in ({}, {"Authorization": "Bearer " + "z" * 40}, {"Authorization": "Basic " + "a" * 40}):
         status, told, _ = await served.ask(route.method, where, token=None, headers=headers)
         if route.role == "anyone":
@@ -119,7 +123,7 @@ async def test_only_those_with_a_token_are_let_in(served: Served, route: Route) 
 
 @named([route for route in ROUTES if route.role == "admin"])
 async def test_a_viewer_may_only_look(served: Served, route: Route) -> None:
-    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "x"))
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member", "watch"), "x"))
     status, told, _ = await served.ask(route.method, where, token=VIEWER)
     assert (status, told["code"], list(told)) == (403, "FP130", SHAPE)
 
@@ -148,7 +152,7 @@ async def test_an_unknown_id_is_not_found(founded: Served, route: Route) -> None
 async def test_a_body_that_is_none_is_refused(
     founded: Served, route: Route, body: bytes, content: str, status: int
 ) -> None:
-    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "hearts"))
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member", "watch"), "hearts"))
     got, told, _ = await founded.ask(route.method, where, body, headers={"Content-Type": content})
     if route.name == "people_invite" and body == b"{}" and status == 400:
         return
@@ -164,7 +168,7 @@ async def test_what_takes_no_body_takes_none(ready: tuple[Served, dict[str, str]
 
 @named(ROUTES)
 async def test_a_query_is_read_strictly(founded: Served, route: Route) -> None:
-    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member"), "hearts"))
+    where = path(route, dict.fromkeys(("fed", "job", "batch", "invite", "model", "cid", "member", "watch"), "hearts"))
     for query in ("?surprise=1", "?wait=nan", "?wait=-1", "?limit=1&limit=2", "?limit=x"):
         status, told, _ = await founded.ask(route.method, where + query)
         assert (status, told["code"]) == (400, "FP118"), query

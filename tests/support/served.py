@@ -26,7 +26,8 @@ from fedpeer.api.symetry.users import Users
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import SourceError
 from fedpeer.core.peer.state import Habits
-from fedpeer.node.commands import Means, Node
+from fedpeer.node.commands import Node
+from fedpeer.node.counting import Means
 from fedpeer.node.engine import Engine, Manners, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.shapes import NodeInfo

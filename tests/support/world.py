@@ -34,6 +34,9 @@ BATCH = shapes.Batch(
     rejected={"age": {"missing": 9, "out of range": 3}},
     digest=DIGEST,
 )
+WATCH = shapes.Watch(
+    id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400
+)
 WITHDRAWAL = shapes.Withdrawal(
     serial=3,
     digest=DIGEST,
@@ -323,6 +326,12 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("DELETE", "/v1/jobs/j1"): msgspec.structs.replace(JOB, state="cancelled"),
     ("DELETE", "data/b1"): BATCH,
     ("GET", "data/receipts"): [WITHDRAWAL],
+    ("POST", "data/withdrawn"): msgspec.structs.replace(
+        JOB, kind="withdrawal", result=msgspec.to_builtins(msgspec.structs.replace(BATCH, rows=790, withdrawn=10))
+    ),
+    ("GET", "data/watches"): [WATCH],
+    ("POST", "data/watches"): WATCH,
+    ("DELETE", "data/watches/w1"): WATCH,
     ("GET", "schema"): SCHEMA,
     ("GET", "/v1/symetry/users"): [shapes.User(cid="c1"), shapes.User(cid="lab7")],
     ("POST", "/v1/symetry/users"): lambda body: (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fedpeer.api import jobs as waiting
-from fedpeer.api.bodies import AddRows, AddSource, Nothing, Wait
+from fedpeer.api.bodies import AddRows, AddSource, Nothing, Wait, WatchData, WithdrawRows
 from fedpeer.api.call import Call, Reply
-from fedpeer.node.shapes import Batch, Job, Withdrawal
+from fedpeer.node.assessing import HeldOut
+from fedpeer.node.shapes import Batch, Job, Watch, Withdrawal
 
 
 async def batches(call: Call[Nothing, Nothing]) -> list[Batch]:
@@ -32,6 +33,30 @@ async def withdraw(call: Call[Nothing, Nothing]) -> Batch:
     return await call.node.withdraw(call.fed, call.named("batch"))
 
 
+async def withdraw_rows(call: Call[WithdrawRows, Wait]) -> Reply:
+    """Take rows out of the batch that has them, exactly; 202 while that goes on."""
+    body = call.body
+    rows = HeldOut(body.location, body.rows, body.options)
+    return await _begun(call, await call.node.withdraw_rows(call.fed, rows, body.batch))
+
+
+async def watches(call: Call[Nothing, Nothing]) -> list[Watch]:
+    """The places that are looked at for new rows."""
+    return call.node.watches(call.fed)
+
+
+async def watch(call: Call[WatchData, Nothing]) -> Watch:
+    """Look at a folder, a pattern or a growing file from now on, and count what is new."""
+    body = call.body
+    options = body.options
+    return await call.node.watch_data(call.fed, body.location, every_s=body.every_s, options=options, force=body.force)
+
+
+async def unwatch(call: Call[Nothing, Nothing]) -> Watch:
+    """Look at a place no more; what was counted stays."""
+    return await call.node.unwatch_data(call.fed, call.named("watch"))
+
+
 async def receipts(call: Call[Nothing, Nothing]) -> list[Withdrawal]:
     """What was withdrawn after others had it, with the receipts of those who hold it no longer."""
     return call.node.receipts(call.fed)
@@ -52,6 +77,6 @@ async def cancel(call: Call[Nothing, Nothing]) -> Job:
     return await call.node.cancel_job(call.named("job"))
 
 
-async def _begun(call: Call[AddSource, Wait] | Call[AddRows, Wait], job: Job) -> Reply:
+async def _begun(call: Call[AddSource, Wait] | Call[AddRows, Wait] | Call[WithdrawRows, Wait], job: Job) -> Reply:
     job = await waiting.ended(call.node, job, call.query.wait)
     return Reply(job, 202 if job.state == "running" else 200, {"Location": f"/v1/jobs/{job.id}"})

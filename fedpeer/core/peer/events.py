@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from fedpeer.core.envelope.invite import Invitation
+from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
@@ -94,11 +95,16 @@ class SetExplorable:
 
 @dataclass(frozen=True, slots=True)
 class AddBatch:
-    """Rows were counted and are to be part of this node's data."""
+    """Rows were counted and are to be part of this node's data, or of the batch of this id if there is one.
+
+    `seen` says of which file they are, `since` from which of its bytes on, if what was counted before depends on it.
+    """
 
     batch: Batch
     summary: Summary
     force: bool
+    seen: Seen | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,37 @@ class WithdrawBatch:
     """Rows are to be taken out again, exactly."""
 
     batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawRows:
+    """Rows that are in a batch are to be taken out of it: the one named, or the only one that can have them."""
+
+    source: str
+    summary: Summary
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddWatch:
+    """The operator wants a place looked at again and again; the files of these records are counted anew."""
+
+    watch: Watch
+    forget: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveWatch:
+    """A place is not to be looked at any more."""
+
+    watch: str
+
+
+@dataclass(frozen=True, slots=True)
+class SawFile:
+    """A file that was counted looks otherwise and is the same."""
+
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +191,10 @@ Event: TypeAlias = (
     | SetExplorable
     | AddBatch
     | WithdrawBatch
+    | WithdrawRows
+    | AddWatch
+    | RemoveWatch
+    | SawFile
     | PulseDue
     | SyncNow
     | Received

@@ -39,14 +39,20 @@ class Watch(Value, frozen=True):
 
 
 class Seen(Value, frozen=True):
-    """A file whose first `until` bytes were counted, in `batch`; `digest` is that of these bytes (docs/data.md)."""
+    """A file whose first `until` bytes were counted, in `batch`, and what tells these bytes from others.
+
+    `digest` is that of all of them if `whole`, else of their beginning and end (docs/data.md). `watch` is the watch
+    that found the file, "" if the operator named it.
+    """
 
     path: str
     size: int
     mtime_ns: int
     until: int
     digest: bytes
+    whole: bool
     batch: str
+    watch: str
 
     @property
     def key(self) -> str:

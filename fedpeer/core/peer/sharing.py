@@ -1,18 +1,12 @@
-"""Our own rows: adding and withdrawing batches, and the pulse that lets their sum leave."""
+"""The pulse: the sum of our own rows leaves, if there is something new and every rule allows it."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Contribution, Share, contribute
-from fedpeer.core.errors import DuplicateError, UnknownError
 from fedpeer.core.peer import receipts
-from fedpeer.core.peer.events import AddBatch, WithdrawBatch
-from fedpeer.core.peer.kept import Marks
-from fedpeer.core.peer.state import Local
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
 from fedpeer.core.pulse.inbound import inbound
@@ -20,42 +14,6 @@ from fedpeer.core.pulse.outbound import outbound
 from fedpeer.core.statistics.summary import Summary
 
 Outcome = Literal["sent", "unchanged", "refused", "withheld", "empty"]
-
-
-def add_batch(turn: Turn, event: AddBatch) -> None:
-    """Make counted rows part of this node's data; the same content twice only by force."""
-    turn.need_active()
-    state, batch = turn.state, event.batch
-    twin = next((b.batch for b in state.batches.values() if b.batch.content == batch.content), None)
-    if twin is not None and not event.force:
-        raise DuplicateError(f"{batch.source} holds exactly the rows of batch {twin.id} ({twin.source})")
-    marks = Marks(state.marks.added + 1, state.marks.released)
-    batch = msgspec.structs.replace(batch, number=marks.added)
-    turn.change(
-        batches={**state.batches, batch.id: Local(batch, event.summary)},
-        local=state.local + event.summary,
-        marks=marks,
-    )
-    rejected = batch.read - batch.rows
-    text = f"counted {batch.rows} rows of {batch.source}" + (f", rejected {rejected}" if rejected else "")
-    data = {"batch": batch.id, "read": batch.read, "rejected": batch.rejected}
-    turn.note("data", "warning" if rejected else "info", text, data=data)
-    turn.reply(batch)
-
-
-def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
-    """Take a batch's rows out again, exactly."""
-    state = turn.state
-    local = state.batches.get(event.batch)
-    if local is None:
-        raise UnknownError(f"there is no batch {event.batch}")
-    turn.change(
-        batches={k: b for k, b in state.batches.items() if k != event.batch},
-        local=state.local - local.summary,
-    )
-    receipts.taken_out(turn, local.batch, local.batch.rows)
-    turn.note("data", "info", f"withdrew {local.batch.rows} rows of {local.batch.source}", data={"batch": event.batch})
-    turn.reply(local.batch)
 
 
 def pulse(turn: Turn) -> tuple[Outcome, str]:

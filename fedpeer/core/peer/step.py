@@ -13,7 +13,7 @@ from typing import Any
 
 from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
-from fedpeer.core.peer import deciding, events, joining, sharing, tending
+from fedpeer.core.peer import deciding, events, joining, rows, sharing, tending, watching
 from fedpeer.core.peer.effects import Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
@@ -56,8 +56,12 @@ _HANDLERS: dict[type, Handler] = {
     events.SetContract: deciding.set_contract,
     events.SetPulsing: deciding.set_pulsing,
     events.SetExplorable: deciding.set_explorable,
-    events.AddBatch: sharing.add_batch,
-    events.WithdrawBatch: sharing.withdraw_batch,
+    events.AddBatch: rows.add_batch,
+    events.WithdrawBatch: rows.withdraw_batch,
+    events.WithdrawRows: rows.withdraw_rows,
+    events.AddWatch: watching.add_watch,
+    events.RemoveWatch: watching.remove_watch,
+    events.SawFile: watching.saw_file,
     events.PulseDue: _pulse_due,
     events.SyncNow: _sync_now,
     events.Received: _received,

@@ -1,0 +1,133 @@
+"""Our own rows: counted in batches, and taken out again, batch by batch or row by row.
+
+What tells a batch that was counted already is the digest of its summary, and not one of its rows. Nothing of the rows
+is kept but their sums, so two batches with equal sums are the same for every purpose here: whichever is in the total,
+no bit of it differs. Equal rows have equal sums in whatever order, file or encoding they come, which no digest of
+bytes, or of rows in their order, could say. Different rows with equal sums are as good as impossible but for a few rows
+of few values, and there nobody could tell the rows apart either: that is what force is for. And nothing is kept from
+which a row could be guessed, as it could from a digest of it. One thing sums cannot tell is a batch that begins with
+the rows of another; a file that has grown is known by its beginning (docs/data.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
+from fedpeer.core.peer import receipts
+from fedpeer.core.peer.events import AddBatch, WithdrawBatch, WithdrawRows
+from fedpeer.core.peer.kept import Marks
+from fedpeer.core.peer.state import Batch, Local
+from fedpeer.core.peer.turn import Turn
+from fedpeer.core.peer.watching import remember
+from fedpeer.core.statistics.plausible import implausible
+from fedpeer.core.statistics.summary import Summary
+
+_MOST_NAMED = 5
+
+
+def add_batch(turn: Turn, event: AddBatch) -> None:
+    """Make counted rows part of this node's data; the same content twice only by force."""
+    turn.need_active()
+    state, batch = turn.state, event.batch
+    remember(turn, event)
+    before = state.batches.get(batch.id)
+    if before is None:
+        if batch.rows and not event.force:
+            _refuse_twin(state.batches, batch)
+        marks = Marks(state.marks.added + 1, state.marks.released)
+        turn.change(marks=marks)
+        local = Local(replace(batch, number=marks.added), event.summary)
+    else:
+        local = _longer(before, batch, event.summary)
+    turn.change(batches={**state.batches, batch.id: local}, local=state.local + event.summary)
+    rejected = batch.read - batch.rows
+    more = "more " if before else ""
+    text = f"counted {batch.rows} {more}rows of {batch.source}" + (f", rejected {rejected}" if rejected else "")
+    data = {"batch": batch.id, "read": batch.read, "rejected": batch.rejected}
+    turn.note("data", "warning" if rejected else "info", text, data=data)
+    turn.reply(local.batch)
+
+
+def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
+    """Take a batch's rows out again, exactly."""
+    state = turn.state
+    local = state.batches.get(event.batch)
+    if local is None:
+        raise UnknownError(f"there is no batch {event.batch}")
+    _without(turn, local.batch.id)
+    turn.change(local=state.local - local.summary)
+    receipts.taken_out(turn, local.batch, local.batch.rows)
+    turn.note("data", "info", f"withdrew {local.batch.rows} rows of {local.batch.source}", data={"batch": event.batch})
+    turn.reply(local.batch)
+
+
+def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
+    """Take some of a batch's rows out of it, exactly; nothing of them is kept."""
+    state, rows = turn.state, event.summary.rows
+    if not rows:
+        raise RequestError(f"no row of {event.source} could have been counted, so none can be taken out")
+    local = _having(state.batches, event)
+    rest = local.summary - event.summary
+    batch = replace(local.batch, rows=rest.rows, withdrawn=local.batch.withdrawn + rows)
+    if rest.rows:
+        turn.change(batches={**state.batches, batch.id: Local(batch, rest)})
+    else:
+        _without(turn, batch.id)
+    turn.change(local=state.local - event.summary)
+    receipts.taken_out(turn, batch, rows)
+    text = f"withdrew {rows} rows of {batch.source}, as told by {event.source}"
+    turn.note("data", "info", text, data={"batch": batch.id, "left": rest.rows})
+    turn.reply(Local(batch, rest))
+
+
+def _refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
+    # A batch that rows were taken out of is known by what it was, and by what it is.
+    twin = next((b for b in batches.values() if batch.content in {b.batch.content, b.summary.digest}), None)
+    if twin is not None:
+        known = twin.batch
+        raise DuplicateError(f"{batch.source} holds exactly the rows of batch {known.id} ({known.source})")
+
+
+def _longer(before: Local, more: Batch, summary: Summary) -> Local:
+    known, together = before.batch, before.summary + summary
+    rejected = {name: dict(reasons) for name, reasons in known.rejected.items()}
+    for name, reasons in more.rejected.items():
+        told = rejected.setdefault(name, {})
+        for reason, count in reasons.items():
+            told[reason] = told.get(reason, 0) + count
+    rows, read = known.rows + more.rows, known.read + more.read
+    longer = replace(known, rows=rows, read=read, rejected=rejected, content=together.digest, added_at=more.added_at)
+    return Local(longer, together)
+
+
+def _having(batches: Mapping[str, Local], event: WithdrawRows) -> Local:
+    """The batch that these rows are in, as far as sums can tell: what is left of it must be sums of rows."""
+    if event.batch and event.batch not in batches:
+        raise UnknownError(f"there is no batch {event.batch}")
+    asked = [batches[event.batch]] if event.batch else list(batches.values())
+    fits = [local for local in asked if _fits(local.summary - event.summary)]
+    if len(fits) == 1:
+        return fits[0]
+    if not fits:
+        where = f"batch {event.batch}" if event.batch else "any batch of this node"
+        raise UnknownError(
+            f"the {event.summary.rows} rows of {event.source} are not all in {where}",
+            hint="what would be left is no sums of rows; rows of several batches are withdrawn from each by itself",
+        )
+    named = ", ".join(local.batch.id for local in fits[:_MOST_NAMED])
+    raise RequestError(
+        f"the rows of {event.source} can be in any of {len(fits)} batches: {named}"
+        + ("…" if len(fits) > _MOST_NAMED else ""),
+        hint="name the batch: sums do not tell in which of them a row is",
+    )
+
+
+def _fits(rest: Summary) -> bool:
+    return implausible(rest.schema, rest.residues) is None
+
+
+def _without(turn: Turn, batch: str) -> None:
+    turn.change(batches={k: b for k, b in turn.state.batches.items() if k != batch})

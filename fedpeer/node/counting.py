@@ -1,0 +1,221 @@
+"""Rows in and out: what is counted once, what is taken out again, and the places that are watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fedpeer.core.envelope.access import Access
+from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
+from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.kept import Seen, Watch, seen_key
+from fedpeer.core.peer.state import Batch, Local, Peer
+from fedpeer.core.statistics.collect import Collected, tally
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node import shapes
+from fedpeer.node.assessing import HeldOut
+from fedpeer.node.engine import Engine, World
+from fedpeer.node.jobs import Jobs, Progress
+from fedpeer.node.views import Views, batch_shape
+from fedpeer.ports import Lookout, Source, Spot
+
+Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What commands need besides the engine.
+
+    Sources by location, rows as a source, an external bus if any, how long invites last that do not say, and eyes for
+    the files at a location.
+    """
+
+    open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
+    open_rows: Callable[[str, Rows, Schema], Source]
+    external: Access | None
+    invite_s: int = 72 * 3600
+    lookout: Lookout | None = None
+
+
+class Counting(Views):
+    """The half of a node's commands that deals with its own rows."""
+
+    def __init__(self, engine: Engine, jobs: Jobs, world: World, means: Means, about: shapes.NodeInfo) -> None:
+        """`world` and `engine` are the same that the daemon started."""
+        super().__init__(engine, jobs, world.clock, about)
+        self._world = world
+        self._means = means
+
+    async def add_source(
+        self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
+    ) -> shapes.Job:
+        """Count the rows of a file that this node can read."""
+        scope = self.resolve(fed)
+        peer = self._engine.peer(scope)
+        source = await asyncio.to_thread(self._means.open_source, location, peer.roster.schema, options)
+        spot = None
+        if self._means.lookout is not None:
+            spot = await asyncio.to_thread(self._means.lookout.alone, location)
+            if spot is not None and not force:
+                await asyncio.to_thread(_refuse_longer, self._means.lookout, peer, spot)
+        return self._count(scope, source, spot, force=force)
+
+    async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> shapes.Job:
+        """Count rows that were posted."""
+        scope = self.resolve(fed)
+        schema = self._engine.peer(scope).roster.schema
+        return self._count(scope, self._means.open_rows(source, rows, schema), None, force=force)
+
+    async def withdraw(self, fed: str, batch_id: str) -> shapes.Batch:
+        """Take a batch's rows out again; the beginning of its id is enough if no other begins so."""
+        scope = self.resolve(fed)
+        local = self._batch_of(scope, batch_id)
+        await self._engine.ask(scope, ev.WithdrawBatch(local.batch.id))
+        return batch_shape(local)
+
+    async def withdraw_rows(self, fed: str, rows: HeldOut, batch_id: str = "") -> shapes.Job:
+        """Take rows out of the batch that has them; the job's result is that batch as it then is."""
+        scope = self.resolve(fed)
+        schema = self._engine.peer(scope).roster.schema
+        batch = self._batch_of(scope, batch_id).batch.id if batch_id else ""
+        source = await asyncio.to_thread(rows.opened, self._means.open_source, self._means.open_rows, schema)
+
+        async def work(progress: Progress) -> shapes.Batch:
+            collected = await asyncio.to_thread(counted, source, schema, progress)
+            event = ev.WithdrawRows(source.name, collected.summary, batch)
+            local: Local = await self._engine.ask(scope, event)
+            return batch_shape(local)
+
+        return self._jobs.start(reading_job("withdrawal", scope, source), work)
+
+    async def cancel_job(self, job_id: str) -> shapes.Job:
+        """Have a job stop; nothing of it remains."""
+        return self._jobs.cancel(job_id)
+
+    # Watching
+
+    async def watch_data(
+        self, fed: str, location: str, *, every_s: int, options: Mapping[str, Any], force: bool = False
+    ) -> shapes.Watch:
+        """Look at a folder, a pattern or a file that grows again and again, and count what is new."""
+        scope, lookout = self.resolve(fed), self._means.lookout
+        if lookout is None:
+            raise RequestError("this node has no files to watch")
+        schema = self._engine.peer(scope).roster.schema
+        place, spots = await asyncio.to_thread(lookout.check, location, schema, options)
+        told = msgspec.json.encode(dict(options))
+        watch = Watch(self._world.entropy.draw(8).hex(), place, every_s, told, int(self._world.clock.now()))
+        forget = tuple(seen_key(spot.path) for spot in spots) if force else ()
+        await self._engine.ask(scope, ev.AddWatch(watch, forget))
+        return self._watch_shape(scope, watch)
+
+    async def unwatch_data(self, fed: str, watch_id: str) -> shapes.Watch:
+        """Look at a place no more; what was counted stays."""
+        scope = self.resolve(fed)
+        watches = self._engine.peer(scope).watches
+        fits = [w for w in watches if watch_id and w.startswith(watch_id)]
+        if len(fits) != 1:
+            hint = "`fedpeer data watches` lists them"
+            raise UnknownError(f"the ids of {len(fits) or 'no'} watches here begin with {watch_id[:40]!r}", hint=hint)
+        told = self._watch_shape(scope, watches[fits[0]])
+        await self._engine.ask(scope, ev.RemoveWatch(fits[0]))
+        return told
+
+    def watches(self, fed: str) -> list[shapes.Watch]:
+        """The places that are watched."""
+        scope = self.resolve(fed)
+        watches = self._engine.peer(scope).watches.values()
+        return [self._watch_shape(scope, w) for w in sorted(watches, key=lambda w: (w.added_at, w.id))]
+
+    # Inside
+
+    def _watch_shape(self, scope: str, watch: Watch) -> shapes.Watch:
+        peer = self._engine.peer(scope)
+        files = [seen for seen in peer.seen.values() if seen.watch == watch.id]
+        batches = {seen.batch for seen in files} & peer.batches.keys()
+        return shapes.Watch(
+            id=watch.id,
+            location=watch.location,
+            every_s=watch.every_s,
+            options=msgspec.json.decode(watch.options),
+            added_at=float(watch.added_at),
+            files=len(files),
+            rows=sum(peer.batches[batch].batch.rows for batch in batches),
+        )
+
+    def _batch_of(self, scope: str, batch_id: str) -> Local:
+        batches = self._engine.peer(scope).batches
+        fits = [batch_id] if batch_id in batches else [b for b in batches if batch_id and b.startswith(batch_id)]
+        if len(fits) != 1:
+            hint = "`fedpeer data list` lists them"
+            raise UnknownError(f"the ids of {len(fits) or 'no'} batches here begin with {batch_id[:40]!r}", hint=hint)
+        return batches[fits[0]]
+
+    def _count(self, scope: str, source: Source, spot: Spot | None, *, force: bool) -> shapes.Job:
+        async def work(progress: Progress) -> shapes.Batch:
+            peer = self._engine.peer(scope)
+            collected = await asyncio.to_thread(counted, source, peer.roster.schema, progress)
+            batch = self._batch(source.name, collected)
+            seen = None
+            if spot is not None and self._means.lookout is not None:
+                digest = await asyncio.to_thread(self._means.lookout.mark, spot.path, spot.size, whole=False)
+                seen = Seen(spot.path, spot.size, spot.mtime_ns, spot.size, digest, False, batch.id, "")
+            event = ev.AddBatch(batch, collected.summary, force, seen)
+            await self._engine.ask(scope, event)
+            return batch_shape(Local(batch, collected.summary))
+
+        return self._jobs.start(reading_job("data", scope, source), work)
+
+    def _batch(self, source: str, collected: Collected) -> Batch:
+        return batch_for(self._world, source, collected)
+
+
+def counted(source: Source, schema: Schema, progress: Progress | None = None) -> Collected:
+    """The rows of a source, counted; `progress` is told in the source's own unit."""
+    names = [feature.name for feature in schema.inputs]
+    if source.size:
+        return tally(schema, source.batches(names, progress))
+    return tally(schema, source.batches(names), progress)
+
+
+def batch_for(world: World, source: str, collected: Collected) -> Batch:
+    """A batch of what was counted just now, under an id of its own."""
+    return Batch(
+        id=world.entropy.draw(8).hex(),
+        source=source,
+        added_at=int(world.clock.now()),
+        rows=collected.counted,
+        read=collected.read,
+        rejected=collected.rejected,
+        content=collected.summary.digest,
+    )
+
+
+def reading_job(kind: str, scope: str, source: Source) -> shapes.Job:
+    """A job that reads a source, before it begins."""
+    return shapes.Job(
+        id="",
+        kind=kind,
+        federation=scope,
+        state="running",
+        started_at=0.0,
+        ended_at=0.0,
+        current=0,
+        maximum=source.size,
+        unit=source.unit,
+    )
+
+
+def _refuse_longer(lookout: Lookout, peer: Peer, spot: Spot) -> None:
+    """DuplicateError if the file begins with what was counted of it before, and that is still here."""
+    seen = peer.seen.get(seen_key(spot.path))
+    if seen is None or seen.batch not in peer.batches or spot.size < seen.until or not lookout.same(seen):
+        return
+    raise DuplicateError(
+        f"{spot.path} begins with the rows of batch {seen.batch}, which were counted from it before",
+        hint=f"count only what is new: `fedpeer data watch {spot.path}`; withdraw that batch; or force it",
+    )
