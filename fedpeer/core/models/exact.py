@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import flint
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.verified import Verified
-from fedpeer.core.statistics.rounding import Number, certified
+from fedpeer.core.statistics.rounding import Number, certified, rational
 
 Matrix = npt.NDArray[np.object_]  # of Python integers
 Balls = list[flint.arb]
@@ -41,6 +42,24 @@ def relations(matrix: Matrix) -> dict[int, list[int]]:
     if found is None:  # the prime divides a determinant: decide over the integers instead
         found = _combinations(matrix, _pivots(whole.rref()[0].tolist()))
     return found or {}
+
+
+def pseudo_inverse(matrix: Matrix, kept: list[int], steps: Sequence[Fraction]) -> list[list[flint.fmpq]]:
+    """W⁺ = W′(WW′)⁻¹ for the columns X = X_kept·W of a Gram matrix, in units of so many steps; a row for each column.
+
+    X_kept has independent columns and W independent rows, so X⁺ = W⁺·X_kept⁺ (Ben-Israel and Greville, 2003, 1.6).
+    """
+    if not kept:
+        return [[] for _ in steps]
+    weights = _solved(_integers(matrix[np.ix_(kept, kept)]), _integers(matrix[kept]))
+    sizes = [rational(step) for step in steps]
+    own = [
+        [w * size / sizes[i] for w, size in zip(row, sizes, strict=True)]
+        for i, row in zip(kept, weights.tolist(), strict=True)
+    ]
+    whole = flint.fmpq_mat(own)
+    rows: list[list[flint.fmpq]] = (whole * whole.transpose()).solve(whole).transpose().tolist()
+    return rows
 
 
 class System:

@@ -8,7 +8,7 @@ has every formula of the report.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import Design, listed
-from fedpeer.core.models.exact import System, settle
+from fedpeer.core.models.exact import System, pseudo_inverse, settle
 from fedpeer.core.models.model import INTERCEPT, Model, Row
 from fedpeer.core.models.numbers import flag, number
 from fedpeer.core.models.penalty import generalised
@@ -41,16 +41,19 @@ def ols(
     singular: str = "refuse",
     intercept: Any = True,
 ) -> Model:
-    """Fit by ordinary least squares; ModelError for constant or aliased columns (unless `singular="drop"`)."""
-    if singular not in {"refuse", "drop"}:
-        raise ModelError(f"singular is {singular!r}; it must be 'refuse' or 'drop'")
+    """Fit by ordinary least squares; ModelError for constant or aliased columns (unless `singular` says otherwise)."""
+    if singular not in {"refuse", "drop", "pinv"}:
+        raise ModelError(f"singular is {singular!r}; it must be 'refuse', 'drop' or 'pinv'")
     design = Design.of(summary, target, features, intercept=flag("intercept", intercept))
     if singular == "refuse":
         _check_rows(design)  # before the columns: too few rows make any columns dependent
-    design = _independent(design, drop=singular == "drop")
+    whole, design = design, _independent(design, drop=singular != "refuse")
     _check_rows(design)
     options = {} if design.intercept else {"intercept": "false"}
-    return _fitted("ols", _Line(design, Fraction(0), _level(confidence)), options)
+    line = _Line(design, Fraction(0), _level(confidence))
+    if singular == "pinv" and design.dropped:
+        return _fitted("ols", replace(line, whole=whole), options | {"singular": "pinv"})
+    return _fitted("ols", line, options)
 
 
 def ridge(
@@ -74,6 +77,20 @@ class _Line:
     design: Design
     penalty: Fraction
     confidence: Fraction
+    whole: Design | None = None  # with the columns that depend on those of `design`, for the pseudo-inverse
+
+    @property
+    def told(self) -> Design:
+        """The design whose columns get coefficients."""
+        return self.whole or self.design
+
+    def spread(self) -> list[list[flint.fmpq]] | None:
+        """What each coefficient is made of, of those of `design`; None if they are the same."""
+        if self.whole is None:
+            return None
+        names = {column.name for column in self.design.columns}
+        kept = [i for i, column in enumerate(self.whole.columns) if column.name in names]
+        return pseudo_inverse(self.whole.products[:-1, :-1], kept, [column.step for column in self.whole.columns])
 
     @property
     def weights(self) -> list[Fraction]:
@@ -119,7 +136,7 @@ def _independent(design: Design, *, drop: bool) -> Design:
 
 
 def _fitted(kind: str, line: _Line, options: dict[str, str]) -> Model:
-    design, (system, factor) = line.design, line.system()
+    design, (system, factor) = line.told, line.system()
     report = _Report(line, factor)
     floats = iter(settle(lambda exactly: report.values(system, exactly=exactly)))
     names = [*([INTERCEPT] if design.intercept else []), *(column.name for column in design.columns)]
@@ -151,23 +168,23 @@ class _Report:
         sums = design.summary.sums()
         index = design.summary.schema.index
         self._n, self._line, self._factor, self._one = n, line, factor, int(design.intercept)
-        self._means = [rational(c.value(Fraction(sums[index(c.name)], n))) for c in design.columns]
+        self._means = [rational(c.value(Fraction(sums[index(c.name)], n))) for c in line.told.columns]
         self._mean = rational(design.target.value(Fraction(sums[index(design.target.name)], n)))
         self._ratios = [rational(design.target.step / column.step) for column in design.columns]
         self._unit = rational(design.target.step**2 / n)
         self._weights = [rational(weight) for weight in line.weights]
         self._right = [int(value) for value in design.products[:-1, -1]]
         self._total = int(design.products[-1, -1])
-        # How far the origin is from the centre of the data, in steps: what the intercept's error grows with.
-        self._lever = [mean / rational(c.step) for mean, c in zip(self._means, design.columns, strict=True)]
+        self._steps, self._spread = [rational(column.step) for column in design.columns], line.spread()
 
     def values(self, system: System, *, exactly: bool) -> list[Number | None]:
         """The table row by row, then the model's own numbers."""
         x, diagonal = system.solved([c * self._factor for c in self._right], exactly=exactly), system.diagonal()
         n, p, one = self._n, len(x), self._one
         beta = [b * ratio for b, ratio in zip(x, self._ratios, strict=True)]
-        moved = sum((b * mean for b, mean in zip(beta, self._means, strict=True)), start=flint.fmpq(0))
-        beta = [*([self._mean - moved] if one else []), *beta]
+        if self._spread is not None:
+            beta = [_dot(row, beta) for row in self._spread]
+        beta = [*([self._mean - _dot(self._means, beta)] if one else []), *beta]
         sse, sst, free = self._error(x), self._unit * self._total, self._free(diagonal)
         spreads, plain = self._spreads(system, diagonal), bool(self._line.penalty) or sse == 0
         if plain:
@@ -196,26 +213,39 @@ class _Report:
 
     def _spreads(self, system: System, diagonal: Sequence[flint.arb]) -> list[Number]:
         """The variance of each coefficient, over that of the residuals: 1/n + n u′S⁻¹u, and n (S⁻¹)ⱼⱼ / s²ⱼ."""
-        steps = [rational(column.step) for column in self._line.design.columns]
-        own = [self._n * v / (step * step) for v, step in zip(diagonal, steps, strict=True)]
-        if not self._one:
-            return [possible(value) for value in own]
-        common = lcm(*(int(u.q) for u in self._lever))
-        lever = [int((u * common).p) for u in self._lever]
-        form = sum(
-            (y * u for y, u in zip(system.solved(lever, exactly=False), lever, strict=True)), start=flint.fmpq(0)
-        )
-        steps = [rational(column.step) for column in self._line.design.columns]
-        own = [self._n * v / (step * step) for v, step in zip(diagonal, steps, strict=True)]
-        return [possible(value) for value in (flint.fmpq(1, self._n) + self._n * form / common**2, *own)]
+        rows, means = self._spread, self._means
+        if rows is None:
+            own: list[Number] = [self._n * v / (step * step) for v, step in zip(diagonal, self._steps, strict=True)]
+        else:
+            own = [self._form(system, row) for row in rows]
+            means = [_dot([row[i] for row in rows], means) for i in range(len(self._steps))]
+        # How far the origin is from the centre of the data: what the intercept's error grows with.
+        first = [flint.fmpq(1, self._n) + self._form(system, means)] if self._one else []
+        return [possible(value) for value in (*first, *own)]
+
+    def _form(self, system: System, u: Sequence[flint.fmpq]) -> Number:
+        """The form n u′S⁻¹u, for u in units of the columns."""
+        scaled = [value / step for value, step in zip(u, self._steps, strict=True)]
+        common = lcm(*(int(value.q) for value in scaled))
+        whole = [int((value * common).p) for value in scaled]
+        if not any(whole):
+            return flint.fmpq(0)
+        form: Number = _dot(whole, system.solved(whole, exactly=False))
+        return self._n * form / common**2
 
     def _tested(self, beta: Sequence[Number], errors: Sequence[Number], free: int) -> list[list[Number | None]]:
         """Coefficient, standard error, t, p and interval, row by row."""
         quantile = student_quantile(self._line.confidence, free)
         return [
-            [b, e, b / e, beyond_t(arb(b * b) / (e * e), free), b - quantile * e, b + quantile * e]
+            _untested(b, flat=True)
+            if e == 0
+            else [b, e, b / e, beyond_t(arb(b * b) / (e * e), free), b - quantile * e, b + quantile * e]
             for b, e in zip(beta, errors, strict=True)
         ]
+
+
+def _dot(a: Sequence[flint.fmpq] | Sequence[int], b: Sequence[Any]) -> Any:
+    return sum((x * y for x, y in zip(a, b, strict=True) if x != 0), start=flint.fmpq(0))
 
 
 def _untested(value: Number, *, flat: bool) -> list[Number | None]:

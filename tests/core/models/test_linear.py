@@ -31,7 +31,7 @@ def agreement(value: float, certified: float) -> float:
 
 
 def pooled(columns: dict[str, np.ndarray], resolution: str, *, binary: tuple[str, ...] = ()):
-    most = max(1.0, *(float(np.abs(values).max()) for values in columns.values()))
+    most = max(1.0, *(float(np.max(np.abs(values))) for values in columns.values()))
     schema = Schema(
         [
             Feature(name, "binary")
@@ -132,6 +132,69 @@ def test_ols_agrees_with_statsmodels_on_pooled_rows(data, binary, digits, interc
     assert model.f_p == pytest.approx(told.f_pvalue, rel=1e-9)
     assert (model.n, model.df) == (len(rows), told.df_resid)
     np.testing.assert_allclose(model.predict(columns), told.fittedvalues, rtol=1e-9, atol=1e-10)
+
+
+def aliases(n=40):
+    rng = np.random.default_rng(7)
+    a, b, c = rng.integers(0, 50, n), rng.integers(-20, 20, n), rng.integers(0, 2, n)
+    columns = {
+        "a": a,
+        "b": b,
+        "c": c,
+        "twice": 2 * a,
+        "flat": np.full(n, 7),
+        "both": a - b + 3,
+        "d": rng.integers(0, 9, n),
+    }
+    return columns | {"y": 3 * a - b + rng.integers(-30, 30, n)}
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_pseudo_inverse_is_that_of_numpy_and_its_errors_those_of_statsmodels(intercept):
+    columns = aliases()
+    model = fit(pooled(columns, "1"), "ols", target="y", singular="pinv", intercept=intercept)
+    rows, y = np.column_stack([v for name, v in columns.items() if name != "y"]).astype(float), columns["y"]
+    centre, level = (rows.mean(axis=0), y.mean()) if intercept else (np.zeros(7), 0.0)
+    beta = np.linalg.pinv(rows - centre, rcond=1e-12) @ (y - level)
+    found = column(model, "coefficient")
+    np.testing.assert_allclose(found[-7:], beta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        found[-7:], np.linalg.lstsq(rows - centre, y - level, rcond=1e-12)[0], rtol=1e-9, atol=1e-12
+    )
+    with warnings.catch_warnings(action="ignore"):  # that the rank is low
+        told = sm.OLS(y - level, rows - centre).fit(method="pinv")
+    rank = 4 if intercept else 5
+    scale = math.sqrt(told.df_resid / (40 - rank - intercept))
+    assert model.df == 40 - rank - intercept
+    np.testing.assert_allclose(column(model, "std_error")[-7:], told.bse * scale, rtol=1e-9, atol=1e-12)
+    if intercept:
+        assert model.coefficients["flat"] == 0
+        assert model.coefficients["intercept"] == pytest.approx(level - centre @ beta, rel=1e-9)
+        error = math.sqrt(model.residual_std**2 * (1 / 40 + centre @ told.normalized_cov_params @ centre))
+        assert model.table[0]["std_error"] == pytest.approx(error, rel=1e-9)
+    np.testing.assert_allclose(model.predict(columns), rows @ beta + level - centre @ beta, rtol=1e-9)
+
+
+def test_the_pseudo_inverse_predicts_what_dropping_does_and_shares_equally_among_equals():
+    columns = aliases()
+    summary = pooled(columns | {"again": columns["a"]}, "1")
+    model = fit(summary, "ols", "y", ["a", "b", "again"], singular="pinv")
+    dropped = fit(summary, "ols", "y", ["a", "b", "again"], singular="drop")
+    assert model.coefficients["a"] == model.coefficients["again"] == dropped.coefficients["a"] / 2
+    assert model.table[1]["std_error"] == model.table[3]["std_error"] == dropped.table[1]["std_error"] / 2
+    assert (model.r2, model.f, model.df) == (dropped.r2, dropped.f, dropped.df)
+    assert (model.dropped, model.options) == ([], {"singular": "pinv"})
+    regular = fit(summary, "ols", "y", ["a", "b"], singular="pinv")
+    assert regular == fit(summary, "ols", "y", ["a", "b"])
+    only = fit(pooled({"flat": [3] * 9, "y": range(9)}, "1"), "ols", "y", singular="pinv")
+    assert only.coefficients == {"intercept": 4.0, "flat": 0.0}
+
+
+def test_a_perfect_fit_by_the_pseudo_inverse_is_exact():
+    a = np.arange(12)
+    model = fit(pooled({"a": a, "b": 2 * a, "y": 10 * a + 4}, "1"), "ols", "y", singular="pinv")
+    assert model.coefficients == {"intercept": 4.0, "a": 2.0, "b": 4.0}
+    assert (model.r2, model.residual_std) == (1.0, 0.0)
 
 
 def test_without_an_intercept_numbers_are_those_of_elimination_to_the_last_bit():
