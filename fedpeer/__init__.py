@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fedpeer.core.statistics.metrics import measure as measure
     from fedpeer.core.statistics.schema import Schema as Schema
     from fedpeer.core.statistics.summary import Summary as Summary
+    from fedpeer.plots.gallery import picture as picture
 
 _PLACES = {
     "Client": "client",
@@ -54,6 +55,7 @@ _PLACES = {
     "export": "core.models.forms.export",
     "fit": "core.models.fit",
     "measure": "core.statistics.metrics",
+    "picture": "plots.gallery",
     "report": "core.models.reports.report",
     "restore": "core.models.forms.reading",
     "to_sklearn": "core.models.forms.estimator",
