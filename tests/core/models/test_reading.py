@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core.errors import FedpeerError, ModelError
+from fedpeer.core.models.forms.estimator import to_sklearn
 from fedpeer.core.models.forms.export import FORMS, export
 from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.forms.reading import VERSION, restore
+from fedpeer.core.models.reports.report import SHAPES, report
 from tests.core.models.test_forms import EVERY, fitted
 from tests.support.forms import clinic
 
@@ -124,7 +126,9 @@ def test_a_form_that_was_tampered_with_is_a_model_or_a_fault(data):
         model = restore(form)
     except ModelError:
         return
-    for use in (lambda: model.predict(clinic()[1]), *(lambda form=form: export(model, form) for form in FORMS)):
+    written = (lambda form=form: export(model, form) for form in FORMS)
+    told = (lambda form=form: report(model, form) for form in SHAPES)
+    for use in (lambda: model.predict(clinic()[1]), lambda: to_sklearn(model), *written, *told):
         try:
             use()
         except FedpeerError:

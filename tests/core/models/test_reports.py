@@ -163,6 +163,15 @@ def test_the_text_is_laid_out_as_users_know_it():
     assert told == path.read_text("utf-8")
 
 
+def test_whose_rows_they_are_is_told():
+    form = fitted("ols", "cost").to_dict()
+    form["certificate"]["basis"] |= {"total": "f00d", "contributors": [{"peer": "north", "serial": 3}]}
+    model = fp.restore(form)
+    for told in (report(model), report(model, "html"), report(model, "csv"), fp.export(model, "python").decode()):
+        assert "f00d" in told
+        assert "north (serial 3)" in told
+
+
 def test_a_perfect_fit_says_so():
     schema = fp.Schema([fp.Feature("x", min=0, max=9, resolution=1), fp.Feature("y", min=0, max=99, resolution=1)])
     model = fp.fit(fp.collect(schema, {"x": [1.0, 2.0, 3.0, 4.0], "y": [2.0, 4.0, 6.0, 8.0]}), "ols", target="y")

@@ -33,7 +33,8 @@ def to_sklearn(model: Result) -> Any:
     plan = Plan.of(model, "sklearn")
     if any(len(used.parts) > 1 for used in plan.columns):
         raise ModelError("a model of products of columns has no form 'sklearn'", hint="it has json, python, sql, onnx")
-    steps = _built(model)
+    with np.errstate(all="ignore"):  # logarithms of what no fitted model holds
+        steps = _built(model)
     names = [used.name for used in plan.columns]
     raw = all(not entry.levels or not entry.feature.levels for entry in plan.inputs)
     if raw:
@@ -198,4 +199,6 @@ def _name(estimator: Any, names: Sequence[str]) -> None:
 
 
 def _matrix(model: Classifier, part: str) -> Any:
+    if not all(getattr(group, part) for group in model.classes):
+        raise ModelError(f"not a model of the kind {model.kind}: its classes have no {part}")
     return np.array([[getattr(group, part)[name] for name in model.columns] for group in model.classes])

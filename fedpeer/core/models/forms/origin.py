@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
+from fedpeer.core.models.certificate import Certificate
 from fedpeer.core.models.result import Result
 
 
@@ -32,12 +32,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
             ("members", str(self.members) if self.members else ""),
             ("fitted", when),
             ("summary", result.summary),
-            *_certified(getattr(result, "certificate", None)),
+            *_certified(result.certificate),
         ]
         return [(label, text) for label, text in told if text]
 
 
-def _certified(certificate: Any) -> list[tuple[str, str]]:
+def _certified(certificate: Certificate | None) -> list[tuple[str, str]]:
     """How exact the model is, and whose rows are in it."""
     if certificate is None:
         return []

@@ -195,4 +195,6 @@ def _notes(result: Result) -> Iterator[str]:
 
 
 def _flat(value: Any) -> Cell:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
