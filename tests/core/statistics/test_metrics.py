@@ -32,7 +32,8 @@ SCHEMA = Schema(
     bins=21,
 )
 ASKED = {
-    "conditional_density": [["x", "b"], ["x", "k"]], "ks_test": [["x", "k"]], "conditionalDensityEstimate": [["x", "b"]],
+    "conditional_density": [["x", "b"], ["x", "k"]], "ks_test": [["x", "k"]],
+    "conditionalDensityEstimate": [["x", "b"]],
     "kaplan_meier": [["y", "b"], ["y", "b", "c"]], "log_rank": [["y", "b", "c"]],
     "univariate": [["x"], ["k"]], "bivariate": [["x", "b"], ["k", "l"]], "z_test": [["x", "y"], ["x", "k"]],
     "proportion_test": [["b", "c"], ["b", "k"]], "t_test": [["x", "b"], ["x", "y"]], "f_test": [["x", "y"], ["x", "b"]],
