@@ -8,6 +8,7 @@ gives the two ends.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
@@ -29,7 +30,6 @@ from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.explore import centred
 from fedpeer.core.statistics.numerals import plain
 from fedpeer.core.statistics.rounding import root, rounded
-from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 DIGITS = 15  # of a float64 that is nearest to the true value: off by a relative 2⁻⁵³ at most
@@ -66,7 +66,7 @@ def certified(model: Result, summary: Summary) -> Result:
         proof=proof,
         reached=_reached(model, summary),
         condition=_condition(model, summary),
-        resolution=_resolutions(Schema.from_dict(model.schema)),
+        resolution=_resolutions(summary, {feature["name"] for feature in model.schema["features"]}),
         basis=Basis(rows=model.n, summary=model.summary),
     )
     return msgspec.structs.replace(model, certificate=certificate)
@@ -113,9 +113,10 @@ def _correlations(products: Matrix) -> Floats:
     return np.asarray(matrix * scale * scale[:, None], np.float64)
 
 
-def _resolutions(schema: Schema) -> dict[str, str]:
+def _resolutions(summary: Summary, names: Container[str]) -> dict[str, str]:
     """By feature, the step in which its values were counted; 0/1 columns are exact."""
-    return {column.feature: "exact" if column.indicator else _decimal(column) for column in schema.columns}
+    columns = [column for column in summary.schema.columns if column.feature in names]
+    return {column.feature: "exact" if column.indicator else _decimal(column) for column in columns}
 
 
 def _decimal(column: Column) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fedpeer.core.errors import ModelError
+from fedpeer.core.models import certify
 from fedpeer.core.models.certify import DIGITS
 from fedpeer.core.models.fit import KINDS, fit, restore
 from fedpeer.core.statistics.collect import collect
@@ -172,6 +173,10 @@ def test_every_kind_has_a_certificate_that_is_kept_and_may_be_missing(kind):
     assert restore(form) == msgspec.structs.replace(model, certificate=None)
     with pytest.raises(ModelError, match="not a model"):
         restore({**form, "certificate": {"rows": 3}})
+
+
+def test_every_kind_says_what_is_proved_of_it():
+    assert KINDS.keys() - certify._PROOFS.keys() == REFUSED
 
 
 def test_resolutions_are_those_of_the_schema():
