@@ -23,6 +23,7 @@ _NEGLIGIBLE = -800.0  # natural logarithm of what is less than half the smallest
 _QUICK = 2000  # degrees of freedom up to which the series is the quicker way for every f
 _SMALL = 0.01  # below this f the complement is quick, and loses nothing
 _SMOOTH, _FEW = 60, 360  # degrees of freedom from which, and lost bits up to which, Student's complement is quick
+_MANY = 400  # degrees of freedom from which, for wider m, the sums are never slow as the series can be
 _NARROW = 60  # m up to which the integral is the quicker way
 _LONGEST = 400_000  # terms that a sum may have
 
@@ -37,7 +38,7 @@ def beyond_f(f: flint.arb, m: int, nu: Degrees) -> flint.arb:
     if not square > 0:
         return arb.nan()
     a, b, wide = arb(m) / 2, size / 2, m + nu > _QUICK
-    if m > _NARROW and wide:
+    if m > _NARROW and m + nu > _MANY:
         with flint.ctx.extraprec(2 * int(m + nu).bit_length()):
             return _summed(square, m, size)
     if f < _SMALL:
