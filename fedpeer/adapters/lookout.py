@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.catalogue import KINDS, Catalogue
 from fedpeer.adapters.files import facts, row_ends
 from fedpeer.core.canonical import digest
 from fedpeer.core.errors import SourceError
@@ -37,7 +37,8 @@ class FileLookout:
                 f"{paths[0]} cannot be watched: rows are added at the end of {', '.join(_GROWING)} files only",
                 hint="watch its folder: each new file in it becomes a batch",
             )
-        for path in paths[:1]:
+        # Options that fit no file are refused now; of which kind files will come, nobody knows yet.
+        for path in [path for path in paths if path.name.lower().endswith(tuple(KINDS))][:1]:
             self._catalogue.open(str(path), schema, options)
         place = str(paths[0]) if alone else str(Path(location.removeprefix("file://")).expanduser().absolute())
         return place, self.look(place)

@@ -132,7 +132,7 @@ async def test_each_new_file_of_a_folder_is_a_batch_once(tmp_path, home):
 async def test_what_is_wrong_with_a_file_is_said_once_and_nothing_of_it_is_counted(tmp_path, home):
     folder = tmp_path / "new"
     folder.mkdir()
-    for name, content in {"a.csv": "x,s\n" + text(1, 2), "bad.csv": "x,s\n1\n", "notes.txt": "?"}.items():
+    for name, content in {"a.csv": "x,s\n" + text(1, 2), "bad.csv": "x,s\n1\n", "NOTES.txt": "?"}.items():
         (folder / name).write_text(content)
     async with living(home) as trial:
         await trial.node.watch_data("trial", str(folder), every_s=5, options={})
