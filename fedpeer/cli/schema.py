@@ -9,7 +9,7 @@ import click
 
 from fedpeer import daemon
 from fedpeer.cli import frame, render
-from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, reading
+from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, draw_gaps, reading
 from fedpeer.cli.federation import read_schema
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
@@ -79,3 +79,4 @@ def _draw_proposed(proposed: Schema, out: Path | None) -> None:
 def _draw_tried(tried: Collected) -> None:
     render.say(f"{render.count(tried.counted)} of {render.count(tried.read, 'row')} would be counted")
     draw_faults(tried.read, tried.counted, tried.rejected)
+    draw_gaps(tried.gaps)

@@ -39,6 +39,7 @@ def test_what_is_shown(
     (tmp_path / "patients.csv").write_text("age,sick\n50.5,1\n,0\n31,1\n")
     (tmp_path / "their.csv").write_text("Age (months),SICK,note\n50.5,yes,a\n31,no,b\n")
     (tmp_path / "schema.json").write_bytes(msgspec.json.encode(SCHEMA))
+    (tmp_path / "gaps.json").write_bytes(msgspec.json.encode(SCHEMA | {"missing": "pairwise"}))
     (tmp_path / "contract.txt").write_text(FEDERATION.contract)
     (tmp_path / "bad.txt").write_text("NONSENSE")
     (tmp_path / "rows.jsonl").write_text('{"age": 50.5, "sick": 1}\n{"age": null, "sick": 0}\n')
