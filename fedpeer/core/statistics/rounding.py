@@ -73,7 +73,7 @@ def _middle(value: Number | None) -> float | None:
 
 
 def _binary(point: flint.arb) -> float:
-    mantissa, exponent = (int(part) for part in point.man_exp())
+    mantissa, exponent = map(int, point.man_exp())
     if mantissa.bit_length() + exponent < -1100:  # far below the smallest float, perhaps too far to shift by
         return 0.0
     if mantissa.bit_length() + exponent > 1100:
