@@ -213,6 +213,14 @@ class ReportQuery(Body, frozen=True):
     form: Literal["text", "html", "csv"] = "text"
 
 
+class PictureQuery(Body, frozen=True):
+    """What to draw: names of features with commas between (all if none), and whose rows, as in `Explore`."""
+
+    features: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+    of: _Whom = "total"
+    against: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+
 class AddUser(Body, frozen=True):
     """A user of the second dialect."""
 

@@ -22,6 +22,7 @@ _PARTS = {
     "model": "a model's id",
     "job": "a job's id",
     "watch": "a watch's id, or an unambiguous beginning of it",
+    "picture": "a plot's name and the kind of file: density.svg, drift.png",
     "cid": "a user of the second dialect",
 }
 
@@ -91,8 +92,9 @@ def _responses(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     if route.answer is None:
         good: dict[str, Any] = {"description": "done"}
     else:
-        good = _content(route.summary, route.media, of[str(route.answer)])
-        good["content"] |= {media: {"schema": {"type": "string"}} for media in route.others}
+        first, *further = route.media
+        good = _content(route.summary, first, of[str(route.answer)])
+        good["content"] |= {media: {"schema": {"type": "string"}} for media in further}
     others = {"200": good} if route.status == 202 else {"202": good} if route.name == "federations_join" else {}
     return {str(route.status): good, **others, "default": {"$ref": "#/components/responses/Problem"}}
 

@@ -29,8 +29,10 @@ from fedpeer.api.bodies import (
     WithdrawRows,
 )
 from fedpeer.api.call import Handler
-from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, service
+from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, pictures, service
 from fedpeer.api.handlers.logs import Cleared
+from fedpeer.api.handlers.papers import Export, Report
+from fedpeer.api.handlers.pictures import Picture
 from fedpeer.node.shapes import (
     Batch,
     CharterEntry,
@@ -58,7 +60,13 @@ JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
 _ANY, _SEE, _ACT = "anyone", "viewer", "admin"
 _V1, _FED = "/v1", "/v1/federations/{fed}"
 _OBJECT = dict[str, Any]
-_OTHERS = {"export": ("text/plain", "application/octet-stream"), "report": ("text/html", "text/csv")}
+_MEDIA: dict[Any, tuple[str, ...]] = {
+    LogEntry: (EVENTS,),
+    str: (TEXT,),
+    Export: (JSON, TEXT, "application/octet-stream"),
+    Report: (TEXT, "text/html", "text/csv"),
+    Picture: ("image/svg+xml", "image/png"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +97,9 @@ class Route:
         return kinds[1]
 
     @property
-    def media(self) -> str:
-        """The media type of a successful answer."""
-        return EVENTS if self.answer is LogEntry else TEXT if self.answer is str else JSON
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """Media types of a successful answer in another form than the first."""
-        return _OTHERS.get(self.rest.rpartition("/")[2], ())
+    def media(self) -> tuple[str, ...]:
+        """The media types that a successful answer can have."""
+        return _MEDIA.get(self.answer, (JSON,))
 
     @property
     def summary(self) -> str:
@@ -121,6 +124,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _V1,  "/jobs",                      _SEE, 200, data.jobs,             None,          list[Job]),
     ("GET",    _V1,  "/jobs/{job}",                _SEE, 200, data.job,              None,          Job),
     ("DELETE", _V1,  "/jobs/{job}",                _ACT, 200, data.cancel,           None,          Job),
+    ("GET",    _V1,  "/jobs/{job}/plots/{picture}", _SEE, 200, pictures.of_job,      None,          Picture),
     ("POST",   _V1,  "/contract/check",            _SEE, 200, contracts.check_text,  TryContract,   ContractCheck),
     ("GET",    _V1,  "/symetry/users",             _ACT, 200, people.users,          None,          list[User]),
     ("POST",   _V1,  "/symetry/users",             _ACT, 201, people.add_user,       AddUser,       User),
@@ -159,13 +163,15 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
     ("DELETE", _FED, "/data/{batch}",              _ACT, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),
+    ("GET",    _FED, "/plots/{picture}",           _SEE, 200, pictures.of_rows,      None,          Picture),
     ("POST",   _FED, "/validate",                  _SEE, 200, models.validate,       Validate,      Validated),
     ("GET",    _FED, "/models",                    _SEE, 200, models.every,          None,          list[Fitted]),
     ("POST",   _FED, "/models",                    _ACT, 201, models.fit,            Fit,           Fitted),
     ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),
     ("DELETE", _FED, "/models/{model}",            _ACT, 204, models.forget,         None,          None),
-    ("GET",    _FED, "/models/{model}/export",     _SEE, 200, papers.export,         None,          _OBJECT),
-    ("GET",    _FED, "/models/{model}/report",     _SEE, 200, papers.report,         None,          str),
+    ("GET",    _FED, "/models/{model}/export",     _SEE, 200, papers.export,         None,          Export),
+    ("GET",    _FED, "/models/{model}/plots/{picture}", _SEE, 200, pictures.of_model, None,        Picture),
+    ("GET",    _FED, "/models/{model}/report",     _SEE, 200, papers.report,         None,          Report),
     ("POST",   _FED, "/models/{model}/predict",    _SEE, 200, models.predict,        Predict,       Predicted),
     ("POST",   _FED, "/models/{model}/evaluate",   _ACT, 202, models.evaluate,       Evaluate,      Job),
 ))

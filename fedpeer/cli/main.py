@@ -45,6 +45,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Learn": {
         "explore": ("explore", "Describe the federation's data."),
+        "plot": ("plot", "Draw the federation's data, or a model, into a file."),
         "explorable": ("explore", "Let others explore this node's own summary, or not."),
         "fit": ("model", "Fit a model to the federation's data."),
         "models": ("model", "List, show and forget models."),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fedpeer.core.errors import RequestError
+from fedpeer.core.errors import RequestError, UnknownError
 from fedpeer.core.statistics.forms import suggestion
 from fedpeer.plots import comparisons, distributions, relations
 from fedpeer.plots.canvas import Figure, drawn
@@ -36,14 +36,17 @@ PLOTS: Final[Mapping[str, Plot]] = {
 
 
 def plot(name: str) -> Plot:
-    """The plot of this name; RequestError, with the nearest name, when there is none."""
+    """The plot of this name; UnknownError, with the nearest name, when there is none."""
     if name not in PLOTS:
-        raise RequestError(f"no plot {name[:40]!r}{suggestion(name, PLOTS)}", hint=f"there are {', '.join(PLOTS)}")
+        raise UnknownError(f"no plot {name[:40]!r}{suggestion(name, PLOTS)}", hint=f"there are {', '.join(PLOTS)}")
     return PLOTS[name]
 
 
 def picture(name: str, answer: Mapping[str, Any], form: str = "svg") -> bytes:
-    """Return a plot of an answer as the bytes of an SVG or PNG file; RequestError for what is not its answer."""
+    """Return a plot of an answer as the bytes of an SVG or PNG file.
+
+    UnknownError for no such plot, RequestError for what is not its answer.
+    """
     chosen = plot(name)
     try:
         return drawn(lambda: chosen.draw(answer), form)

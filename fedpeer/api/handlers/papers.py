@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final, NewType
 
 from aiohttp import web
 
@@ -15,6 +15,9 @@ from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.reports.report import report as told
 from fedpeer.core.models.result import Result
 from fedpeer.node.shapes import Fitted
+
+Export = NewType("Export", dict[str, Any])
+Report = NewType("Report", str)
 
 _FILES: Final[dict[str, tuple[str, str]]] = {  # by form: the ending of the file's name, and its media type
     "json": (".json", "application/json"),

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from fedpeer.api.bodies import Nothing, PictureQuery
 from fedpeer.api.call import Call
-from fedpeer.core.errors import RequestError
+from fedpeer.core.errors import RequestError, UnknownError
 from fedpeer.node.shapes import Evaluated
 from fedpeer.plots.gallery import picture, plot
 
@@ -50,7 +50,7 @@ async def of_job(call: Call[Nothing, Nothing]) -> web.Response:
 def _named(call: Call[Nothing, Any]) -> tuple[str, str]:
     name, _, form = call.named("picture").rpartition(".")
     if form not in _MEDIA:
-        raise RequestError(f"{call.named('picture')[:40]!r} is not a picture", hint="write density.svg or density.png")
+        raise UnknownError(f"{call.named('picture')[:40]!r} is not a picture", hint="write density.svg or density.png")
     return name, form
 
 
