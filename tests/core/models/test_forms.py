@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import warnings
 from urllib.parse import quote
@@ -126,6 +127,24 @@ def test_an_estimator_of_numbers_alone_has_no_pipeline_and_goes_through_skl2onnx
         assert {name: getattr(estimator, name) for name in kept} == kept
         converted = skl2onnx.to_onnx(estimator, initial_types=[("x", DoubleTensorType([None, len(model.columns)]))])
         assert converted.graph.output[0].type.tensor_type.elem_type == 11  # float64
+
+
+def test_dates_are_read_in_python_and_refused_where_they_are_not_known():
+    days = [dt.date(2024, 2, 28), dt.date(2024, 3, 1), dt.date(2025, 1, 1), dt.date(2023, 7, 1), dt.date(2026, 7, 9)]
+    table = {"born": days, "y": [1.0, 4.0, 3.0, 2.0, 9.0]}
+    goal = fp.Feature("y", min=0, max=9, resolution=1)
+    schema = fp.Schema([fp.Feature("born", "date", min="2020-01-01", max="2030-01-01"), goal])
+    model = fp.fit(fp.collect(schema, table), "ols", target="y")
+    texts = ["2024-02-28", " 2024-03-01 10:30", "2025-01-01T00:00:00", "2024-02-30", "9 July"]
+    for told in ([*days, None], texts):
+        check_equal(in_python(model, {"born": told}), model.predict({"born": told}), 0)
+    for form in ("sql", "onnx"):
+        with pytest.raises(ModelError, match="model of dates"):
+            export(model, form)
+    with pytest.raises(ModelError, match="model of dates"):
+        to_sklearn(model)
+    assert fp.restore(export(model, "json")) == model
+    assert "born" in fp.report(model)
 
 
 def test_a_line_through_the_origin_is_one_everywhere():

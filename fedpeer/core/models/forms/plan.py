@@ -12,6 +12,7 @@ from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import spelling
 from fedpeer.core.statistics.schema import Schema
 
+_DATELESS = ("sql", "onnx", "sklearn")  # databases count days in ways of their own, the others know no dates
 _ALIKE = {"0": "false", "1": "true", "false": "0", "true": "1"}
 
 
@@ -75,8 +76,9 @@ class Plan:
         needed = {part.feature for column in wanted for part in ([known[n] for n in column.of] or [column])}
         inputs = tuple(_input(feature) for feature in schema.features if feature.name in needed)
         dates = next((entry.feature.name for entry in inputs if entry.feature.kind == "date"), None)
-        if dates is not None:
-            raise ModelError(f"a model of dates, such as {dates!r}, has no form {form!r}", hint="it has json")
+        if dates is not None and form in _DATELESS:
+            hint = "it has json and python"
+            raise ModelError(f"a model of dates, such as {dates!r}, has no form {form!r}", hint=hint)
         places = {entry.feature.name: place for place, entry in enumerate(inputs)}
 
         def part(name: str) -> Part:

@@ -16,11 +16,12 @@ from fedpeer.core.models.outliers import Outliers
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.numerals import NUMBER
 
+_DATE = r"(\d{4}-\d\d-\d\d)([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?)?"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TAKEN = (  # names that the functions use
     " row known found value text number score scores predict explain left most math re levels loadings parts total "
     "x edges ways place totals bisect "
-    " chances label format float str sum max any abs zip dict "
+    " chances date label format float str sum max any abs zip dict "
 )
 _NUMBER = '''
 def _number(value):
@@ -31,6 +32,15 @@ def _number(value):
     if not _DECIMAL.fullmatch(text) or not math.isfinite(float(text)):
         return None
     return float(text)
+'''
+_DAY = '''
+def _day(value):
+    """Days since 1970-01-01 of a date or its ISO text, or None; a time of day is cut off."""
+    found = _DATE.fullmatch(str(value).strip())
+    try:
+        return float(date.fromisoformat(found[1]).toordinal() - 719163) if found else None
+    except ValueError:
+        return None
 '''
 _LEVEL = '''
 def _level(value, known):
@@ -85,14 +95,20 @@ class _Writer:
         leveled = [(name, entry) for name, entry in self._inputs() if entry.levels]
         lines = ["import bisect"] if isinstance(self._result, Outliers) else []
         lines += ["import math", "import re"] + (["from decimal import Decimal"] if leveled else [])
+        dated = any(entry.feature.kind == "date" for entry in self._plan.inputs)
+        lines += ["from datetime import date"] if dated else []
         lines += ["", f"_DECIMAL = re.compile({NUMBER!r}, re.ASCII)"]
+        lines += [f"_DATE = re.compile({_DATE!r}, re.ASCII)"] if dated else []
         for name, entry in leveled:
             lines += [f"{name.upper()} = {{  # {entry.about}", *_spelled(entry), "}"]
         return lines
 
     def functions(self) -> list[str]:
         """Every function, blank lines between."""
-        shared = [text for text, there in ((_NUMBER, False), (_LEVEL, True)) if self._reads(leveled=there)]
+        kinds = {"leveled" if entry.levels else entry.feature.kind for entry in self._plan.inputs}
+        shared = [
+            text for text, kind in ((_NUMBER, "continuous"), (_DAY, "date"), (_LEVEL, "leveled")) if kind in kinds
+        ]
         return [text.strip("\n") for text in (*shared, *self._own())]
 
     def _own(self) -> list[str]:
@@ -128,8 +144,8 @@ class _Writer:
     def _reading(self) -> Iterator[str]:
         for name, entry in self._inputs():
             key = repr(entry.feature.name)
-            read = f"_level(row[{key}], {name.upper()})" if entry.levels else f"_number(row[{key}])"
-            yield f"{name} = {read}"
+            read = "_day" if entry.feature.kind == "date" else "_number"
+            yield f"{name} = " + (f"_level(row[{key}], {name.upper()})" if entry.levels else f"{read}(row[{key}])")
         if self._plan.completed:
             for used in self._plan.columns:
                 gaps = dict.fromkeys(f"{self._names[part.place]} is None" for part in used.parts)
@@ -216,9 +232,6 @@ class _Writer:
 
     def _inputs(self) -> list[tuple[str, Input]]:
         return list(zip(self._names, self._plan.inputs, strict=True))
-
-    def _reads(self, *, leveled: bool) -> bool:
-        return any(bool(entry.levels) is leveled for entry in self._plan.inputs)
 
 
 def _spelled(entry: Input) -> Iterator[str]:
