@@ -95,7 +95,7 @@ def test_fits_in_several_threads_do_not_disturb_each_other():
         (("ols", "cost", ["age", "cost"]), {}, "among its own features"),
         (("ols", "cost", ["age", "age"]), {}, "named twice"),
         (("ols", "site"), {}, "'site' is a category"),
-        (("ols", "cost"), {"singular": "hide"}, "must be 'refuse' or 'drop'"),
+        (("ols", "cost"), {"singular": "hide"}, "must be 'refuse', 'drop' or 'pinv'"),
         (("ols", "cost"), {"confidence": 95}, "between 0 and 1"),
         (("ols", "cost"), {"confidence": "much"}, "not a number"),
         (("ridge", "cost"), {"lam": 0}, "above zero"),
