@@ -34,9 +34,7 @@ BATCH = shapes.Batch(
     rejected={"age": {"missing": 9, "out of range": 3}},
     digest=DIGEST,
 )
-WATCH = shapes.Watch(
-    id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400
-)
+WATCH = shapes.Watch(id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400)
 WITHDRAWAL = shapes.Withdrawal(
     serial=3,
     digest=DIGEST,
