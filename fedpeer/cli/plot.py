@@ -28,7 +28,7 @@ def plot(name: str, features: tuple[str, ...], out: Path, **how: Any) -> None:
     with progress.spin("drawing"):
         data = _drawn(client, fed, f"{name}.{form}", features, how)
     out.write_bytes(data)
-    frame.show({"file": str(out), "bytes": len(data)}, lambda told: render.say(f"{told['file']}: {name}"))
+    frame.show({"file": str(out), "bytes": len(data)}, lambda told: render.say(f"wrote {told['file']}"))
 
 
 def _drawn(client: Client, fed: str, picture: str, features: tuple[str, ...], how: dict[str, Any]) -> bytes:

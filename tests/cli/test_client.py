@@ -15,7 +15,7 @@ from fedpeer.client import ApiError, Client, read_token
 from fedpeer.core.errors import AccessError, HomeError, RequestError, UnreachableError
 from tests.support import answers
 from tests.support.answers import FED, NOW
-from tests.support.world import SCHEMA, WORLD
+from tests.support.world import EVALUATED, SCHEMA, WORLD
 
 NOT_FOR_CLIENTS = {"/v1/metrics", "/v1/openapi.json"}
 
@@ -36,6 +36,11 @@ def client(daemon: answers.Daemon) -> Client:
     return Client(daemon.url, answers.TOKEN)
 
 
+PICTURES: list[tuple[str, dict[str, Any]]] = [
+    ("drift.svg", {"features": ["age"], "of": "local", "against": "rest"}),
+    ("coefficients.png", {"model": "m1"}),
+    ("roc.svg", {"job": EVALUATED.id}),
+]
 CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.node(),
     lambda c: c.health(),
@@ -87,6 +92,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.evaluate(FED, "m1", "/data/patients.csv", terms={"threshold": 0.4, "target": "ill"}, delimiter=";"),
     lambda c: c.export(FED, "m1", "sql", table="clinic"),
     lambda c: c.report(FED, "m1", "html"),
+    lambda c: [c.picture(FED, name, **told) for name, told in PICTURES],
     lambda c: c.users(),
     lambda c: c.add_user("c2"),
     lambda c: c.remove_user("c1"),
