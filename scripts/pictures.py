@@ -31,24 +31,31 @@ def _flowers() -> dict[str, Mapping[str, Any]]:
     frame["species"] = frame["species"].map({0: "setosa", 1: "versicolor", 2: "virginica"})
     measured = [fp.Feature(name, "continuous", min=0, max=10, resolution="0.1") for name in frame.columns[:4]]
     species = fp.Feature("species", "category", levels=["setosa", "versicolor", "virginica"])
-    summary = fp.collect(fp.Schema([*measured, species], blocks=["histogram"], bins=40), frame)
+    blocks = ["histogram", "conditional_histogram"]
+    summary = fp.collect(fp.Schema([*measured, species], blocks=blocks, bins=40), frame)
     names = list(frame.columns[:4])
     return {name: fp.measure(summary, name, names) for name in ("density", "box")} | {
-        "correlation": fp.measure(summary, "correlation")
+        "correlation": fp.measure(summary, "correlation"),
+        "conditional_density": fp.measure(summary, "conditional_density", ["petal_length", "species"]),
     }
 
 
 def _diabetes() -> dict[str, Mapping[str, Any]]:
     frame = load_diabetes(as_frame=True, scaled=False).frame
     schema = fp.Schema(fp.Schema.infer(frame).features, blocks=["histogram"], bins=16)
-    older = frame["age"] >= 50
-    here, there = fp.collect(schema, frame[older]), fp.collect(schema, frame[~older])
+    ages = {"Ash": (0, 40), "Birch": (40, 50), "Cedar": (50, 60), "Elm": (60, 110)}
+    sites = {name: fp.collect(schema, frame[frame["age"].between(*ends, "left")]) for name, ends in ages.items()}
+    here, there = sites["Cedar"] + sites["Elm"], sites["Ash"] + sites["Birch"]
     total, inputs = here + there, [name for name in frame.columns if name != "target"]
+    others = [name for name in inputs if name != "age"]
     return {
         "scree": fp.measure(total, "components", inputs),
         "loadings": fp.measure(total, "components", inputs),
         "inflation": fp.measure(total, "vif", inputs),
-        "drift": fp.measure(here, "drift", [name for name in inputs if name != "age"], other=there),
+        "drift": fp.measure(here, "drift", others, other=there),
+        "drift_by_member": {
+            "parts": {name: fp.measure(site, "drift", others, other=total - site) for name, site in sites.items()}
+        },
         "coefficients": fp.fit(total, "ols", target="target").to_dict(),
     }
 

@@ -69,6 +69,19 @@ def sheet(count: int = 1, *, columns: int = 1, size: tuple[float, float] = (5.6,
     return figure, axes[:count]
 
 
+def mapped(axes: Axes, values: list[list[float]], names: tuple[list[str], list[str]], **colours: Any) -> Any:
+    """Draw a map of rows and columns with these names, nan left grey, and return it for a scale of its colours."""
+    shown = axes.pcolormesh(values, edgecolors="white", linewidth=0.5, **colours)
+    down, across = ([short(name, 18) for name in side] for side in names)
+    axes.set_xticks([k + 0.5 for k in range(len(across))], across, rotation=90)
+    axes.set_yticks([k + 0.5 for k in range(len(down))], down)
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_facecolor(FAINT)
+    return shown
+
+
 def short(name: str, most: int = 28) -> str:
     """A name that fits beside an axis, with nothing in it that the library would read as a formula."""
     text = name if len(name) <= most else name[: most - 1] + "…"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan, nan
 from typing import Any
 
 from fedpeer.core.errors import RequestError
-from fedpeer.plots.canvas import COLOURS, FAINT, INK, Figure, sheet, short
+from fedpeer.plots.canvas import COLOURS, FAINT, INK, Figure, mapped, sheet, short
 
 Answer = Mapping[str, Any]
 
 _INDEX = (0.1, 0.25)  # customary limits of a population stability index: little, much
+_TICKS = (0.01, 0.03, *_INDEX, 1)  # of its colours
+_DARK = 0.2  # where they become dark
+_LEVEL = 9  # letters of a name that is read without turning the head
+_MANY = 80  # features or parts that can still be told apart on a map
+_WRITTEN = 16  # parts up to which each number is written into its field
 
 
 def drift(answer: Answer) -> Figure:
@@ -28,6 +34,31 @@ def drift(answer: Answer) -> Figure:
     right.set_xlim(0, 1)
     a, b = answer["counts"]
     left.set_title(f"{a:,} rows against {b:,}")
+    return figure
+
+
+def drift_by_member(answer: Answer) -> Figure:
+    """What `drift` tells of each part of the total against its rest: stability indices, features down, parts across."""
+    parts: Mapping[str, Answer] = answer["parts"]
+    features = {name: [told["features"][name]["psi"] for told in parts.values()] for name in _features(parts)}
+    names = sorted(features, key=lambda name: -max((value or 0 for value in features[name]), default=0))
+    if len(names) > _MANY or len(parts) > _MANY:
+        raise RequestError(f"{len(names)} features of {len(parts)} parts do not fit a map", hint="name fewer features")
+    values = [[nan if value is None else value for value in features[name]] for name in names]
+    figure, (axes,) = sheet(size=(0.75 * len(parts) + 2.4, 0.28 * len(names) + 1.2))
+    above = [[max(value, _TICKS[0] / 2) for value in row] for row in values]  # zero has no logarithm
+    shown = mapped(axes, above, (names, list(parts)), cmap="YlOrBr", norm=_scale())
+    labels = [f"{short(name, 18)}\n({told['counts'][0]:,})" for name, told in parts.items()]
+    axes.set_xticks(axes.get_xticks(), labels, rotation=0 if max(map(len, parts)) <= _LEVEL else 90)
+    for i, row in enumerate(values if len(parts) <= _WRITTEN else []):
+        for j, value in enumerate(row):
+            if not isnan(value):
+                ink = "white" if value > _DARK else INK
+                axes.text(j + 0.5, i + 0.5, f"{value:.2f}", ha="center", va="center", size=7, color=ink)
+    bar = figure.colorbar(shown, ax=axes, label="population stability index", extend="both", aspect=30)
+    bar.solids.set_rasterized(False)
+    bar.set_ticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS], minor=False)
+    bar.minorticks_off()
     return figure
 
 
@@ -85,6 +116,17 @@ def coefficients(model: Answer) -> Figure:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"change of {short(model['target'])} for one unit more")
     return figure
+
+
+def _features(parts: Mapping[str, Answer]) -> list[str]:
+    return list(next(iter(parts.values()))["features"])
+
+
+def _scale() -> Any:
+    """Colours by the logarithm, for indices go over several powers of ten."""
+    from matplotlib.colors import LogNorm  # noqa: PLC0415  an extra, loaded when something is drawn
+
+    return LogNorm(_TICKS[0], _TICKS[-1], clip=False)
 
 
 def _filled(step: Answer, key: str) -> float:

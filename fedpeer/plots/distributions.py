@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fedpeer.core.errors import RequestError
 from fedpeer.plots.canvas import COLOURS, INK, Axes, Figure, sheet, short
 
 Answer = Mapping[str, Any]
@@ -24,6 +25,25 @@ def density(answer: Answer) -> Figure:
     return figure
 
 
+def conditional_density(answer: Answer) -> Figure:
+    """What the metric `conditional_density` tells: the polygon of each group that has rows, over one another."""
+    groups = {name: told for name, told in answer["groups"].items() if told is not None}
+    if not groups:
+        raise RequestError("no group has rows, so there is no density to draw")
+    figure, (axes,) = sheet(size=(6.2, 3.4))
+    for k, (name, told) in enumerate(groups.items()):
+        colour, (x, y) = COLOURS[k % len(COLOURS)], _curve(told)
+        axes.fill_between(x, y, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(x, y, color=colour, linewidth=1.6, label=f"{short(name)}  (n = {told['count']:,})")
+    axes.set_xlabel(short(answer["feature"]))
+    axes.set_ylabel("density within the group")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    every = list(groups.values())
+    _frame(axes, {**every[0], "counts": [sum(c) for c in zip(*(told["counts"] for told in every), strict=True)]})
+    return figure
+
+
 def box(answer: Answer) -> Figure:
     """What the metric `box` tells: quartiles, whiskers and ends, each with the span in which it certainly lies."""
     features = answer["features"]
@@ -35,6 +55,13 @@ def box(answer: Answer) -> Figure:
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
     return figure
+
+
+def _curve(told: Answer) -> tuple[list[float], list[float]]:
+    """The polygon from the last zero before its rows to the first after them."""
+    x, y = told["polygon_x"], told["polygon_y"]
+    full = [k for k, height in enumerate(y) if height]
+    return x[full[0] - 1 : full[-1] + 2], y[full[0] - 1 : full[-1] + 2]
 
 
 def _box(axes: Axes, told: Answer) -> None:

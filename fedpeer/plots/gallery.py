@@ -14,21 +14,26 @@ from fedpeer.plots.canvas import Figure, drawn
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A drawing of an answer: of a metric about rows, of a fitted model, or of an evaluation of one."""
+    """A drawing of an answer: of a metric about rows, of a fitted model, or of an evaluation of one.
+
+    With `each`, of what the metric answers about each part of the total and its rest.
+    """
 
     draw: Callable[[Mapping[str, Any]], Figure]
     metric: str = ""
-    compares: bool = False
+    each: bool = False
 
 
 PLOTS: Final[Mapping[str, Plot]] = {
     "density": Plot(distributions.density, "density"),
+    "conditional_density": Plot(distributions.conditional_density, "conditional_density"),
     "box": Plot(distributions.box, "box"),
     "correlation": Plot(relations.correlation, "correlation"),
     "scree": Plot(relations.scree, "components"),
     "loadings": Plot(relations.loadings, "components"),
     "inflation": Plot(relations.inflation, "vif"),
-    "drift": Plot(comparisons.drift, "drift", compares=True),
+    "drift": Plot(comparisons.drift, "drift"),
+    "drift_by_member": Plot(comparisons.drift_by_member, "drift", each=True),
     "survival": Plot(comparisons.survival, "kaplan_meier"),
     "coefficients": Plot(comparisons.coefficients),
     "roc": Plot(comparisons.roc),

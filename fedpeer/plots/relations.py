@@ -7,7 +7,7 @@ from math import isnan, nan
 from typing import Any
 
 from fedpeer.core.errors import RequestError
-from fedpeer.plots.canvas import COLOURS, FAINT, Figure, sheet, short
+from fedpeer.plots.canvas import COLOURS, FAINT, Figure, mapped, sheet, short
 
 Answer = Mapping[str, Any]
 
@@ -25,15 +25,8 @@ def correlation(answer: Answer) -> Figure:
     side = max(3.2, 0.34 * len(names) + 1.8)
     figure, (axes,) = sheet(size=(side + 0.8, side))
     values = [[nan if (r := table[a][b]) is None else r for b in names] for a in names]
-    shown = axes.pcolormesh(values, cmap="RdBu_r", vmin=-1, vmax=1, edgecolors="white", linewidth=0.5)
-    labels, middles = [short(name, 18) for name in names], [k + 0.5 for k in range(len(names))]
-    axes.set_xticks(middles, labels, rotation=90)
-    axes.set_yticks(middles, labels)
-    axes.invert_yaxis()
+    shown = mapped(axes, values, (names, names), cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_aspect("equal")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.set_facecolor(FAINT)
     for i, row in enumerate(values if len(names) <= _WRITTEN else []):
         for j, value in enumerate(row):
             if not isnan(value):

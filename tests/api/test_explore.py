@@ -9,6 +9,7 @@ import pytest
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.metrics import METRICS, measure
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.plots.gallery import picture
 from tests.support.served import SCHEMA, VIEWER, Served, rows
 
 FED = "/v1/federations/hearts"
@@ -82,6 +83,12 @@ async def test_my_site_is_compared_with_the_other_that_lets_it(joined: tuple[Ser
     assert (told["of"], told["against"], told["metric"]) == ("local", "rest", "difference")
     told = await north.good("POST", f"{FED}/explore", {**asked, "features": [], "metric": "drift"})
     assert told["values"] == measure(mine, "drift", other=other)
+    status, drawn, _ = await north.ask("GET", f"{FED}/plots/drift_by_member.svg?features=sick")
+    parts = {"north": measure(mine, "drift", ["sick"], other=other)}
+    parts |= {"the south": measure(other, "drift", ["sick"], other=mine)}
+    told = await north.good("POST", f"{FED}/explore", asked | {"of": "each", "features": ["sick"], "metric": "drift"})
+    assert told["values"] == {"parts": parts}
+    assert (status, drawn.encode()) == (200, picture("drift_by_member", told["values"]))
     told = await north.good("POST", f"{FED}/explore", {"of": "rest", "metric": "uni", "features": ["age"]})
     assert (told["digest"], told["of"]) == (other.digest, "rest")
     told = await north.good("POST", f"{FED}/explore", {"of": "local, the south", "features": ["age"]})

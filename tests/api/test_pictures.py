@@ -55,6 +55,8 @@ async def test_an_evaluation_is_drawn(counted: Served) -> None:
         ("roc.svg", "not of rows"),
         ("density.svg", "histogram"),
         ("correlation.svg?features=age,agee", "agee"),
+        ("drift_by_member.svg?of=local", "of each part of the total"),
+        ("drift_by_member.svg", "nothing to compare it with"),
         ("drift.svg?of=local&against=rest", "nobody else"),
     ],
 )

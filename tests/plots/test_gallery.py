@@ -45,12 +45,19 @@ RANKING = {
 }
 ANSWERS = {
     "density": fp.measure(ONE, "density", ["months", "age"]),
+    "conditional_density": fp.measure(ONE, "conditional_density", ["age", "site"]),
     "box": fp.measure(ONE, "box", ["months", "age"]),
     "correlation": fp.measure(ONE, "correlation", ["months", "age", "died"]),
     "scree": fp.measure(ONE, "components", ["months", "age", "died"]),
     "loadings": fp.measure(ONE, "components", ["months", "age", "died"]),
     "inflation": fp.measure(ONE, "vif", ["months", "age", "died"]),
     "drift": fp.measure(ONE, "drift", ["months", "age", "site"], other=OTHER),
+    "drift_by_member": {
+        "parts": {
+            "north": fp.measure(ONE, "drift", ["months", "age", "site"], other=OTHER),
+            "south $1": fp.measure(OTHER, "drift", ["months", "age", "site"], other=ONE),
+        }
+    },
     "survival": fp.measure(ONE, "kaplan_meier", ["months", "died", "site"]),
     "coefficients": fp.fit(ONE, "ols", target="age", features=["months", "died"]).to_dict(),
     "roc": {"target": "died", "ranking": RANKING},
@@ -86,6 +93,10 @@ def test_names_and_numbers_are_written_in_it() -> None:
     assert {"months", "age", "died"} <= set(words(picture("correlation", ANSWERS["correlation"])))
     assert "AUC 0.750 (0.500 to 0.900)" in words(picture("roc", ANSWERS["roc"]))
     assert "300 rows against 300" in words(picture("drift", ANSWERS["drift"]))
+    assert {"north", "south $1", "(300)"} <= set(words(picture("drift_by_member", ANSWERS["drift_by_member"])))
+    drawn = words(picture("conditional_density", ANSWERS["conditional_density"]))
+    assert "age" in drawn
+    assert sum(word.startswith("site$") for word in drawn) == 2
     assert any("site$north" in word for word in words(picture("survival", ANSWERS["survival"])))
     assert "change of age for one unit more" in words(picture("coefficients", ANSWERS["coefficients"]))
 
@@ -95,6 +106,21 @@ def test_the_bars_of_a_density_have_the_heights_of_the_answer() -> None:
         (axes, _) = gallery.PLOTS["density"].draw(ANSWERS["density"]).axes
     (bars,) = axes.patches
     assert bars.get_data().values.tolist() == ANSWERS["density"]["features"]["months"]["density"]
+
+
+def test_a_map_of_drift_shows_the_indices_and_none_where_there_is_none() -> None:
+    told = {name: {"psi": value} for name, value in (("little", 0.004), ("much", 3.5), ("none", 0.0), ("gone", None))}
+    drawn = words(picture("drift_by_member", {"parts": {"north": {"counts": [7, 9], "features": told}}}))
+    assert [word for word in drawn if word in {*told, "0.00", "3.50"}] == [
+        *("much", "little", "none", "gone"),
+        *("3.50", "0.00", "0.00"),
+    ]
+
+
+def test_a_group_without_rows_is_not_drawn() -> None:
+    answer = ANSWERS["conditional_density"]
+    empty = answer | {"groups": answer["groups"] | {"site$south": None}}
+    assert not any("south" in word for word in words(picture("conditional_density", empty)))
 
 
 def test_a_hostile_name_is_only_text() -> None:
@@ -119,6 +145,8 @@ def test_the_process_keeps_its_own_look() -> None:
         ("density", {}, "svg", "draws what the metric density answers"),
         ("scree", {"shares": "x"}, "svg", "draws what the metric components answers"),
         ("roc", {"target": "y"}, "svg", "no scores"),
+        ("conditional_density", {"feature": "x", "groups": {"a": None}}, "svg", "no group has rows"),
+        ("drift_by_member", ANSWERS["drift"], "svg", "draws what the metric drift answers"),
         ("coefficients", {"kind": "pca"}, "svg", "no table of coefficients"),
         ("correlation", {"correlation": {f"c{i}": {} for i in range(81)}}, "svg", "81 columns do not fit"),
     ],

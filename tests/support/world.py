@@ -366,6 +366,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "models/m1/export"): b'SELECT\n  t.*,\n  92.125E0 + 0.51E0 * "age" AS "prediction"\nFROM "clinic" AS t;\n',
     ("GET", "models/m1/report"): b"Ordinary least squares of pressure\n",
     ("GET", "plots/drift.svg"): b"<svg/>",
+    ("GET", "plots/drift_by_member.svg"): b"<svg/>",
     ("GET", "models/m1/plots/coefficients.png"): b"PNG",
     ("GET", f"/v1/jobs/{EVALUATED.id}/plots/roc.svg"): b"<svg/>",
     ("POST", "models/m1/evaluate"): EVALUATED,

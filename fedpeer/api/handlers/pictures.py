@@ -26,7 +26,8 @@ async def of_rows(call: Call[Nothing, PictureQuery]) -> web.Response:
     if not chosen.metric:
         raise RequestError(f"the plot {name} is of a model or its evaluation, not of rows", hint="docs/plots.md")
     features = [part.strip() for part in query.features.split(",") if part.strip()]
-    told = await call.node.explore(call.fed, features, query.of, metric=chosen.metric, against=query.against)
+    of, against = (query.of, query.against) if not chosen.each else _each(name, query)
+    told = await call.node.explore(call.fed, features, of, metric=chosen.metric, against=against)
     return await _drawn(name, told.values, form)
 
 
@@ -45,6 +46,13 @@ async def of_job(call: Call[Nothing, Nothing]) -> web.Response:
             f"job {job.id} has made nothing to draw", hint="draw a job that evaluated a model, once done"
         )
     return await _drawn(name, job.result.evaluation, form)
+
+
+def _each(name: str, query: PictureQuery) -> tuple[str, str]:
+    """Whose rows a plot of every part shows, which need not be said: each against its rest."""
+    if query.of not in {"total", "each"}:
+        raise RequestError(f"the plot {name} is of each part of the total", hint="of=each&against=rest")
+    return "each", query.against or "rest"
 
 
 def _named(call: Call[Nothing, Any]) -> tuple[str, str]:

@@ -21,7 +21,8 @@ def conditional_density(question: Question) -> Answer:
     x, over = question.expect(2, MOST)[0], question.whole("smooth", 1)
     grids = {name: within(question, x, condition, bins) for name, condition in _groups(question).items()}
     told = {name: None if grid is None else described(grid, over) for name, grid in grids.items()}
-    return undefined({"groups": told}, {name: "it has no rows" for name, grid in grids.items() if grid is None})
+    reasons = {name: "it has no rows" for name, grid in grids.items() if grid is None}
+    return undefined({"feature": x, "groups": told}, reasons)
 
 
 def ks_test(question: Question) -> Answer:
