@@ -92,6 +92,7 @@ CALLS = [(name, features) for name in ORACLE for features in _applied(name)]
 CONTRACT = Contract.parse("\n".join(f"{name}({', '.join(features)}) > 0" for name, features in CALLS))
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(st.lists(rows, max_size=12))
 def test_every_function_measures_what_numpy_finds_in_the_rows(table: list[tuple[float, int, int, int]]) -> None:

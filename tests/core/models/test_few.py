@@ -30,6 +30,7 @@ def rows(seed):
     return table | {"k": rng.integers(0, rng.integers(1, 3), n), "c": rng.choice(["x", "y", "z"], n)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_fits_or_says_why_not(kind):
     fitted = 0

@@ -207,6 +207,7 @@ def test_spellings_are_those_of_the_reader():
         assert known == Leveled(entry.feature)._index
 
 
+@pytest.mark.long
 def test_a_model_of_many_columns_is_a_query_that_databases_take():
     rng = np.random.default_rng(3)
     table = {f"x{i}": rng.integers(0, 9, 450).astype(float) for i in range(420)}

@@ -254,6 +254,7 @@ def test_ridge_agrees_with_scikit_learn_on_pooled_rows(lam):
 SMALL = st.lists(st.tuples(*[st.integers(-30, 30)] * 4), min_size=6, max_size=14)
 
 
+@pytest.mark.long
 @given(rows=SMALL, penalty=st.sampled_from([None, "0.5", "30/7"]))
 @settings(max_examples=80, deadline=None)
 def test_every_number_is_the_float_nearest_to_the_exact_one(rows, penalty):

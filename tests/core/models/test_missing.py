@@ -34,6 +34,7 @@ def test_means_are_those_of_scikit_learn(name):
     np.testing.assert_allclose(model.predict(data.table), told.predict(data.inputs), rtol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SETS)
 def test_conditional_means_are_the_regression_on_what_is_there(name):
     data = numbers(name)

@@ -141,6 +141,7 @@ def test_what_cannot_be_read_has_no_score_unless_it_is_completed(kind):
     assert np.isfinite(fit(summary, kind, missing="mean").predict(rows)).all()
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.sampled_from(["hbos", "ecod"]), st.integers(2, 12))
 @settings(max_examples=60, deadline=None)
 def test_scores_come_back_from_json_and_are_never_negative(values, kind, bins):

@@ -114,6 +114,7 @@ def changed(form, place, value, *, drop):
     return form
 
 
+@pytest.mark.long
 @given(st.data())
 @settings(max_examples=80, deadline=None)
 def test_a_form_that_was_tampered_with_is_a_model_or_a_fault(data):
@@ -135,6 +136,7 @@ def test_a_form_that_was_tampered_with_is_a_model_or_a_fault(data):
             continue
 
 
+@pytest.mark.long
 @given(st.binary(max_size=60) | st.text(max_size=60))
 @settings(max_examples=150, deadline=None)
 def test_noise_is_refused(noise):
@@ -142,6 +144,7 @@ def test_noise_is_refused(noise):
         restore(noise)
 
 
+@pytest.mark.long
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_file_with_a_flipped_byte_is_a_model_or_a_fault(data):

@@ -148,6 +148,7 @@ def test_hostile_names_are_shown_as_they_are(name):
     assert name in report(model, origin=named)
 
 
+@pytest.mark.long
 @given(st.text(max_size=30))
 @settings(max_examples=60, deadline=None)
 def test_any_text_in_an_option_stays_text(text):

@@ -71,6 +71,7 @@ def by_hand(schema: Schema, name: str) -> Schema:
     return Schema(features, **rules)
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(st.lists(_ROW, max_size=12), _FACTORS, st.integers(0, len(GIVEN)))
 def test_a_product_counts_as_if_its_column_were_in_the_table(rows, factors, place):

@@ -59,6 +59,7 @@ def test_the_p_value_is_scipys_exact_one():
             assert found["p_lower"] == pytest.approx(true, rel=1e-10)
 
 
+@pytest.mark.long
 @given(a=rows, b=rows)
 @settings(deadline=None, max_examples=40)
 def test_with_a_value_a_bin_everything_is_as_on_the_rows(a, b):
@@ -77,6 +78,7 @@ def test_with_a_value_a_bin_everything_is_as_on_the_rows(a, b):
     assert found["total_variation"] == pytest.approx(np.abs(p - q).sum() / 2, rel=1e-12)
 
 
+@pytest.mark.long
 @given(a=rows, b=rows, bins=st.sampled_from([2, 3, 7, 10, 40]))
 @settings(deadline=None, max_examples=40)
 def test_with_fewer_bins_the_true_distances_are_between_the_bounds(a, b, bins):

@@ -84,6 +84,7 @@ def test_every_metric_is_told_of_with_its_options_and_no_other():
     }
 
 
+@pytest.mark.long
 @given(rows=rows)
 @settings(max_examples=60, deadline=None)
 def test_any_rows_give_json_numbers_or_reasons_or_a_clear_refusal(rows):
@@ -93,6 +94,7 @@ def test_any_rows_give_json_numbers_or_reasons_or_a_clear_refusal(rows):
             json.dumps(answered(summary, metric, features), allow_nan=False)
 
 
+@pytest.mark.long
 @given(rows=rows.filter(lambda r: len(r) > 2), cut=st.integers(1, 2))
 @settings(max_examples=20, deadline=None)
 def test_how_rows_are_split_among_peers_changes_no_bit(rows, cut):

@@ -24,6 +24,7 @@ def told_of(values):
     return explore(real.summarised(table, resolution="0.25", blocks=("powers",))).univariate("x")
 
 
+@pytest.mark.long
 @given(values=st.lists(st.integers(-400, 400).map(lambda q: q / 4), min_size=4, max_size=40).filter(np.ptp))
 @settings(max_examples=60, deadline=None)
 def test_any_rows_agree_with_scipy(values):

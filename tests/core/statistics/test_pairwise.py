@@ -90,6 +90,7 @@ def test_a_summary_is_what_one_counts_by_hand(rows):
     assert counted(collect(SCHEMA, table(rows))) == by_hand(rows)
 
 
+@pytest.mark.long
 @given(ROWS, ROWS, ROWS)
 @settings(max_examples=20, deadline=None)
 def test_summaries_form_a_commutative_group(first, second, third):
@@ -102,6 +103,7 @@ def test_summaries_form_a_commutative_group(first, second, third):
     assert (a == b) is (a.digest == b.digest) is (a.to_bytes() == b.to_bytes())
 
 
+@pytest.mark.long
 @given(st.lists(ROW, max_size=20), st.integers(1, 20), st.randoms(use_true_random=False))
 @settings(max_examples=20, deadline=None)
 def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
@@ -134,6 +136,7 @@ def test_readers_agree_with_rows(rows):
         summary.count("sik")
 
 
+@pytest.mark.long
 @given(st.lists(FULL, max_size=8))
 @settings(max_examples=25, deadline=None)
 def test_without_gaps_readers_give_what_they_give_under_the_other_rule(rows):
@@ -234,6 +237,7 @@ def test_a_product_is_missing_where_one_of_its_factors_is():
     assert summary.count("b", "xy") == 2
 
 
+@pytest.mark.long
 @given(ROWS)
 @settings(max_examples=25, deadline=None)
 def test_what_rows_did_give_is_never_refused(rows):

@@ -261,6 +261,7 @@ def test_json_that_is_no_schema_is_refused(text, said):
 FORMS = {Schema.from_yaml: SCHEMA.to_yaml(), Schema.from_json: SCHEMA.to_json()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("read", FORMS, ids=["yaml", "json"])
 @given(data=st.data())
 @settings(max_examples=400, deadline=None)

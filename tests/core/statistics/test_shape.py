@@ -51,6 +51,7 @@ def whole(reach: int, bins: int = 64, **rules) -> Schema:
     return Schema([Feature("x", min=-reach, max=reach, resolution=1)], blocks=BOTH, bins=bins, **rules)
 
 
+@pytest.mark.long
 @given(st.integers(1, 2**61), st.integers(2, 1000), st.data())
 @example(2**20, 64, None)
 @example(2**20 + 1, 64, None)
@@ -246,6 +247,7 @@ def test_no_rows_have_no_powers():
             Summary.from_bytes(Summary(SCHEMA, Residues.of(layout(SCHEMA), residues)).to_bytes(), SCHEMA)
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(-3, 3), max_size=9), st.integers(2, 9), st.sampled_from([["powers"], ["histogram"], BOTH]))
 @settings(max_examples=150, deadline=None)
 def test_what_rows_did_give_is_never_refused(values, bins, wanted):
@@ -255,6 +257,7 @@ def test_what_rows_did_give_is_never_refused(values, bins, wanted):
     assert Summary.from_bytes(summary.to_bytes(), schema) == summary
 
 
+@pytest.mark.long
 def test_of_all_small_claims_those_that_rows_can_give_pass_and_most_others_do_not():
     """Three rows of −2 … 2: all claims of powers that whole numbers could have, against every table that there is."""
     schema = Schema([Feature("x", min=-2, max=2, resolution=1)], blocks=["powers"])
@@ -278,6 +281,7 @@ def test_of_all_small_claims_those_that_rows_can_give_pass_and_most_others_do_no
     assert len(passed - true) < len(claims) / 50
 
 
+@pytest.mark.long
 @given(st.integers(0, 8 * len(BYTES) - 1))
 @settings(max_examples=500, deadline=None)
 def test_a_flipped_bit_is_refused_or_gives_another_summary(bit):

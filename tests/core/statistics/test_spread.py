@@ -38,6 +38,7 @@ def test_correlations_agree_with_numpy(name):
     assert np.diag(matrix).tolist() == [1.0] * len(names)
 
 
+@pytest.mark.long
 @on_real_data
 def test_variance_inflation_agrees_with_statsmodels(name):
     summary, names, rows = DATA[name]

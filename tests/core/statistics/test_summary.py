@@ -98,12 +98,14 @@ def counted(summary: Summary) -> dict[str, list[int]]:
     return {block.name: integers(summary.residues.part(block.name)) for block in summary.residues.layout}
 
 
+@pytest.mark.long
 @given(rows_of())
 @settings(max_examples=60, deadline=None)
 def test_a_summary_is_what_one_counts_by_hand(rows):
     assert counted(collect(SCHEMA, table(rows))) == by_hand(rows)
 
 
+@pytest.mark.long
 @given(rows_of(), rows_of(), rows_of(4))
 @settings(max_examples=40, deadline=None)
 def test_summaries_form_a_commutative_group(first, second, third):
@@ -116,6 +118,7 @@ def test_summaries_form_a_commutative_group(first, second, third):
     assert (a == b) is (a.digest == b.digest) is (a.to_bytes() == b.to_bytes())
 
 
+@pytest.mark.long
 @given(rows_of(20), st.integers(1, 20), st.randoms(use_true_random=False))
 @settings(max_examples=40, deadline=None)
 def test_any_split_in_any_order_has_one_digest(rows, peers, chance):

@@ -168,6 +168,7 @@ def by_hand(rows: list[tuple[int, int]], horizon: int) -> tuple[list[tuple[int, 
 ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1)), min_size=1, max_size=30)
 
 
+@pytest.mark.long
 @given(ROWS, st.integers(0, 12))
 @settings(max_examples=100, deadline=None)
 def test_every_number_is_the_float_nearest_to_the_fraction(rows, horizon):
@@ -183,6 +184,7 @@ def test_every_number_is_the_float_nearest_to_the_fraction(rows, horizon):
         assert told["undefined"]["std_error"] == "nobody is left"
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1), st.sampled_from("abc")), min_size=2, max_size=30))
 @settings(max_examples=100, deadline=None)
 def test_the_log_rank_test_is_what_fractions_give(rows):

@@ -48,6 +48,7 @@ def test_any_table_agrees_with_scipy(counts):
     assert told["tschuprow_t"] == pytest.approx(association(np.array(counts), method="tschuprow"), rel=1e-11, abs=1e-7)
 
 
+@pytest.mark.long
 @given(counts=tables)
 @settings(max_examples=40, deadline=None)
 def test_information_agrees_with_scikit_learn(counts):

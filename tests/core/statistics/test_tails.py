@@ -55,6 +55,7 @@ def test_fisher_agrees_with_scipy(f, m, nu):
     assert p_of_f(f, m, nu) == pytest.approx(stats.f.sf(f, m, nu), rel=1e-8, abs=1e-200)  # where SciPy gives up
 
 
+@pytest.mark.long
 @given(f=st.floats(0.05, 40), m=st.integers(1, 60), nu=st.integers(3, 400))
 @settings(max_examples=60, deadline=None)
 def test_the_integral_and_the_series_enclose_the_same_number(f, m, nu):
@@ -66,6 +67,7 @@ def test_the_integral_and_the_series_enclose_the_same_number(f, m, nu):
     assert series.rel_accuracy_bits() > 60 < integral.rel_accuracy_bits()
 
 
+@pytest.mark.long
 @given(f=st.floats(0.05, 8), m=st.integers(61, 2000), nu=st.integers(1, 2000))
 @settings(max_examples=60, deadline=None)
 def test_both_sums_and_the_series_enclose_the_same_number(f, m, nu):

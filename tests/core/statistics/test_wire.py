@@ -86,6 +86,7 @@ def test_truncated_bytes_are_malformed(length):
         Summary.from_bytes(BYTES[:length], SCHEMA)
 
 
+@pytest.mark.long
 @given(st.integers(0, 8 * len(BYTES) - 1))
 @settings(max_examples=1000, deadline=None)
 def test_a_flipped_bit_is_refused_or_gives_another_summary(bit):
