@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import mul
@@ -90,6 +91,7 @@ def _number(text: str | None) -> float:
     if word in _TRUTH:
         return _TRUTH[word]
     try:
-        return float(decimal(word))
+        value = float(decimal(word))
     except ValueError:
         return np.nan
+    return value if math.isfinite(value) else np.nan
