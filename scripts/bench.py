@@ -1,7 +1,7 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py gram collect solve pulse start csv`. Stop other work first.
+run only some: `python scripts/bench.py gram collect solve pulse start csv parquet growth`. Stop other work first.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ import nats.errors
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet
 
 from fedpeer.cli.crew import Running, crew
 from fedpeer.core.envelope.padding import pad
 from fedpeer.core.models.fit import fit
-from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.collect import collect, tally
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.gram import Gram
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from fedpeer.daemon import source
+from fedpeer.plots.canvas import COLOURS, drawn, sheet
 
+GROWTH = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "growth.svg"
 PEERS, COLUMNS = 10, 100
 PAIRS = 5
 
@@ -171,7 +175,7 @@ def bench_csv() -> None:
             "from fedpeer.core.statistics.collect import tally; "
             "from fedpeer.core.statistics.schema import Schema; from fedpeer.core.statistics.feature import Feature;"
             "s = Schema([Feature(f'x{i}', 'continuous', min=-100, max=100, resolution='0.001') for i in range(20)]);"
-            "c = tally(s, source(Path(sys.argv[1]), s).batches([f.name for f in s.features]));"
+            "c = tally(s, source(Path(sys.argv[1]), s).batches([f.name for f in s.inputs]));"
             "print(c.counted, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
         )
         begun = time.perf_counter()
@@ -190,6 +194,58 @@ def _write_csv(path: Path, size: int) -> None:
         file.write(",".join(f"x{i}" for i in range(20)).encode() + b"\n")
         while file.tell() < size:
             file.write(lines)
+
+
+def bench_parquet() -> None:
+    """Counting a Parquet file of 10,000,000 x 30, against pyarrow's scan of it and numpy's product of each part."""
+    rows, columns = 10_000_000, 30
+    agreed, names = schema(columns), [f"x{i}" for i in range(columns)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        part = np.random.default_rng(4).uniform(-100, 100, (columns, rows // 100)).round(3)
+        table = pa.table(dict(zip(names, part, strict=True)))
+        with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
+            for _ in range(100):
+                writer.write_table(table)
+
+        def theirs() -> None:
+            total = np.zeros((columns, columns))
+            for batch in pyarrow.parquet.ParquetFile(path).iter_batches(65_536):
+                block = np.stack([column.to_numpy() for column in batch.columns])
+                total += block @ block.T
+
+        measured = pairs(lambda: tally(agreed, source(path, agreed).batches(names)), theirs, 3)
+        report(f"count a Parquet file of {rows:,} x {columns} | pyarrow's scan and X.T @ X", measured, "<= 2x")
+
+
+def bench_growth() -> None:
+    """How counting grows: with rows, and with columns; drawn into docs/pictures/growth.svg."""
+    by_rows = {rows: _growing(rows, 50) for rows in (62_500, 125_000, 250_000, 500_000, 1_000_000)}
+    by_columns = {columns: _growing(20_000, columns) for columns in (125, 250, 500, 1000, 2000)}
+
+    def draw() -> object:
+        figure, every = sheet(2, columns=2, size=(3.6, 2.8))
+        told = (("rows of 50 columns", by_rows, 1), ("columns of 20,000 rows", by_columns, 2))
+        for axes, (label, found, power) in zip(every, told, strict=True):
+            sizes, seconds = list(found), list(found.values())
+            axes.loglog(sizes, seconds, marker="o", color=COLOURS[0], label="measured")
+            straight = [seconds[-1] * (size / sizes[-1]) ** power for size in sizes]
+            axes.loglog(sizes, straight, color=COLOURS[1], linestyle=":", label=("linear", "quadratic")[power - 1])
+            axes.set_xlabel(label)
+            axes.set_ylabel("seconds")
+            axes.legend()
+        return figure
+
+    GROWTH.write_bytes(drawn(draw, "svg"))
+
+
+def _growing(rows: int, columns: int) -> float:
+    values = np.random.default_rng(5).uniform(-100, 100, (columns, rows)).round(3)
+    table, agreed = pa.table({f"x{i}": values[i] for i in range(columns)}), schema(columns)
+    matrix = np.ascontiguousarray(values.T)
+    measured = pairs(lambda: collect(agreed, table), lambda: matrix.T @ matrix, 3)
+    report(f"collect {rows:,} x {columns:,} | X.T @ X", measured, "-")
+    return measured[0]
 
 
 def bench_pulse() -> None:
@@ -338,6 +394,8 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "pulse": bench_pulse,
     "start": bench_start,
     "csv": bench_csv,
+    "parquet": bench_parquet,
+    "growth": bench_growth,
 }
 
 
