@@ -23,7 +23,7 @@ from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
-from fedpeer.core.peer.sharing import pulse, share_again
+from fedpeer.core.peer.sharing import pulse, remember, share_again
 from fedpeer.core.peer.state import Heard
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.pulse.inbound import inbound
@@ -76,6 +76,8 @@ def record(turn: Turn, signed: bytes) -> None:
     if known is not None and known.contribution.serial == held.contribution.serial and known.digest != held.digest:
         _doubled(turn, held)
     ledger = state.ledger.record(held)
+    if held.contribution.origin == state.me.peer:
+        remember(turn, held if ledger is state.ledger else known)
     if ledger is state.ledger:
         return
     turn.change(ledger=ledger)

@@ -32,7 +32,9 @@ from fedpeer.core.peer.state import (
     Settings,
     State,
 )
+from fedpeer.core.privacy.traces import check
 from fedpeer.core.pulse.inbound import inbound
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 Parts = dict[str, Any]
@@ -93,6 +95,7 @@ def _parts(state: State) -> Parts:
         "receipt/": state.receipts,
         "watch/": state.watches,
         "seen/": state.seen,
+        "trace/": state.traces,
     }
 
 
@@ -173,6 +176,7 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         receipts=_receipts(records),
         watches=_values(records, "watch/", Watch),
         seen=_values(records, "seen/", Seen),
+        traces=_traces(records, schema),
     )
 
 
@@ -185,6 +189,12 @@ def _receipts(records: Mapping[str, bytes]) -> dict[str, bytes]:
     for signed in receipts.values():
         read(signed)
     return receipts
+
+
+def _traces(records: Mapping[str, bytes], schema: Schema) -> dict[str, bytes]:
+    traces = _under(records, "trace/")
+    check(traces, schema)
+    return traces
 
 
 def _charter(entries: Mapping[str, bytes]) -> Charter:

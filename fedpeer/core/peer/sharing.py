@@ -6,6 +6,7 @@ from typing import Literal
 
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Contribution, Share, contribute
+from fedpeer.core.federation.ledger import Held
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
@@ -25,8 +26,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
     last = state.released.summary if state.released else None
     if last is not None and not state.batches:
         return _retracted(turn, last)
-    action, policy = state.settings.send_action, state.roster.policy
-    passage = outbound(state.local, state.roster, action=action, policy=policy, last=last)
+    passage = outbound(state.local, state.roster, action=state.settings.send_action, last=last, past=state.past)
     if isinstance(passage, Refused):
         turn.count(send_contract_failures=1)
         turn.note("contract", "error", f"not sent: the contract refused: {passage.reason}")
@@ -56,6 +56,12 @@ def share_again(turn: Turn) -> None:
         turn.say(Share(turn.state.released.signed))
 
 
+def remember(turn: Turn, held: Held | None) -> None:
+    """Keep the trace of a contribution of ours that others have had and that we do not stand by any more."""
+    if held is not None:
+        turn.change(traces=turn.state.past.kept(held.contribution.serial, held.summary))
+
+
 def _withheld(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:
     turn.count(withheld=1)
     data = {"rule": withheld.rule, "feature": withheld.feature, "measured": withheld.measured}
@@ -81,6 +87,7 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     signed = contribute(shareable, state.me, outline)
     held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
     turn.change(ledger=state.ledger.record(held))
+    remember(turn, state.released)
     receipts.released(turn, state.released, held)
     turn.session(dirty=True)
     share_again(turn)

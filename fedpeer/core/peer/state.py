@@ -21,6 +21,7 @@ from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.kept import Marks, Seen, Watch, Withdrawal
+from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.summary import Summary
 
 # How long an admin that has just connected waits to hear of decisions that it may have forgotten.
@@ -193,6 +194,7 @@ class Peer:
     receipts: Mapping[str, bytes] = field(default_factory=dict)
     watches: Mapping[str, Watch] = field(default_factory=dict)
     seen: Mapping[str, Seen] = field(default_factory=dict)
+    traces: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def federation(self) -> FederationId:
@@ -213,6 +215,11 @@ class Peer:
     def released(self) -> Held | None:
         """Our own contribution as the others have it."""
         return self.ledger.held.get(self.me.peer)
+
+    @property
+    def past(self) -> Past:
+        """What was released before that, as far as release rules ask."""
+        return Past(self.me.secret(), self.traces)
 
     @property
     def secret(self) -> Secret | None:

@@ -100,16 +100,6 @@ class Release:
         return self.rows == 0 and not any(block.any() for block in self.blocks)
 
     @property
-    def further(self) -> int:
-        """How many more independent sums the powers and the bins are, at most.
-
-        Bins that nobody is in tell nothing, nor do those that have all of their rows, or none, where a column is 1.
-        """
-        split = (self.given != 0) & (self.given != self.bins[:, None, : self.given.shape[2]])
-        told = np.concatenate([(self.bins != 0).sum(axis=1), split.sum(axis=2).reshape(-1)])
-        return self.powers.size + int(np.maximum(told - 1, 0).sum())
-
-    @property
     def _widths(self) -> tuple[int, ...]:
         return self.powers.shape[1], self.bins.shape[1], self.given.shape[2]
 

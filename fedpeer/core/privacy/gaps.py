@@ -71,25 +71,18 @@ class Overlap:
 
     def belong(self, columns: Sequence[Column]) -> list[int]:
         """The place of each column's feature."""
-        places = {name: g for g, name in enumerate(self.features)}
-        return [places[column.feature] for column in columns]
-
-    def thinnest(self, floor: int) -> tuple[str, int] | None:
-        """Features that fewer rows have together than `floor`, if any do, with how many these are."""
-        sizes = np.abs(self.counts)
-        first, second = np.triu_indices(len(sizes))
-        some = sizes[first, second]
-        small = np.flatnonzero((some > 0) & (some < floor))
-        if not small.size:
-            return None
-        k = small[some[small].argmin()]
-        names = dict.fromkeys((self.features[first[k]], self.features[second[k]]))
-        return " and ".join(names), int(some[k])
+        return belonging(columns, self.features)
 
 
 def named(columns: Sequence[Column]) -> tuple[str, ...]:
     """The features of columns, in order."""
     return tuple(dict.fromkeys(column.feature for column in columns))
+
+
+def belonging(columns: Iterable[Column], features: Sequence[str]) -> list[int]:
+    """The place of each column's feature."""
+    places = {name: g for g, name in enumerate(features)}
+    return [places[column.feature] for column in columns]
 
 
 def places_of(columns: Iterable[Column], wanted: Callable[[Column], bool]) -> list[int]:

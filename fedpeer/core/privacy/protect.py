@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, dataclass
 
 from fedpeer.core.contract.admit import SENDING, Admitted
-from fedpeer.core.privacy.cells import exchanged, smallest, swapped
+from fedpeer.core.privacy.cells import Counted, smallest, thinnest
 from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.traces import Change, Past
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -18,7 +20,7 @@ _MAKER = object()
 class Shareable:
     """A summary that may be published: the only thing that can be. Only `protect` makes one.
 
-    `risk` is the chance (AUC, 0.5 to 1) of telling whether somebody's row is in it, or in its change since the last
+    `risk` is the chance (AUC, 0.5 to 1) of telling whether somebody's row is in it, or in its change since an earlier
     release, whichever is higher. `repeated` says that it is the last release again, so the same bytes are resent.
     """
 
@@ -42,21 +44,49 @@ class Withheld:
     text: str
 
 
-def protect(admitted: Admitted, policy: Policy, last: Summary | None) -> Shareable | Withheld:
-    """Apply the release rules to a summary that is to be sent; `last` is what this peer released before, if anything.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one release rule says: of the release itself, or of the difference from the release that `since` names."""
 
-    The floors hold for a repetition too: whoever joins late has not seen the last release.
+    rule: str
+    feature: str
+    measured: str
+    passed: bool
+    text: str
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What all rules say, in their order, the risk, and the differences: from the last release first, then older."""
+
+    findings: tuple[Finding, ...]
+    risk: float
+    changes: tuple[Change, ...]
+
+
+def protect(admitted: Admitted, policy: Policy, last: Summary | None, past: Past | None = None) -> Shareable | Withheld:
+    """Apply the release rules to a summary that is to be sent.
+
+    `last` is what this peer released before, if anything, and `past` all that it released before that. The floors hold
+    for a repetition too: whoever joins late has not seen the last release.
     """
     if admitted.side is not SENDING:
         raise TypeError("only a summary admitted for sending is protected")
     summary = admitted.summary
+    found = examined(summary, policy, last, past)
+    failed = next((finding for finding in found.findings if not finding.passed), None)
+    if failed is not None:
+        return Withheld(failed.rule, failed.feature, failed.measured, failed.text)
+    return Shareable(summary, found.risk, last == summary, _MAKER)
+
+
+def examined(summary: Summary, policy: Policy, last: Summary | None, past: Past | None = None) -> Examined:
+    """Put a summary to every release rule, without stopping at the first that fails."""
     release = Release.of(summary)
-    change = None if last is None or last == summary else release.change(Release.of(last))
-    reason = _unoffered(policy) or _rows(release, policy) or _cells(release, policy, "")
-    if reason is None and change is not None:
-        reason = _change(change, policy, release.width) or _gaps(change, policy.change_floor(release.width), _SINCE)
-        reason = reason or _cells(change, policy, _SINCE)
-    return reason or Shareable(summary, _risk(release, change), last == summary, _MAKER)
+    compared = [] if last is None or last == summary else [Change.between(release, Release.of(last), LAST)]
+    compared += past.changes(summary, release) if past else []
+    return Examined(tuple(_findings(release, compared, policy)), _risk(release, compared), tuple(compared))
 
 
 def nothing(schema: Schema) -> Shareable:
@@ -64,70 +94,95 @@ def nothing(schema: Schema) -> Shareable:
     return Shareable(Summary.zero(schema), 0.5, False, _MAKER)
 
 
-_SINCE = " in the change since the last release"
+LAST = "the last release"
 
 
-def _unoffered(policy: Policy) -> Withheld | None:
-    if policy.offered:
-        return None
-    text = "the profile strict needs differential privacy, which is not offered yet: nothing is released under it"
-    return Withheld("profile", "", policy.profile, text)
+def _risk(release: Release, compared: Sequence[Change]) -> float:
+    columns, powers = len(release.columns), release.powers.size
+    told = [Counted.of(release), *(change.counted for change in compared if not change.nothing)]
+    return max(risk(columns + len(each.lacking), abs(each.rows), powers + each.told) for each in told)
 
 
-def _rows(release: Release, policy: Policy) -> Withheld | None:
+def _findings(release: Release, compared: Sequence[Change], policy: Policy) -> Iterator[Finding]:
+    counted = Counted.of(release)
+    if not policy.offered:
+        text = "the profile strict needs differential privacy, which is not offered yet: nothing is released under it"
+        yield Finding("profile", "", policy.profile, False, text)
+    yield _rows(release, policy)
+    if counted.pairwise:
+        yield _gaps(counted, policy.row_floor(release.width), None)
+    if policy.cell_floor:
+        yield _cells(counted, policy, None)
+    for change in compared:
+        yield _change(change, policy, release.width)
+        if change.counted.pairwise:
+            yield _gaps(change.counted, policy.change_floor(release.width), change)
+        if policy.cell_floor:
+            yield _cells(change.counted, policy, change)
+
+
+def _rows(release: Release, policy: Policy) -> Finding:
     floor = policy.row_floor(release.width)
-    if release.rows >= floor:
-        return _gaps(release, floor, "")
     powers = f" and {release.powers.size} powers" if release.powers.size else ""
     gaps = f" and {release.lacking} features that rows may lack" if release.lacking else ""
     behind = f"a release of {len(release.columns)} columns{powers}{gaps}"
     text = f"{release.rows} rows, and at least {floor} must stand behind {behind}"
-    return Withheld(f"rows >= {floor}", "", str(release.rows), text)
+    return Finding(f"rows >= {floor}", "", str(release.rows), release.rows >= floor, text)
 
 
-def _gaps(release: Release, floor: int, where: str) -> Withheld | None:
+def _gaps(counted: Counted, floor: int, change: Change | None) -> Finding:
     """What is told of two features over the rows that have both is a release of these rows."""
-    if release.overlap is None:
-        return None
-    if thin := release.overlap.thinnest(floor):
+    where, since = _where(change)
+    rule = f"present = 0 or >= {floor} rows{where}"
+    if thin := thinnest(counted, floor):
         names, rows = thin
         text = f"{rows} rows have {names}{where}, and none or at least {floor} must stand behind what is told of them"
-        return Withheld(f"present = 0 or >= {floor} rows{where}", names, str(rows), text)
-    if where and (name := swapped(release)):
-        text = f"rows where {name} were exchanged since the last release: as many came as went"
-        return Withheld(f"present = 0 or >= {floor} rows{where}", name, "0", text)
-    return None
+        return Finding(rule, names, str(rows), False, text, since)
+    if change is not None and change.gapped:
+        return Finding(rule, change.gapped, "0", False, _moved(change.gapped, since), since)
+    names, rows = thinnest(counted, _ALL) or ("", 0)
+    return Finding(rule, names, str(rows), True, f"{rows} rows have {names or 'any two features'}{where}", since)
 
 
-def _change(change: Release, policy: Policy, width: int) -> Withheld | None:
+def _change(change: Change, policy: Policy, width: int) -> Finding:
     floor = policy.change_floor(width)
-    if abs(change.rows) >= floor or change.nothing:
-        return None
-    rule = f"change = 0 or >= {floor} rows"
-    if change.rows == 0:
-        text = "rows were exchanged since the last release, none more and none fewer: the difference shows them"
+    rows, rule = abs(change.rows), f"change = 0 or >= {floor} rows" + _older(change.since)
+    passed = rows >= floor or change.nothing
+    if change.nothing:
+        text = f"nothing has changed since {change.since}"
+    elif change.rows == 0:
+        text = f"rows were exchanged since {change.since}, none more and none fewer: the difference shows them"
     else:
         verb = "added" if change.rows > 0 else "withdrawn"
-        text = f"{abs(change.rows)} rows {verb} since the last release, and a change must be of at least {floor}"
-    return Withheld(rule, "", str(abs(change.rows)), text)
+        text = f"{rows} rows {verb} since {change.since}, and a change must be of at least {floor}"
+    return Finding(rule, "", str(rows), passed, text, change.since)
 
 
-def _cells(release: Release, policy: Policy, where: str) -> Withheld | None:
-    floor = policy.cell_floor
-    if not floor:
-        return None
+def _cells(counted: Counted, policy: Policy, change: Change | None) -> Finding:
+    floor, (where, since) = policy.cell_floor, _where(change)
     rule = f"cell = 0 or >= {floor} rows{where}"
-    if cell := smallest(release, floor):
+    least = smallest(counted, _ALL)
+    rows, name = (abs(least.rows), least.name) if least else (0, "")
+    if 0 < rows < floor and (cell := smallest(counted, floor)):
         more = f" (and {cell.others} more such cells)" if cell.others else ""
-        rows = abs(cell.rows)
-        text = f"{rows} rows where {cell.name}{where}, and a cell must have none or at least {floor}{more}"
-        return Withheld(rule, cell.name, str(rows), text)
-    if where and (name := exchanged(release)):
-        text = f"rows where {name} were exchanged since the last release: as many came as went"
-        return Withheld(rule, name, "0", text)
-    return None
+        text = f"{rows} rows where {name}{where}, and a cell must have none or at least {floor}{more}"
+        return Finding(rule, name, str(rows), False, text, since)
+    if change is not None and change.valued:
+        return Finding(rule, change.valued, "0", False, _moved(change.valued, since), since)
+    text = f"{rows} rows where {name}{where}" if least else f"no rows in any cell{where}"
+    return Finding(rule, name, str(rows), True, text, since)
 
 
-def _risk(release: Release, change: Release | None) -> float:
-    told = [release] if change is None or change.nothing else [release, change]
-    return max(risk(len(release.columns) + each.lacking, abs(each.rows), each.further) for each in told)
+_ALL = 2**62  # more rows than there are
+
+
+def _where(change: Change | None) -> tuple[str, str]:
+    return ("", "") if change is None else (f" in the change since {change.since}", change.since)
+
+
+def _older(since: str) -> str:
+    return "" if since == LAST else f" since {since}"
+
+
+def _moved(name: str, since: str) -> str:
+    return f"rows where {name} were exchanged since {since}: as many came as went"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from fedpeer.core.contract.admit import SENDING, Admitted, Refused, admit
 from fedpeer.core.federation.roster import Action, Roster
-from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
+from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.summary import Summary
 
 
 def outbound(
-    local: Summary, roster: Roster, *, action: Action, policy: Policy, last: Summary | None
+    local: Summary, roster: Roster, *, action: Action, last: Summary | None, past: Past
 ) -> Refused | tuple[Admitted, Shareable | Withheld]:
-    """What the contract says of `local`, and what may leave of it, given what left `last`."""
+    """What the contract says of `local`, and what may leave of it, given what left `last` and before."""
     verdict = admit(local, roster.contract, SENDING, peers=len(roster.active), action=action)
     if isinstance(verdict, Refused):
         return verdict
-    return verdict, protect(verdict, policy, last)
+    return verdict, protect(verdict, roster.policy, last, past)

@@ -215,10 +215,10 @@ def test_a_restored_backup_catches_up_and_its_next_contribution_still_counts():
     simulation.crash(bravo)
     simulation.restart(bravo, backup)
     simulation.pass_time(4)
-    simulation.add(bravo, rows(31))
+    simulation.add(bravo, rows(31, 30))
     simulation.act(bravo, ev.SyncNow())
     simulation.pass_time(4)
-    assert bravo.peer.local == collect(SCHEMA, rows(1)) + collect(SCHEMA, rows(31))
+    assert bravo.peer.local == collect(SCHEMA, rows(1)) + collect(SCHEMA, rows(31, 30))
     assert alfa.peer.ledger.held[bravo.peer.me.peer].summary == bravo.peer.local
     assert len(totals(simulation)) == 1
 

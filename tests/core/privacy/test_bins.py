@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from fedpeer.core.contract.admit import SENDING, Admitted, admit
 from fedpeer.core.contract.grammar import Contract
-from fedpeer.core.privacy.cells import exchanged, smallest
+from fedpeer.core.privacy.cells import Counted, smallest
 from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
+from fedpeer.core.privacy.sides import exchanged, valued
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
@@ -69,7 +70,7 @@ def test_the_smallest_bin_is_the_one_that_counting_finds(parts: list[tuple[int, 
     values = [value for value, copies in parts for _ in range(copies)]
     counts = [sum(value * bins // 100 == k for value in values) for k in range(bins)]
     small = [count for count in counts if 0 < count < 10]
-    found = smallest(Release.of(collect(schema, {"x": values})), 10)
+    found = smallest(Counted.of(Release.of(collect(schema, {"x": values}))), 10)
     if small:
         assert found is not None
         assert (found.rows, found.others) == (min(small), len(small) - 1)
@@ -221,7 +222,7 @@ def test_rows_exchanged_on_one_side_of_a_flag_are_seen_by_their_bins() -> None:
     old, new = ({"x": [*rows, *[50] * 60], "a": [1, 1, 1, *[0] * 60]} for rows in ([0, 4, 5], [1, 2, 6]))
     more = {"x": [8] * 20, "a": [0] * 20}
     change = Release.of(collect(fine, new) + collect(fine, more)).change(Release.of(collect(fine, old)))
-    assert exchanged(change) == "a is 1"
+    assert exchanged(valued(change)) == "a is 1"
 
 
 @given(

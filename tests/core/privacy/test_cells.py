@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.privacy.cells import exchanged, smallest
+from fedpeer.core.privacy.cells import Counted, smallest
 from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.sides import exchanged, valued
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
@@ -54,7 +55,7 @@ def _cells(table: list[Row]) -> Iterator[int]:
 @given(tables, st.integers(0, 12))
 def test_the_smallest_cell_is_the_one_that_counting_finds(table: list[Row], floor: int) -> None:
     small = [count for count in _cells(table) if 0 < count < floor]
-    found = smallest(_release(table), floor)
+    found = smallest(Counted.of(_release(table)), floor)
     if small:
         assert found is not None
         assert (found.rows, found.others) == (min(small), len(small) - 1)
@@ -68,8 +69,8 @@ def test_rows_that_are_only_added_or_only_withdrawn_are_never_taken_for_an_excha
     first: list[Row], added: list[Row]
 ) -> None:
     last, new = _release(first), _release([*first, *added])
-    assert exchanged(new.change(last)) is None
-    assert exchanged(last.change(new)) is None
+    assert exchanged(valued(new.change(last))) is None
+    assert exchanged(valued(last.change(new))) is None
     assert new.change(last).nothing is (not added)
 
 
@@ -80,5 +81,5 @@ def test_one_row_for_another_is_an_exchange_in_every_cell_that_both_are_in(
 ) -> None:
     change = _release([*table, come]).change(_release([*table, gone]))
     shared = gone[0] == come[0] or gone[3] == come[3] or gone[2] == come[2] or len(LEVELS) > 2
-    assert (exchanged(change) is not None) is (shared and gone != come)
+    assert (exchanged(valued(change)) is not None) is (shared and gone != come)
     assert change.nothing is (gone == come)

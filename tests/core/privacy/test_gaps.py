@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from fedpeer.core.contract.admit import SENDING, Admitted, admit
 from fedpeer.core.contract.grammar import Contract
-from fedpeer.core.privacy.cells import exchanged, smallest, swapped
+from fedpeer.core.privacy.cells import Counted, smallest
 from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
+from fedpeer.core.privacy.sides import exchanged, gapped, valued
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
@@ -85,7 +86,7 @@ def cells(table: list[Row]) -> Iterator[int]:
 @given(TABLES, st.integers(0, 12))
 def test_the_smallest_cell_is_the_one_that_counting_finds(table: list[Row], floor: int) -> None:
     small = [count for count in cells(table) if 0 < count < floor]
-    found = smallest(Release.of(counted(table)), floor)
+    found = smallest(Counted.of(Release.of(counted(table))), floor)
     if small:
         assert found is not None
         assert (found.rows, found.others) == (min(small), len(small) - 1)
@@ -100,8 +101,8 @@ def test_rows_that_are_only_added_or_only_withdrawn_are_never_taken_for_an_excha
 ) -> None:
     last, new = Release.of(counted(first)), Release.of(counted([*first, *added]))
     for change in (new.change(last), last.change(new)):
-        assert exchanged(change) is None
-        assert swapped(change) is None
+        assert exchanged(valued(change)) is None
+        assert exchanged(gapped(change)) is None
         assert change.nothing is (not added)
 
 
@@ -114,7 +115,7 @@ def test_one_row_for_another_is_an_exchange_wherever_both_have_or_lack_a_feature
     before, after = counted([*table, gone]), counted([*table, come])
     change = Release.of(after).change(Release.of(before))
     alike = any((a is None) == (b is None) for a, b in zip(gone, come, strict=True))
-    assert (swapped(change) is not None or exchanged(change) is not None) or not alike
+    assert (exchanged(gapped(change)) is not None or exchanged(valued(change)) is not None) or not alike
     assert not change.nothing
 
 
@@ -220,6 +221,6 @@ def test_the_cell_of_a_gap_and_a_flag_and_that_of_two_gaps_are_named() -> None:
     flagged = [(a, None if k in few else x, "red", 6) for k, (a, x, *_) in enumerate(table)]
     both = [(None if k < 243 else a, None if 240 <= k < 480 else x, "red", 6) for k, (a, x, *_) in enumerate(table)]
     for cut, name in ((flagged, "a is 1 and x is missing"), (both, "a is missing and x is missing")):
-        found = smallest(Release.of(counted(cut)), 10)
+        found = smallest(Counted.of(Release.of(counted(cut))), 10)
         assert found is not None
         assert (found.rows, found.name) == (3, name)
