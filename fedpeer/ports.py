@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fedpeer.core.peer.kept import Seen
+    from fedpeer.core.privacy.cipher import Terms
+    from fedpeer.core.statistics.residues import Residues
     from fedpeer.core.statistics.schema import Schema
 
 Level = Literal["info", "warning", "error"]
@@ -234,3 +236,39 @@ class Entropy(Protocol):
 
     def draw(self, size: int) -> bytes:
         """Return `size` unpredictable bytes."""
+
+
+class SumCipher(Protocol):
+    """Encrypts vectors so that anybody can add them and only the holder of the secret key can read the sum.
+
+    Obligations: what `decrypt` returns is the sum of the residues, bit for bit, or nothing; a cipher that computes
+    approximately proves that its rounding is right for as many addends as its terms allow. What comes from others is
+    never trusted: MalformedError for bytes that are no key or no ciphertext of this cipher, MismatchError for those of
+    other terms or of another key, OverflowRefusedError before more are added than the terms prove safe. Nothing that
+    comes from others can stop this process. The caller checks signatures before anything is given here.
+    A ciphertext says nothing to who has no key. To the key's holder it says all: who has it must see sums only.
+    Methods block; they are called from a thread of their own.
+    """
+
+    @property
+    def terms(self) -> Terms:
+        """What all who take part must have in common."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of a ciphertext, at most."""
+
+    def generate(self, seed: bytes) -> bytes:
+        """Return a fresh secret key, of 32 secret bytes where the library can make one of them."""
+
+    def public(self, secret: bytes) -> bytes:
+        """Return the public key of a secret one."""
+
+    def encrypt(self, public: bytes, vector: Residues, seed: bytes) -> bytes:
+        """Return a contributor's ciphertext, blinded by 32 secret bytes where the library can be given any."""
+
+    def add(self, public: bytes, ciphertexts: Sequence[bytes]) -> bytes:
+        """Return the ciphertext of the sum; no secret is needed."""
+
+    def decrypt(self, secret: bytes, ciphertext: bytes, addends: int) -> Residues:
+        """Return the sum; MismatchError if it is not the sum of this many contributors' vectors."""
