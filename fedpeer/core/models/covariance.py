@@ -130,7 +130,7 @@ def _covariance(
         kind=kind,
         means={column.name: rounded(mean(summary, column.name)) for column in columns},
         covariance=found[0].tolist(),
-        precision=found[1].tolist(),
+        precision=(found[1] + 0.0).tolist(),  # scikit-learn writes some zeros as −0
         shrinkage=shrinkage,
         options=options or {},
         n=summary.rows,
