@@ -220,3 +220,14 @@ def test_random_series_of_a_hundred_releases_give_no_row(profile: str) -> None:
     if profile == "standard":
         assert not found(left) & rows
     assert all(abs(a.rows - b.rows) >= 9 or a == b for a, b in permutations(left, 2))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_three_releases_together_can_give_a_row_and_are_not_looked_at(profile: str) -> None:
+    """What the page about threats says is not stopped: of A and B, of A, and of B and the victim."""
+    other = crowd(100, 6)
+    left = released([[*BASE, *other], BASE, [*other, VICTIM]], PROFILES[profile])
+    assert len(left) == 3
+    assert not found(left)
+    first, second, third = list(_moments(left))[:3]
+    assert VICTIM in _read(second + third - first)
