@@ -26,7 +26,7 @@ from fedpeer.core.statistics.residues import Block, Residues
 
 ENTROPY = 32  # bytes
 
-_AT_ONCE = 1 << 14  # bytes of key stream
+_AT_ONCE = 1 << 11  # bytes of key stream
 
 
 def noise(layout: tuple[Block, ...], variances: Sequence[int], entropy: bytes, *context: bytes) -> Residues:
