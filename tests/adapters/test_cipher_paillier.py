@@ -217,3 +217,8 @@ def test_three_roles_fit_what_the_pooled_rows_give():
     assert opened == pooled
     assert opened.to_bytes() == pooled.to_bytes()
     assert encode(fit(opened, "ols", "y").to_dict()) == encode(fit(pooled, "ols", "y").to_dict())
+
+
+def test_the_page_says_how_large_it_is():
+    page = (Path(__file__).parents[2] / "docs/protocol/sum-ciphers.md").read_text("utf-8")
+    assert f"| {PaillierCipher((Block('products', 5151, 2),), 3).size:,} |" in page
