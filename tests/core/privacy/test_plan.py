@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy import special, stats
 
 from fedpeer.core.errors import OverflowRefusedError
 from fedpeer.core.privacy import plan as room
+from fedpeer.core.privacy.epsilon import budget
 from fedpeer.core.privacy.noise import noise
 from fedpeer.core.privacy.plan import Plan, allot
 from fedpeer.core.privacy.sensitivity import Reach, added
@@ -131,3 +133,22 @@ def test_the_shares_of_enough_contributors_have_the_whole_variance_together():
     assert stats.kstest([x / deviation for x in integers(total.part("products"))], "norm").pvalue > 0.001
     alone = allot(SCHEMA, Fraction(1, 100)).spread("products")
     assert alone <= plan.spread("products") <= alone * Fraction(1001, 1000)
+
+
+def table() -> list[list[float]]:
+    """The figures of the table in docs/noise.md."""
+    page = (Path(__file__).parents[3] / "docs" / "noise.md").read_text("utf-8")
+    lines = page.split("| ε | columns | ρ |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[float(cell) for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_page_says_how_large_the_noise_is():
+    assert len(table()) == 7
+    for epsilon_, columns, rho, *deviations in table():
+        features = [Feature(f"x{i}", min="-1", max="1", resolution="0.001") for i in range(int(columns))]
+        schema = Schema(features)
+        cost = budget(Fraction(epsilon_), Fraction(1, 10**6))
+        assert round(float(cost), 5) == rho
+        plan, bound = allot(schema, cost), schema.columns[0].bound
+        scales = {"rows": 1, "sums": bound, "products": bound**2}
+        assert [round(math.sqrt(plan.spread(b)) / scale, 1) for b, scale in scales.items()] == deviations
