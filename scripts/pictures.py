@@ -57,6 +57,8 @@ def _diabetes() -> dict[str, Mapping[str, Any]]:
             "parts": {name: fp.measure(site, "drift", others, other=total - site) for name, site in sites.items()}
         },
         "coefficients": fp.fit(total, "ols", target="target").to_dict(),
+        "diagnostics": fp.fit(total, "ols", target="target").to_dict(),
+        "path": fp.fit(total, "lasso", target="target", standardise=True).to_dict(),
     }
 
 

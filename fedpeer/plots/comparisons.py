@@ -101,23 +101,6 @@ def roc(evaluation: Answer) -> Figure:
     return figure
 
 
-def coefficients(model: Answer) -> Figure:
-    """The coefficients of a linear model with their intervals, the intercept left out."""
-    rows = [row for row in model.get("table", []) if row["name"] != "intercept"]
-    if not rows:
-        raise RequestError(f"a model of the kind {model.get('kind')} has no table of coefficients to draw")
-    figure, (axes,) = sheet(size=(5.6, max(1.8, 0.26 * len(rows) + 0.9)))
-    axes.axvline(0, color=FAINT, linewidth=1)
-    for place, row in enumerate(rows):
-        if row["ci_low"] is not None:
-            axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=COLOURS[0], linewidth=1.6)
-        axes.plot(row["coefficient"], place, marker="o", markersize=4.5, color=COLOURS[0])
-    axes.set_yticks(range(len(rows)), [short(row["name"]) for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlabel(f"change of {short(model['target'])} for one unit more")
-    return figure
-
-
 def _features(parts: Mapping[str, Answer]) -> list[str]:
     return list(next(iter(parts.values()))["features"])
 

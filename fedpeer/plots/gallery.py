@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fedpeer.core.errors import RequestError, UnknownError
 from fedpeer.core.statistics.forms import suggestion
-from fedpeer.plots import comparisons, distributions, relations
+from fedpeer.plots import comparisons, distributions, regressions, relations
 from fedpeer.plots.canvas import Figure, drawn
 
 
@@ -35,7 +35,9 @@ PLOTS: Final[Mapping[str, Plot]] = {
     "drift": Plot(comparisons.drift, "drift"),
     "drift_by_member": Plot(comparisons.drift_by_member, "drift", each=True),
     "survival": Plot(comparisons.survival, "kaplan_meier"),
-    "coefficients": Plot(comparisons.coefficients),
+    "coefficients": Plot(regressions.coefficients),
+    "diagnostics": Plot(regressions.diagnostics),
+    "path": Plot(regressions.path),
     "roc": Plot(comparisons.roc),
 }
 

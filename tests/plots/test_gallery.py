@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import image
+from scipy import stats
 
 import fedpeer as fp
 from fedpeer.core.errors import RequestError, UnknownError
@@ -60,6 +61,8 @@ ANSWERS = {
     },
     "survival": fp.measure(ONE, "kaplan_meier", ["months", "died", "site"]),
     "coefficients": fp.fit(ONE, "ols", target="age", features=["months", "died"]).to_dict(),
+    "diagnostics": fp.fit(ONE, "ols", target="age", features=["months", "died"]).to_dict(),
+    "path": fp.fit(ONE, "lasso", target="age", features=["months", "died", "site"]).to_dict(),
     "roc": {"target": "died", "ranking": RANKING},
 }
 
@@ -117,6 +120,28 @@ def test_a_map_of_drift_shows_the_indices_and_none_where_there_is_none() -> None
     ]
 
 
+def test_diagnostics_put_the_farthest_first_and_mark_the_quantile() -> None:
+    table = {row["name"]: row for row in ANSWERS["diagnostics"]["table"]}
+    (axes,) = PLOTS["diagnostics"].draw(ANSWERS["diagnostics"]).axes
+    assert [bar.get_width() for bar in axes.patches] == [table["months"]["t"], table["died"]["t"]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["months", "died"]
+    ends = [line.get_xdata()[0] for line in axes.lines[1:]]
+    assert ends == pytest.approx([-(limit := stats.t.ppf(0.975, 297)), limit])
+    assert "R² 0." in axes.get_title()
+
+
+def test_a_path_ends_where_the_model_was_chosen() -> None:
+    (axes,) = PLOTS["path"].draw(ANSWERS["path"]).axes
+    aic, bic, chosen = axes.lines
+    assert (aic.get_label(), bic.get_label()) == ("AIC", "BIC")
+    assert chosen.get_xdata()[0] == bic.get_xdata()[np.argmin(bic.get_ydata())]
+    stepped = fp.fit(ONE, "stepwise", target="age", features=["months", "died"], criterion="aic").to_dict()
+    (axes,) = PLOTS["path"].draw(stepped).axes
+    values, chosen = axes.lines
+    assert values.get_ydata().tolist() == [step["value"] for step in stepped["path"]]
+    assert chosen.get_ydata() == [stepped["aic"]]
+
+
 def test_a_group_without_rows_is_not_drawn() -> None:
     answer = ANSWERS["conditional_density"]
     empty = answer | {"groups": answer["groups"] | {"site$south": None}}
@@ -147,6 +172,9 @@ def test_the_process_keeps_its_own_look() -> None:
         ("roc", {"target": "y"}, "svg", "no scores"),
         ("conditional_density", {"feature": "x", "groups": {"a": None}}, "svg", "no group has rows"),
         ("drift_by_member", ANSWERS["drift"], "svg", "draws what the metric drift answers"),
+        ("diagnostics", {"kind": "pca"}, "svg", "no table of coefficients"),
+        ("diagnostics", fp.fit(ONE, "ridge", target="age", features=["months"]).to_dict(), "svg", "no standard errors"),
+        ("path", ANSWERS["coefficients"], "svg", "not chosen on a path"),
         ("coefficients", {"kind": "pca"}, "svg", "no table of coefficients"),
         ("correlation", {"correlation": {f"c{i}": {} for i in range(81)}}, "svg", "81 columns do not fit"),
     ],
