@@ -130,6 +130,8 @@ def tell(account: Account, wish: Wish, kept: Noised | None, entropy: bytes) -> T
         raise ValueError("the noise was planned for other sums")
     if wish.plan.rows != account.rows:
         raise ValueError("the noise was planned for people with another number of rows")
+    if wish.plan.enough > 1 and not wish.occasion:
+        raise ValueError("a share of noise is drawn for one round, which is its occasion")
     charge = account.find(wish.name)
     if charge is not None:
         return _again(account, charge, kept)

@@ -165,6 +165,16 @@ def test_noise_for_other_sums_or_other_people_is_a_mistake():
         tell(account(), wish(plan=allot(SCHEMA, Fraction(1, 100), rows=3)), None, ENTROPY)
 
 
+def test_a_share_of_noise_is_drawn_for_a_round_only():
+    shares = allot(SCHEMA, Fraction(1, 100), enough=3)
+    with pytest.raises(ValueError, match="one round"):
+        tell(account(), wish(plan=shares), None, ENTROPY)
+    first = told(account(), wish(plan=shares, occasion=b"first"))
+    second = told(first.account, wish(plan=shares, occasion=b"second"))
+    assert first.noised.residues != second.noised.residues
+    assert second.account.spent == 2 * first.account.spent > 0
+
+
 def test_a_plan_without_noise_where_somebody_is_seen_costs_too_much_to_compute():
     bare = Plan(PLAN.layout, PLAN.reaches, (0,) * len(PLAN.variances))
     with pytest.raises(ZeroDivisionError):
