@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isnan, nan
 from typing import Any
 
@@ -22,6 +22,7 @@ _WRITTEN = 16  # parts up to which each number is written into its field
 def drift(answer: Answer) -> Figure:
     """What the metric `drift` tells of each feature: its stability index, and the distance of its two distributions."""
     features = answer["features"]
+    _measured(told["psi"] for told in features.values())
     names = sorted(features, key=lambda name: -(features[name]["psi"] or 0))
     figure, (left, right) = sheet(2, columns=2, size=(3.6, max(1.8, 0.24 * len(names) + 1.0)))
     for axes, key, label in ((left, "psi", "population stability index"), (right, "js_distance", "Jensen–Shannon")):
@@ -41,6 +42,7 @@ def drift_by_member(answer: Answer) -> Figure:
     """What `drift` tells of each part of the total against its rest: stability indices, features down, parts across."""
     parts: Mapping[str, Answer] = answer["parts"]
     features = {name: [told["features"][name]["psi"] for told in parts.values()] for name in _features(parts)}
+    _measured(value for values in features.values() for value in values)
     names = sorted(features, key=lambda name: -max((value or 0 for value in features[name]), default=0))
     if len(names) > _MANY or len(parts) > _MANY:
         raise RequestError(f"{len(names)} features of {len(parts)} parts do not fit a map", hint="name fewer features")
@@ -103,6 +105,11 @@ def roc(evaluation: Answer) -> Figure:
 
 def _features(parts: Mapping[str, Answer]) -> list[str]:
     return list(next(iter(parts.values()))["features"])
+
+
+def _measured(indices: Iterable[float | None]) -> None:
+    if all(index is None for index in indices):
+        raise RequestError("no feature has a stability index here", hint="continuous ones need blocks: [histogram]")
 
 
 def _scale() -> Any:

@@ -172,6 +172,7 @@ def test_the_process_keeps_its_own_look() -> None:
         ("roc", {"target": "y"}, "svg", "no scores"),
         ("conditional_density", {"feature": "x", "groups": {"a": None}}, "svg", "no group has rows"),
         ("drift_by_member", ANSWERS["drift"], "svg", "draws what the metric drift answers"),
+        ("drift", {"counts": [1, 2], "features": {"x": {"psi": None}}}, "svg", "no feature has a stability index"),
         ("diagnostics", {"kind": "pca"}, "svg", "no table of coefficients"),
         ("diagnostics", fp.fit(ONE, "ridge", target="age", features=["months"]).to_dict(), "svg", "no standard errors"),
         ("path", ANSWERS["coefficients"], "svg", "not chosen on a path"),
