@@ -37,6 +37,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "contract": ("contract", "Check, set and show the contract."),
     },
     "Exchange": {
+        "preview": ("preview", "Show what would leave this node if it pulsed now."),
         "pulse": ("pulse", "Start or stop this node's pulse."),
         "sync": ("pulse", "Exchange now, without waiting for the schedule."),
         "log": ("log", "Show what happened."),

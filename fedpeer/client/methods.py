@@ -27,6 +27,7 @@ from fedpeer.node.shapes import (
     Member,
     NodeInfo,
     Predicted,
+    Preview,
     Synced,
     SyncStats,
     User,
@@ -133,6 +134,10 @@ class Client(Line):
     def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
         """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
         return self.call("POST", place("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
+
+    def preview(self, fed: str) -> Preview:
+        """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""
+        return self._get(fed, "preview", Preview)
 
     # contract
 

@@ -33,6 +33,7 @@ from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
 from fedpeer.node.counting import Counting, Rows, reading_job
 from fedpeer.node.exploring import DIFFERENCE, Asked, known, prepared, whose
+from fedpeer.node.foreseen import foreseen
 from fedpeer.node.jobs import Progress
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
 from fedpeer.ports import Commit
@@ -181,6 +182,10 @@ class Node(Counting):
             rows=now.rows,
             total_digest=now.total_digest,
         )
+
+    async def preview(self, fed: str) -> shapes.Preview:
+        """What would leave this node if it pulsed now; nothing does."""
+        return await asyncio.to_thread(foreseen, self._peer(fed), self._world.clock.now())
 
     async def clear_errors(self, fed: str) -> int:
         """Empty the error log; the counters stay."""

@@ -291,6 +291,44 @@ class User(Shape, frozen=True):
         return f"User(cid={self.cid!r})"
 
 
+class Ruled(Shape, frozen=True):
+    """One release rule, measured on what would be released, or on how it differs from the release named by `since`."""
+
+    rule: str
+    feature: str
+    measured: str
+    passed: bool
+    since: str
+    text: str
+
+
+class Changed(Shape, frozen=True):
+    """How what would be released differs from an earlier release, and what the two of them would tell."""
+
+    since: str
+    rows: int  # added less withdrawn
+    learned: str
+
+
+class Preview(Shape, frozen=True):
+    """What would leave this node if it pulsed now, and every rule that has a say in it. Nothing has left."""
+
+    outcome: str  # sent | unchanged | refused | withheld | empty
+    detail: str
+    profile: str
+    rows: int
+    digest: str
+    signed_bytes: int  # of the contribution; 0: nothing would leave
+    sealed_bytes: list[int]  # of each message that would carry it
+    readers: list[str]  # names of the members, who could read it; nobody else could
+    contract: list[Verdict]
+    rules: list[Ruled]
+    changes: list[Changed]  # the last release first, then older ones; not the last if nothing has changed since
+    smallest_cell: str  # the smallest group of rows that the sums tell apart, whatever the profile looks at
+    smallest_cell_rows: int
+    membership_risk: float  # AUC: 0.5 is a coin toss
+
+
 class Synced(Shape, frozen=True):
     """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
 

@@ -63,6 +63,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.set_pulsing(FED, True),
     lambda c: c.set_explorable(FED, False),
     lambda c: c.sync(FED, wait_s=2),
+    lambda c: c.preview(FED),
     lambda c: c.contract(FED),
     lambda c: c.check_contract(FED, "ROWS() >= 50"),
     lambda c: c.check_contract_text("ROWS() >= 50", SCHEMA),

@@ -248,6 +248,45 @@ def _refuse(status: int, code: str, detail: str, hint: str) -> answers.Answer:
     return refuse
 
 
+PREVIEW = shapes.Preview(
+    outcome="sent",
+    detail="contribution 9 of 860 rows",
+    profile="standard",
+    rows=860,
+    digest=DIGEST,
+    signed_bytes=412,
+    sealed_bytes=[720],
+    readers=["south", "east"],
+    contract=[shapes.Verdict(line=1, rule="ROWS() >= 50", passed=True, measured={"ROWS()": "860"})],
+    rules=[
+        shapes.Ruled(rule="rows >= 20", feature="", measured="860", passed=True, since="", text="860 rows"),
+        shapes.Ruled(
+            rule="cell = 0 or >= 10 rows", feature="sick is 1", measured="112", passed=True, since="", text="112 rows"
+        ),
+        shapes.Ruled(
+            rule="change = 0 or >= 10 rows",
+            feature="",
+            measured="60",
+            passed=True,
+            since="the last release",
+            text="60 rows added",
+        ),
+    ],
+    changes=[
+        shapes.Changed(
+            since="the last release", rows=60, learned="sums of 60 rows, the smallest group in which is 14 rows"
+        ),
+        *(
+            shapes.Changed(since=f"contribution {k}", rows=9 * k, learned=f"sums of {9 * k} rows")
+            for k in range(8, 2, -1)
+        ),
+    ],
+    smallest_cell="sick is 1",
+    smallest_cell_rows=112,
+    membership_risk=0.5193,
+)
+
+
 def _synced(body: object) -> shapes.Synced:
     return shapes.Synced(
         converged=False, waiting_for=["south"], outcome="sent", detail="", rows=1300, total_digest=DIGEST
@@ -330,6 +369,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "data/watches"): [WATCH],
     ("POST", "data/watches"): WATCH,
     ("DELETE", "data/watches/w1"): WATCH,
+    ("GET", "preview"): PREVIEW,
     ("GET", "schema"): SCHEMA,
     ("GET", "/v1/symetry/users"): [shapes.User(cid="c1"), shapes.User(cid="lab7")],
     ("POST", "/v1/symetry/users"): lambda body: (

@@ -7,7 +7,7 @@ from typing import Any
 from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetSchedule, Wait
 from fedpeer.api.call import Call, Reply
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import CharterEntry, Federation, Synced
+from fedpeer.node.shapes import CharterEntry, Federation, Preview, Synced
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
@@ -74,6 +74,11 @@ async def set_explorable(call: Call[SetExplorable, Nothing]) -> Federation:
 async def sync(call: Call[Nothing, Wait]) -> Synced:
     """Pulse now and ask the others for their state; `wait` until all hold the same."""
     return await call.node.sync(call.fed, wait_s=call.query.wait)
+
+
+async def preview(call: Call[Nothing, Nothing]) -> Preview:
+    """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""
+    return await call.node.preview(call.fed)
 
 
 async def schema(call: Call[Nothing, Nothing]) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""What would leave if this node pulsed now: the pulse itself, on a copy of the state that nobody keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fedpeer.core.contract.admit import SENDING, Admitted, Refused, admit
+from fedpeer.core.identity import PeerId
+from fedpeer.core.peer.effects import Send
+from fedpeer.core.peer.sharing import Outcome, pulse
+from fedpeer.core.peer.state import Peer
+from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy.cells import Cell, Counted, smallest
+from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.protect import Examined, examined
+from fedpeer.core.privacy.traces import Change
+
+_ALL = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The outcome of a pulse that did not happen, every rule, and what others could subtract.
+
+    `signed` is the contribution and `sealed` the messages with it, in bytes, 0 where nothing would leave. `readers` can
+    read it, and nobody else. `cell` is the smallest that is not empty, whether or not the profile looks at cells.
+    """
+
+    outcome: Outcome
+    detail: str
+    signed: int
+    sealed: tuple[int, ...]
+    readers: tuple[PeerId, ...]
+    verdict: Admitted | Refused
+    examined: Examined
+    cell: Cell | None
+
+
+def preview(peer: Peer, now: float) -> Preview:
+    """What a pulse would lead to now; StateError for a membership that is not active. Nothing happens."""
+    turn = Turn(peer, now, bytes(32))
+    turn.need_active()
+    outcome, detail = pulse(turn)
+    bodies = tuple(len(effect.body) for effect in turn.effects if isinstance(effect, Send))
+    held = turn.state.released if outcome == "sent" else None
+    if held:
+        detail = f"contribution {held.contribution.serial} of {held.summary.rows} rows"
+    last = peer.released.summary if peer.released else None
+    return Preview(
+        outcome=outcome,
+        detail=detail,
+        signed=len(held.signed) if held else 0,
+        sealed=bodies,
+        readers=tuple(p for p in peer.roster.active if p != peer.me.peer),
+        verdict=admit(peer.local, peer.roster.contract, SENDING, peers=len(peer.roster.active), action="allow"),
+        examined=examined(peer.local, peer.roster.policy, last, peer.past),
+        cell=smallest(Counted.of(Release.of(peer.local)), _ALL),
+    )
+
+
+def learned(change: Change) -> str:
+    """What whoever kept an earlier release could work out from it and the new one, if this were released."""
+    rows, columns = abs(change.rows), len(change.counted.columns)
+    cell = smallest(change.counted, _ALL)
+    if change.nothing:
+        return "nothing: it is the same again"
+    if not rows:
+        return "the difference between the rows that came and as many that went: of one each, both, exactly"
+    if rows == 1:
+        return "one row, exactly"
+    if rows <= columns:
+        return f"sums of {rows} rows, no more than the {columns} columns: they can be solved for"
+    if cell is not None and abs(cell.rows) == 1:
+        return f"sums of {rows} rows, and one row exactly: where {cell.name}"
+    if moved := change.valued or change.gapped:
+        return f"sums of {rows} rows, and the difference between rows that were exchanged where {moved}"
+    least = f", the smallest group in which is {abs(cell.rows)} rows where {cell.name}" if cell else ""
+    return f"sums of {rows} rows{least}"

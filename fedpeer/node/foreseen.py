@@ -1,0 +1,40 @@
+"""What would leave this node if it pulsed now, for people."""
+
+from __future__ import annotations
+
+from fedpeer.core.peer.preview import learned, preview
+from fedpeer.core.peer.state import Peer
+from fedpeer.node import shapes
+
+
+def foreseen(peer: Peer, now: float) -> shapes.Preview:
+    """The preview of a pulse; it can take seconds where there were thousands of releases."""
+    told = preview(peer, now)
+    names = {p: peer.roster.members[p].card.name for p in told.readers}
+    return shapes.Preview(
+        outcome=told.outcome,
+        detail=told.detail,
+        profile=peer.roster.policy.profile,
+        rows=peer.local.rows,
+        digest=peer.local.digest,
+        signed_bytes=told.signed,
+        sealed_bytes=list(told.sealed),
+        readers=[names[p] for p in told.readers],
+        contract=[
+            shapes.Verdict(line=v.line, rule=v.rule, passed=v.passed, measured=dict(v.measured))
+            for v in told.verdict.verdicts
+        ],
+        rules=[
+            shapes.Ruled(
+                rule=f.rule, feature=f.feature, measured=f.measured, passed=f.passed, since=f.since, text=f.text
+            )
+            for f in told.examined.findings
+        ],
+        changes=[
+            shapes.Changed(since=change.since, rows=change.rows, learned=learned(change))
+            for change in told.examined.changes
+        ],
+        smallest_cell=told.cell.name if told.cell else "",
+        smallest_cell_rows=abs(told.cell.rows) if told.cell else 0,
+        membership_risk=told.examined.risk,
+    )
