@@ -11,11 +11,11 @@ from fedpeer.core.canonical import decode, encode
 from fedpeer.core.errors import MalformedError, MismatchError, OverflowRefusedError, RemoteError
 from fedpeer.core.privacy.cipher import Ciphertext
 from fedpeer.core.statistics.residues import Block, Residues
-from tests.support.ciphers import PlainCipher, SmallPaillier
+from tests.support.ciphers import NearCkks, PlainCipher, SmallPaillier
 
 LAYOUT = (Block("rows", 1, 1), Block("sums", 5, 2), Block("none", 0, 1), Block("fourth", 3, 4))
 MOST = 5
-KINDS = {"plain": PlainCipher, "paillier": SmallPaillier}
+KINDS = {"plain": PlainCipher, "paillier": SmallPaillier, "ckks": NearCkks}
 SEEDS = (bytes(range(32)), bytes(range(1, 33)))
 
 
