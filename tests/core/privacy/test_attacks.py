@@ -9,7 +9,7 @@ must find the row, or the attack would prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import permutations
+from itertools import combinations_with_replacement, permutations, product
 from typing import Any
 
 import numpy as np
@@ -231,3 +231,56 @@ def test_three_releases_together_can_give_a_row_and_are_not_looked_at(profile: s
     assert not found(left)
     first, second, third = list(_moments(left))[:3]
     assert VICTIM in _read(second + third - first)
+
+
+GRADES = Schema([Feature(name, min=0, max=2, resolution=1) for name in "abcd"])
+
+
+def solved(summary: Summary) -> list[list[Row]]:
+    """Every table of so many rows that has these sums and products, found by trying all of them."""
+    rows = np.array(list(product(range(3), repeat=4)))
+    coded = rows - [round(float(column.value(0))) for column in GRADES.columns]
+    first, second = np.triu_indices(4)
+    told = np.hstack([coded, coded[:, first] * coded[:, second]])
+    wanted = np.array([*summary.sums(), *summary.products()[first, second]], dtype=np.int64)
+    tables = np.array(list(combinations_with_replacement(range(len(rows)), summary.rows)))
+    fitting = tables[(told[tables].sum(axis=1) == wanted).all(axis=1)]
+    return [[tuple(map(int, rows[k])) for k in table] for table in fitting]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_table_of_fewer_rows_than_columns_can_be_solved_for_and_stays(count: int, profile: str) -> None:
+    rng = np.random.default_rng(count)
+    table = sorted(tuple(map(int, row)) for row in rng.integers(0, 3, (count, 4)))
+    summary = collect(GRADES, {name: [row[i] for row in table] for i, name in enumerate("abcd")})
+    assert table in [sorted(found) for found in solved(summary)]
+    assert len(solved(summary)) <= 2
+    admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=3)
+    assert isinstance(admitted, Admitted)
+    assert not isinstance(protect(admitted, PROFILES[profile], None), Shareable)
+
+
+def read_from_cells(releases: list[Summary]) -> set[tuple[int, ...]]:
+    """Age and cost of who came into a cell for another who left it, from Δ = x − y and x² − y² = Δ(x + y)."""
+    seen = set()
+    for a, b in permutations(releases, 2):
+        sums, squares = a.products() - b.products(), a.squares() - b.squares()
+        for place, flag in enumerate((2, 3)):
+            moved, spread = sums[flag, :2], squares[:, place]
+            if sums[flag, flag] == 0 and moved.all() and not (spread % moved).any():
+                coded = [(s // d + d) // 2 for s, d in zip(spread, moved, strict=True)]
+                seen.add(tuple(round(float(c.value(int(q)))) for c, q in zip(SCHEMA.columns, coded, strict=False)))
+    return seen
+
+
+def test_rows_exchanged_in_a_cell_between_releases_that_are_not_neighbours_stay() -> None:
+    """The change as a whole is large, and so is each cell of it, but for one that counts nobody and is not empty."""
+    others = [*MORE[:57], VICTIM, *MORE[58:]]
+    series = [[*BASE, *MORE], BASE, [*BASE, *others, *crowd(40, 8, lambda i: 0)]]
+    assert MORE[57][2:] == VICTIM[2:]
+    assert VICTIM[:2] in read_from_cells(released(series, None))
+    assert VICTIM[:2] in read_from_cells(released(series, PROFILES["standard"], all_earlier=False))
+    left = released(series, PROFILES["standard"])
+    assert len(left) == 2
+    assert not read_from_cells(left)
