@@ -82,9 +82,9 @@ def _decrypt(task: Task) -> Answer:
     for part in task.parts[0]:
         for value in _ciphertext(task, context, part).decrypt():
             # An error beyond a quarter is none that honest contributors' ciphertexts have.
-            if not abs(value) < 2**52 or abs(value - round(value)) > 0.25:
+            if not -0.25 <= value < 2**52 or abs(value - round(value)) > 0.25:
                 raise _UnfitError("what it hides is no sum of whole numbers")
-            found.append(max(round(value), 0))
+            found.append(round(value))
     return Answer(values=tuple(found))
 
 

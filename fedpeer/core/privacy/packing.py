@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fedpeer.core.errors import MismatchError
+from fedpeer.core.errors import MismatchError, OverflowRefusedError
 from fedpeer.core.privacy.cipher import Terms
 
 
@@ -31,7 +31,7 @@ def unpack(terms: Terms, packed: Iterable[int], capacity: int) -> Iterator[int]:
 
 
 def integers(terms: Terms, capacity: int) -> int:
-    """How many integers `pack` returns."""
+    """How many integers `pack` returns; OverflowRefusedError if a field is wider than one of them."""
     return sum(1 for _ in _groups(terms, capacity))
 
 
@@ -66,6 +66,8 @@ def _groups(terms: Terms, capacity: int) -> Iterator[list[int]]:
     group: list[int] = []
     free = capacity
     for width in terms.widths():
+        if width > capacity:
+            raise OverflowRefusedError(f"a field of {width} bits is wider than the {capacity} of one plaintext")
         if width > free:
             yield group
             group, free = [], capacity
