@@ -138,6 +138,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.long
 @given(events)
 @settings(max_examples=200)
 def test_nothing_short_lived_is_ever_let_in_twice(events: list[tuple[int, int, int, int]]) -> None:

@@ -73,6 +73,7 @@ def test_the_total_is_the_sum_of_what_is_held_and_admitted(of, gone):
     assert made.contributors == tuple(sorted(p for p, h in best.items() if h.summary.rows >= 3))
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(of=contributions(SMALL), chosen=st.sets(st.sampled_from(PEERS)))
 def test_a_subset_is_the_sum_of_its_members_as_far_as_they_count(of, chosen):
@@ -108,6 +109,7 @@ def test_putting_all_to_another_contract_counts_them_anew(of):
     assert none.judged(lambda s: admit(s, CONTRACT, RECEIVING, peers=4)).total == made.total
 
 
+@pytest.mark.long
 @settings(max_examples=80)
 @given(of=contributions(SMALL), data=st.data())
 def test_a_total_never_has_more_rows_than_its_schema_proves_safe(of, data):

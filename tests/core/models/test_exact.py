@@ -23,6 +23,7 @@ def gram(rows):
     return columns.T @ columns
 
 
+@pytest.mark.long
 @given(FACTORS)
 def test_the_dependent_columns_are_those_that_elimination_finds(rows):
     whole = gram(rows)

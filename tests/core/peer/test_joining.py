@@ -49,6 +49,7 @@ def _subject(simulation: Simulation, invitation) -> str:
     return f"fp.{simulation.federation}.join.{invitation.invite}.0"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1])
 def test_fifty_who_redeem_one_invite_at_once_are_one_member(seed):
     simulation = Simulation(seed)
@@ -319,6 +320,7 @@ def test_only_a_hash_of_the_token_is_kept():
     assert restore(simulation.federation, alfa.disk, alfa.peer.session).invites == alfa.peer.invites
 
 
+@pytest.mark.long
 def test_open_invites_are_bounded(monkeypatch):
     simulation = Simulation()
     alfa = simulation.found("alfa")

@@ -30,6 +30,7 @@ def pair(profile: str = "standard") -> tuple[Simulation, Node]:
     return simulation, simulation.join(alfa, "bravo")
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from([0, 1, 8, 15, 30, -1, -2]), min_size=1, max_size=8),

@@ -60,6 +60,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), history=st.lists(st.sampled_from(STEPS), min_size=1, max_size=12))
 def test_the_changes_written_one_by_one_are_the_state(seed, history):

@@ -42,6 +42,7 @@ def out(table: Rows, batch: str = "") -> ev.WithdrawRows:
     return ev.WithdrawRows("list.csv", collect(SCHEMA, table), batch)
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), data=st.data())
 def test_what_is_left_is_what_the_rest_alone_would_be(seed, data):

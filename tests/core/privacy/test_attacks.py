@@ -202,6 +202,7 @@ def test_rows_that_the_attacker_knows_but_one_are_not_enough_below_the_floor(
         assert VICTIM in found(left, own)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", PROFILES)
 def test_random_series_of_a_hundred_releases_give_no_row(profile: str) -> None:
     """Rows come and go at random, few and many; what the rules let through is enough for the attack to be one."""

@@ -116,6 +116,7 @@ def test_an_exchange_that_only_powers_or_bins_show_stays() -> None:
         assert "exchanged" in withheld.text
 
 
+@pytest.mark.long
 @given(
     st.lists(st.integers(0, 99), min_size=1, max_size=30),
     st.lists(st.integers(0, 99), max_size=9),

@@ -119,6 +119,7 @@ def test_one_row_for_another_is_an_exchange_wherever_both_have_or_lack_a_feature
     assert not change.nothing
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(*VALUES), min_size=1, max_size=60))
 def test_without_gaps_the_rules_say_what_they_say_of_whole_rows(table: list[Row]) -> None:

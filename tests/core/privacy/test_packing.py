@@ -27,6 +27,7 @@ def added(columns):
     return [sum(each) for each in zip(*columns, strict=True)]
 
 
+@pytest.mark.long
 @given(sums(), st.integers(260, 700))
 def test_integers_of_any_size_add_up_to_the_sum_of_residues(drawn, capacity):
     terms, vectors = drawn
@@ -38,6 +39,7 @@ def test_integers_of_any_size_add_up_to_the_sum_of_residues(drawn, capacity):
     assert found == sum(vectors, Residues.zero(terms.layout))
 
 
+@pytest.mark.long
 @given(sums(), st.integers(1, 70))
 def test_digits_of_any_size_add_up_to_the_sum_of_residues(drawn, bits):
     terms, vectors = drawn

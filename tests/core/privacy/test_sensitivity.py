@@ -62,6 +62,7 @@ def differences(rows: np.ndarray) -> np.ndarray:
     return (rows[:, None, :] - rows[None, :, :]).reshape(len(rows) ** 2, rows.shape[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["listwise", "pairwise"])
 def test_no_row_moves_a_block_further_and_one_moves_each_as_far(missing):
     schema = Schema(FEATURES, missing=missing, blocks=BLOCKS, bins=2)
@@ -69,6 +70,7 @@ def test_no_row_moves_a_block_further_and_one_moves_each_as_far(missing):
     assert {reach.block: of(reach) for reach in added(schema)} == {name: norms(rows) for name, rows in found.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["listwise", "pairwise"])
 def test_one_row_moves_all_blocks_furthest_at_once(missing):
     schema = Schema(FEATURES, missing=missing, blocks=BLOCKS, bins=2)
@@ -77,6 +79,7 @@ def test_one_row_moves_all_blocks_furthest_at_once(missing):
     assert squares.max() == sum(reach.square for reach in added(schema))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["listwise", "pairwise"])
 def test_no_exchange_of_two_rows_moves_a_block_further(missing):
     schema = Schema(FEATURES, missing=missing, blocks=BLOCKS, bins=2)

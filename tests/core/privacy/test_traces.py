@@ -52,6 +52,7 @@ def summed(schema: Schema, table: list[Row]) -> Summary:
     return collect(schema, {name: columns[name] for name in names if name in {f.name for f in schema.features}})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("schema", SCHEMAS, ids=["plain", "blocks", "gaps", "gaps and blocks", "one number"])
 @given(data=st.data(), floor=st.sampled_from([2, 10]))
 @settings(max_examples=40, deadline=None)

@@ -82,6 +82,7 @@ def test_missing_dates_are_missing_in_every_frame(frame):
     assert days(told.summary) == (DAYS[1] - EPOCH).days
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(st.lists(st.dates(), max_size=20), st.sampled_from(["reject", "clip"]))
 def test_days_are_counted_as_python_counts_them(dates, invalid):

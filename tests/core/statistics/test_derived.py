@@ -92,6 +92,7 @@ def test_a_product_counts_as_if_its_column_were_in_the_table(rows, factors, plac
     assert collect(schema, table(rows)).residues == collect(plain, table(rows) | {"p": products}).residues
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(
     st.lists(_ROW, min_size=1, max_size=12),

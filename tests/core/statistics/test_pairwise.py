@@ -84,6 +84,7 @@ def counted(summary: Summary) -> dict[str, list[int]]:
     return {block.name: integers(summary.residues.part(block.name)) for block in summary.residues.layout}
 
 
+@pytest.mark.long
 @given(ROWS)
 @settings(max_examples=50, deadline=None)
 def test_a_summary_is_what_one_counts_by_hand(rows):

@@ -45,6 +45,7 @@ def test_the_true_quantile_is_between_the_bounds_and_is_known_where_a_bin_has_on
         assert found["lower"] == found["value"] == found["upper"] == true
 
 
+@pytest.mark.long
 @given(
     rows=rows,
     bins=bins,

@@ -278,6 +278,7 @@ def test_mangled_forms_are_refused_or_are_schemas(read, data):
     assert Schema.from_json(schema.to_json()) == schema
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("read", FORMS, ids=["yaml", "json"])
 @given(data=st.one_of(st.binary(max_size=200), st.text(max_size=200)))
 @settings(max_examples=300, deadline=None)

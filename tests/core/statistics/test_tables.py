@@ -31,6 +31,7 @@ tables = st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=
 )
 
 
+@pytest.mark.long
 @given(counts=tables)
 @settings(max_examples=40, deadline=None)
 def test_any_table_agrees_with_scipy(counts):
