@@ -61,6 +61,21 @@ def clinic(rows: int = 200) -> tuple[fp.Summary, Table]:
     return fp.collect(schema, table), table
 
 
+@cache
+def crossed() -> fp.Summary:
+    """The same patients, with the products that quadratic models of them need."""
+    schema, table = clinic()[0].schema, clinic()[1]
+    inputs = ["age", "dose", "sex", "smoker", "site$south", "site$3"]
+    products = [
+        *([name, level] for name in inputs for level in ("back", "ward$A", "ward$B")),
+        *(["dose", "sex", level] for level in ("back", "ward$A", "ward$B")),
+        *([name, name] for name in ("age", "dose")),
+        ["dose", "dose", "sex"],
+    ]
+    more = [fp.Feature(f"product {k}", "product", of=names) for k, names in enumerate(products)]
+    return fp.collect(fp.Schema([*schema.features, *more]), table)
+
+
 def broken(table: Table) -> Table:
     """The same rows, of which some inputs are missing."""
     lost = {name: list(values) for name, values in table.items()}

@@ -47,6 +47,20 @@ def numbers(name: str) -> Pooled:
     return _pooled(data, continuous("target", data.target), data.target)
 
 
+@cache
+def crossed(name: str, columns: int) -> Pooled:
+    """The first columns of `classes`, and the products of them that quadratic models need."""
+    data = classes(name)
+    names = list(data.table)[:columns]
+    features = [feature for feature in data.summary.schema.features if feature.name in {*names, "class"}]
+    goal = features[-1]
+    flags = ["class"] if goal.kind == "binary" else [f"class${level}" for level in goal.levels[1:]]
+    squares = [Feature(f"{x} squared", "product", of=[x, x]) for x in names]
+    inside = [Feature(f"{x} in {k}", "product", of=[x, flag]) for x in names[1:] for k, flag in enumerate(flags)]
+    table = {column: data.table[column] for column in [*names, "class"]}
+    return Pooled(collect(Schema([*features, *squares, *inside]), table), table, data.inputs[:, :columns], data.target)
+
+
 def load_diabetes() -> Any:
     """The diabetes set in its own units."""
     return datasets.load_diabetes(scaled=False)

@@ -25,6 +25,7 @@ from fedpeer.core.models.groups import Groups
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.moments import covariances
+from fedpeer.core.models.quadratic import scatters
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.explore import centred
@@ -45,15 +46,17 @@ _FLOATS = (
 )
 _PLAIN = "float64 arithmetic on exactly rounded products: about 13 digits for a good condition, not proved"
 _GAP = "scikit-learn's iterations stopped at the dual gap `reached`: the objective is that close to the best, no more"
+_SHRUNK = "shrinkage and covariance are the float64 nearest to the exact values; the inverse is float64, not proved"
 _UNSAID = "nothing is proved of this kind"
 
 _PROOFS: Final[dict[str, str]] = {
-    **dict.fromkeys(("ols", "stepwise", "best_subset", "ridge", "lda", "ridge_classifier", "ls_svm"), _NEAREST),
+    **dict.fromkeys(("ols", "stepwise", "best_subset", "ridge", "lda", "qda", "ridge_classifier", "ls_svm"), _NEAREST),
     **dict.fromkeys(("gaussian_nb", "bernoulli_nb"), _NEAREST),
     **dict.fromkeys(("lasso", "elastic_net"), _SPARSE),
     **dict.fromkeys(("pca", "pcr"), _FLOATS),
     **dict.fromkeys(("pls", "oas"), _PLAIN),
     "graphical_lasso": _GAP,
+    "ledoit_wolf": _SHRUNK,
 }
 _ONE_BY_ONE = frozenset({"gaussian_nb", "bernoulli_nb", "hbos", "ecod"})
 
@@ -91,16 +94,21 @@ def _condition(model: Result, summary: Summary) -> Condition:
     if model.kind in _ONE_BY_ONE:
         return Condition(of="nothing: each column is taken by itself")
     if model.kind == "lda":
-        return condition(_correlations(_within(model, summary)), "the inputs within the classes")
+        return condition(_correlations(_grouped(model, summary).within()[0]), "the inputs within the classes")
+    if model.kind == "qda":
+        groups = _grouped(model, summary)
+        parts = zip(groups.labels, scatters(groups), strict=True)
+        found = [condition(_correlations(part), f"the inputs within the class {label!r}") for label, part in parts]
+        return max(found, key=lambda each: each.low or 0.0)
     places = [summary.schema.index(name) for name in model.columns]
     return condition(_correlations(centred(summary, places)) if places else np.empty((0, 0)), "the inputs")
 
 
-def _within(model: Result, summary: Summary) -> Matrix:
+def _grouped(model: Result, summary: Summary) -> Groups:
     schema, used = summary.schema, set(model.columns)
     features = list(dict.fromkeys(column.feature for column in schema.columns if column.name in used))
     groups = Groups.of(summary, str(getattr(model, "target", "")), features)
-    return groups.only([i for i, column in enumerate(groups.columns) if column.name in used]).within()[0]
+    return groups.only([i for i, column in enumerate(groups.columns) if column.name in used])
 
 
 def _correlations(products: Matrix) -> Floats:

@@ -1,4 +1,4 @@
-"""A fitted classifier as a value: for each class a score, linear or quadratic in each column; the highest wins."""
+"""A fitted classifier as a value: for each class a score, linear or quadratic in the columns; the highest wins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from fedpeer.core.models.result import Result, Values
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One class: its rows, prior, and means, and its score.
 
-    The score is constant + Σ weight·(x − centre) − Σ (x − mean)² / (2·variance); a kind uses one of the two sums.
+    The score is constant + Σ weight·(x − centre) − Σ (x − mean)² / (2·variance) − Σ (whitening·(x − mean))² / 2; a kind
+    uses one of the sums. Row i of `whitening` has i + 1 numbers: L⁻¹ for the class's covariance LL′.
     """
 
     label: str
@@ -25,6 +26,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     means: dict[str, float]
     weights: dict[str, float] = {}
     variances: dict[str, float] = {}
+    whitening: list[list[float]] = []
 
 
 class Classifier(Result, frozen=True, kw_only=True):
@@ -75,6 +77,12 @@ class Classifier(Result, frozen=True, kw_only=True):
                 result += group.weights[name] * (columns[name] - centre)
             if group.variances:
                 result -= (columns[name] - group.means[name]) ** 2 / (2 * group.variances[name])
+        apart = [columns[name] - group.means[name] for name in self.centre] if group.whitening else []
+        for line in group.whitening:
+            part = np.zeros(rows)
+            for number, distance in zip(line, apart, strict=False):
+                part += number * distance
+            result -= part * part / 2
         return result
 
     @classmethod
@@ -85,4 +93,7 @@ class Classifier(Result, frozen=True, kw_only=True):
         whole = all(set(g.weights or names) == names == set(g.variances or names) for g in model.classes)
         if not whole or not model.classes or any(not names <= set(g.means) for g in model.classes):
             raise ModelError("not a model: its classes do not have the same columns")
+        sizes = [1 + i for i in range(len(names))]
+        if any([len(line) for line in g.whitening] not in ([], sizes) for g in model.classes):
+            raise ModelError("not a model: what a class is whitened by is not triangular")
         return model

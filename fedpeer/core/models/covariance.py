@@ -1,13 +1,16 @@
 """Covariance matrices that can be inverted where the plain one cannot, or whose inverse has zeros.
 
-Oracle approximating shrinkage: Chen, Wiesel, Eldar, Hero (2010), in the form that scikit-learn uses. The graphical
-lasso: Friedman, Hastie, Tibshirani (2008), by scikit-learn on the correlations or covariances of the summary.
+Oracle approximating shrinkage: Chen, Wiesel, Eldar, Hero (2010), in the form that scikit-learn uses. Another share:
+Ledoit, Wolf, A well-conditioned estimator for large-dimensional covariance matrices (2004). The graphical lasso:
+Friedman, Hastie, Tibshirani (2008), by scikit-learn on the correlations or covariances of the summary.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from typing import Any, Self
 
@@ -15,9 +18,11 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import chosen, described, listed
+from fedpeer.core.models.exact import IMPOSSIBLE, Matrix, relations
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.moments import covariances
 from fedpeer.core.models.numbers import above
+from fedpeer.core.models.products import Products, single
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.explore import centred, mean
@@ -94,12 +99,72 @@ def graphical_lasso(
 
 
 def ledoit_wolf(summary: Summary, target: str | None, features: Sequence[str] | None) -> Covariance:
-    """Refuse, with the reason: its shrinkage needs the fourth moments of products of columns."""
-    del summary, target, features
-    raise ModelError(
-        "Ledoit-Wolf shrinkage needs sums of squared products of columns, which no summary holds",
-        hint="oas needs only the covariance",
-    )
+    """Shrink as `oas` does, by a share that fourth moments suggest; ModelError where no products hold these."""
+    if target is None and features is None:
+        features = single(summary.schema, None)
+    columns, _ = _plain("ledoit_wolf", summary, target, features)
+    moments = _Moments.of(summary, columns)
+    share, size = moments.shrinkage()
+    if share == 0 and relations(centred(summary, [summary.schema.index(c.name) for c in columns])):
+        raise ModelError(
+            "the covariance is singular, and so regular that nothing is to be shrunk", hint="leave some features out"
+        )
+    shrunk = (1 - share) * moments.covariance + share * size * np.eye(len(columns), dtype=object)
+    matrix: Floats = np.array([[rounded(Fraction(value)) for value in row] for row in shrunk])
+    found = (matrix, np.asarray(np.linalg.inv(matrix), np.float64))
+    return _covariance("ledoit_wolf", summary, columns, found, shrinkage=rounded(share))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Exact, of p columns: their population covariance, and Σ over all pairs of the mean of (x − x̄)²(y − ȳ)²."""
+
+    rows: int
+    covariance: Matrix
+    fourth: Fraction
+
+    @classmethod
+    def of(cls, summary: Summary, columns: Sequence[Column]) -> _Moments:
+        products, names, n = Products.of(summary), [column.name for column in columns], summary.rows
+        _check_declared(products, columns)
+        centre = [mean(summary, name) for name in names]
+
+        def average(*factors: str) -> Fraction:
+            return (products.total(factors) or Fraction(0)) / n
+
+        matrix, fourth = np.zeros((len(names), len(names)), dtype=object), Fraction(0)
+        for i, (x, a) in enumerate(zip(names, centre, strict=True)):
+            for j, (y, b) in enumerate(zip(names[: i + 1], centre, strict=False)):
+                both = average(x, y)
+                matrix[i, j] = matrix[j, i] = both - a * b
+                moment = average(x, x, y, y) - 2 * b * average(x, x, y) - 2 * a * average(x, y, y)
+                moment += b * b * average(x, x) + a * a * average(y, y) + 4 * a * b * both - 3 * (a * b) ** 2
+                fourth += moment * (1 if i == j else 2)
+        return cls(n, matrix, fourth)
+
+    def shrinkage(self) -> tuple[Fraction, Fraction]:
+        """The share of the identity, and what it is multiplied by: the mean variance."""
+        p, size = len(self.covariance), Fraction(self.covariance.trace()) / len(self.covariance)
+        square = Fraction((self.covariance**2).sum())
+        far, noise = square - p * size**2, (self.fourth - square) / self.rows
+        if noise < 0 or far < 0:
+            raise ModelError(IMPOSSIBLE)
+        return (min(noise / far, Fraction(1)) if far else Fraction(0)), size
+
+
+def _check_declared(products: Products, columns: Sequence[Column]) -> None:
+    """ModelError, with what to declare, unless each pair's squares are counted with each other and with the columns."""
+    lacking: dict[str, None] = {}
+    for i, x in enumerate(columns):
+        for y in columns[: i + 1]:
+            a, b = x.name, y.name
+            if None in [products.total(names) for names in ((a, a, b), (a, b, b), (a, a, b, b))]:
+                lacking |= {c.name: None for c in (y, x) if not (c.indicator or products.declared((c.name, c.name)))}
+    if lacking:
+        raise ModelError(
+            f"Ledoit-Wolf shrinkage needs sums of squared products; nothing counts the squares of {listed([*lacking])}",
+            hint=f"{products.hint([(name, name) for name in lacking])}; or take oas, which needs only the covariance",
+        )
 
 
 def _plain(

@@ -65,15 +65,6 @@ def lda(
     )
 
 
-def qda(summary: Summary, target: str, features: Sequence[str] | None) -> Classifier:
-    """Refuse, with the reason: a summary has squares by class, but no products of two columns by class."""
-    del summary, target, features
-    raise ModelError(
-        "quadratic discriminant analysis needs the products of two columns by class, which no summary holds",
-        hint="gaussian_nb is its diagonal form and exact; lda shares one covariance among the classes",
-    )
-
-
 def _check_rows(groups: Groups) -> None:
     rows, needed = groups.summary.rows, len(groups.columns) + len(groups.counts)
     if rows < needed:

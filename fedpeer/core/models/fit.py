@@ -15,20 +15,21 @@ from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components, pca, pcr, pls
 from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
 from fedpeer.core.models.design import chosen, named
-from fedpeer.core.models.discriminant import lda, qda
+from fedpeer.core.models.discriminant import lda
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.margins import ls_svm, ridge_classifier
 from fedpeer.core.models.missing import WAYS, Completion
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.outliers import Outliers, ecod, hbos
+from fedpeer.core.models.quadratic import qda
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.selection import best_subset, stepwise
 from fedpeer.core.models.sparse import elastic_net, lasso
 from fedpeer.core.statistics.summary import Summary
 
 _Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-_Classes = Literal["lda", "gaussian_nb", "bernoulli_nb", "ridge_classifier", "ls_svm"]
+_Classes = Literal["lda", "qda", "gaussian_nb", "bernoulli_nb", "ridge_classifier", "ls_svm"]
 
 KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ols": (ols, Model),

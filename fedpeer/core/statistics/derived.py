@@ -35,6 +35,16 @@ def arranged(features: Sequence[Feature]) -> tuple[Column, ...]:
     )
 
 
+def factored(columns: Sequence[Column]) -> dict[tuple[str, ...], Column]:
+    """Columns by their factors in alphabetical order: each by its own name, and products that nothing rounds."""
+    steps = {column.name: column.step for column in columns}
+    return {
+        tuple(sorted(column.of or (column.name,))): column
+        for column in columns
+        if not column.of or column.step == prod((steps[name] for name in column.of), start=Fraction(1))
+    }
+
+
 class Multiplied:
     """Computes the q of one derived column from those of its factors."""
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from fedpeer.core.errors import RequestError, SchemaError
 from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.derived import factored
 from fedpeer.core.statistics.question import Question
 
 _Counts = list[int]
@@ -120,8 +121,8 @@ def _exclusive(question: Question, names: list[str], *, whole: bool) -> list[Gro
 
 def _joint(question: Question, event: str, name: str) -> str | None:
     """The declared product of an event and a group."""
-    columns = question.summary.schema.columns
-    return next((column.name for column in columns if sorted(column.of) == sorted((event, name))), None)
+    found = factored(question.summary.schema.columns).get(tuple(sorted((event, name))))
+    return None if found is None else found.name
 
 
 def _check_apart(question: Question, names: list[str]) -> None:

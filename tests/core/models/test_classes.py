@@ -220,7 +220,7 @@ def test_priors_are_weights_by_label():
         ("lda", ("kind", ["a"]), {"priors": {"x": 1, "y": 0}}, "above zero"),
         ("lda", ("kind", ["a"]), {"singular": "hide"}, "must be 'refuse' or 'drop'"),
         ("lda", ("kidn",), {}, "did you mean 'kind'"),
-        ("qda", ("kind", ["a"]), {}, "products of two columns by class"),
+        ("qda", ("kind", ["a", "b"]), {}, "products of two columns by class"),
         ("gaussian_nb", ("kind", ["a"]), {"var_smoothing": -1}, "must not be below zero"),
         ("gaussian_nb", ("kind", ["flat"]), {}, "without variation in the class 'x': 'flat'"),
         ("bernoulli_nb", ("kind", ["a"]), {}, "not 0/1 columns: 'a'"),

@@ -25,23 +25,25 @@ from fedpeer.core.models.forms.export import FORMS, export
 from fedpeer.core.models.forms.plan import Plan
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.statistics.levels import Leveled
-from tests.support.forms import HOSTILE, as_rows, broken, clinic, in_duckdb, in_onnx, in_python, in_sqlite
+from tests.support.forms import HOSTILE, as_rows, broken, clinic, crossed, in_duckdb, in_onnx, in_python, in_sqlite
 from tests.support.pooled import classes, numbers
 from tests.support.postgres import PASSWORD, running
 
 FEATURES = ["age", "dose", "sex", "smoker", "site"]
 LINEAR = ["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
 CLASSES = ["lda", "gaussian_nb", "ridge_classifier", "ls_svm"]
-OTHERS = {"pca": {"components": 2}, "oas": {}, "graphical_lasso": {"lam": "0.1"}}
+SQUARED = {"qda", "ledoit_wolf"}
+OTHERS = {"pca": {"components": 2}, "oas": {}, "graphical_lasso": {"lam": "0.1"}, "ledoit_wolf": {}}
 OUTLIERS = ["hbos", "ecod"]
-KINDS = [*((kind, "cost") for kind in LINEAR), *((k, t) for k in CLASSES for t in ("ward", "back"))]
+KINDS = [*((kind, "cost") for kind in LINEAR), *((k, t) for k in [*CLASSES, "qda"] for t in ("ward", "back"))]
 EVERY = [*KINDS, ("bernoulli_nb", "back"), *((kind, None) for kind in (*OTHERS, *OUTLIERS))]
 
 
 def fitted(kind, target, features=FEATURES, **options):
     chosen = ["sex", "smoker", "site"] if kind == "bernoulli_nb" else features
     given = options | (OTHERS.get(kind, {}) if kind in TARGETLESS else {})
-    return fp.fit(clinic()[0], kind, target=target, features=chosen, **given)
+    summary = crossed() if kind in SQUARED else clinic()[0]
+    return fp.fit(summary, kind, target=target, features=chosen, **given)
 
 
 def check_equal(found, wanted, tolerance):
@@ -226,7 +228,7 @@ def test_what_is_no_table_is_refused(name):
 
 
 def test_every_kind_that_can_be_fitted_is_tried():
-    assert {kind for kind, _ in EVERY} == set(fit.KINDS) - {"qda", "ledoit_wolf"}
+    assert {kind for kind, _ in EVERY} == set(fit.KINDS)
 
 
 def test_what_cannot_be_had_is_refused_with_what_can():

@@ -21,7 +21,7 @@ from tests.support.pooled import classes, numbers
 
 MEASURED = ["diabetes", "iris", "linnerud", "wine"]
 LABELLED = ["iris", "wine", "breast_cancer", "digits"]
-# What no program of the two has: refused, or tried against its formula on four data sets in test_outliers.py.
+# Tried in test_quadratic.py, with products that they need; and against their formulas in test_outliers.py.
 ELSEWHERE = {"qda", "ledoit_wolf", "hbos", "ecod"}
 
 

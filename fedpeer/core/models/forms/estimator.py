@@ -68,7 +68,7 @@ def _linear(model: Model) -> Any:
 
 def _classifier(model: Classifier) -> Any:
     labels = np.array([group.label for group in model.classes])
-    kinds = {"gaussian_nb": _gaussian, "bernoulli_nb": _bernoulli, "lda": _discriminant}
+    kinds = {"gaussian_nb": _gaussian, "bernoulli_nb": _bernoulli, "lda": _discriminant, "qda": _quadratic}
     estimator = kinds.get(model.kind, _margins)(model, labels)
     return _sized(estimator, len(model.columns))
 
@@ -96,6 +96,22 @@ def _discriminant(model: Classifier, labels: Any) -> Any:
     estimator.classes_, estimator.means_ = labels, _matrix(model, "means")
     estimator.priors_ = np.array([group.prior for group in model.classes])
     estimator.coef_, estimator.intercept_ = _lines(model)
+    return estimator
+
+
+def _quadratic(model: Classifier, labels: Any) -> Any:
+    if not all(group.whitening for group in model.classes):
+        raise ModelError("not a model of the kind qda: its classes are not whitened")
+    estimator, p = import_module("sklearn.discriminant_analysis").QuadraticDiscriminantAnalysis(), len(model.columns)
+    estimator.classes_, estimator.means_ = labels, _matrix(model, "means")
+    estimator.priors_ = np.array([group.prior for group in model.classes])
+    # There Σ = R·diag(s)·R′, and all that is asked for is R/√s and Π s: so s is the p-th root of det Σ, p times.
+    sizes = [np.exp(2 * (np.log(group.prior) - group.constant) / p) for group in model.classes]
+    estimator.scalings_ = [np.full(p, size) for size in sizes]
+    estimator.rotations_ = [
+        np.array([[*line, *[0.0] * (p - len(line))] for line in group.whitening]).T * np.sqrt(size)
+        for group, size in zip(model.classes, sizes, strict=True)
+    ]
     return estimator
 
 
@@ -146,7 +162,7 @@ def _covariance(model: Covariance) -> Any:
     if model.kind == "graphical_lasso":
         estimator = package.GraphicalLasso(alpha=_option(model, "lam"))
     else:
-        estimator = package.OAS()
+        estimator = package.LedoitWolf() if model.kind == "ledoit_wolf" else package.OAS()
         estimator.shrinkage_ = model.shrinkage
     estimator.location_ = np.array(list(model.means.values()))
     estimator.covariance_, estimator.precision_ = np.array(model.covariance), np.array(model.precision)

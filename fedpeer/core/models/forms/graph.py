@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fedpeer.core.errors import ModelError
-from fedpeer.core.models.classifier import Classifier
+from fedpeer.core.models.classifier import Classifier, Group
 from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
 from fedpeer.core.models.forms.plan import Input, Plan, Used
@@ -97,6 +97,9 @@ class _Graph:
             twice = self._number([[[2 * g.variances[name] for name in names] for g in groups]])
             parts = self._add("Div", self._add("Mul", apart, apart), twice)
             scores = self._add("Sub", scores, self._add("ReduceSum", parts, self._whole([2]), keepdims=0))
+        if all(group.whitening for group in groups):
+            lengths = [self._whitened(group, columns, names) for group in groups]
+            scores = self._add("Sub", scores, self._add("Concat", *lengths, axis=1))
         best = self._add("Gather", self._text(labels), self._add("ArgMax", scores, axis=1, keepdims=0), axis=0)
         lost = self._add("IsNaN", self._add("ReduceSum", scores, self._whole([1]), keepdims=0))
         self._put("prediction", self._add("Where", lost, self._text([""]), best), self._onnx.TensorProto.STRING)
@@ -178,6 +181,14 @@ class _Graph:
         if used.mean is None:
             return column
         return self._add("Where", self._add("IsNaN", column), self._number([[used.mean]]), column)
+
+    def _whitened(self, group: Group, columns: str, names: list[str]) -> str:
+        """Half the squared length of a row's distance from a class, whitened, [n, 1]."""
+        apart = self._add("Sub", columns, self._number([[group.means[name] for name in names]]))
+        factor = [[*line, *[0.0] * (len(names) - len(line))] for line in group.whitening]
+        parts = self._add("MatMul", apart, self._number(np.array(factor).T))
+        total = self._add("ReduceSum", self._add("Mul", parts, parts), self._whole([1]), keepdims=1)
+        return self._add("Div", total, self._number([[2.0]]))
 
     def _binned(self, columns: str, place: int, tally: Tally) -> str:
         """The scores of one column in each way, [n, ways]: as many edges as a value reaches, so many bins are below."""

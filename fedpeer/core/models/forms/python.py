@@ -21,7 +21,7 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TAKEN = (  # names that the functions use
     " row known found value text number score scores predict explain left most math re levels loadings parts total "
     "x edges ways place totals bisect "
-    " chances date label format float str sum max any abs zip dict "
+    " part chances date label format float str sum max any abs zip dict "
 )
 _NUMBER = '''
 def _number(value):
@@ -175,6 +175,11 @@ class _Writer:
             if group.variances:
                 apart = _apart(column, group.means[name])
                 yield f"score -= {apart} * {apart} / {_real(2 * group.variances[name])}{self._note(name)}"
+        for line in group.whitening:
+            parts = zip(model.columns, line, strict=False)
+            terms = [f"{_real(x)} * {_apart(self._columns[name], group.means[name])}" for name, x in parts]
+            yield f"part = {' + '.join(terms)}"
+            yield "score -= part * part / 2.0"
         yield f"found[{group.label!r}] = score"
 
     def _distance(self, model: Components) -> Iterator[str]:

@@ -136,6 +136,11 @@ def _scored(model: Classifier, plan: Plan, which: tuple[int, Group]) -> list[str
         if group.variances:
             apart = _apart(column, group.means[used.name])
             terms += [f"- {apart} * {apart} / {_real(2 * group.variances[used.name])}"]
+    for line in group.whitening:
+        parts = zip(plan.columns, line, strict=False)
+        whole = [f"{_signed(x)} * {_apart(_column(plan, used), group.means[used.name])}" for used, x in parts]
+        part = f"(0E0 {' '.join(whole)})"
+        terms += [f"- {part} * {part} / 2E0"]
     comma = "," if k + 1 < len(model.classes) else ""
     formula = _sum(group.constant, terms)
     # The first score is NULL where an input is, and the choice asks for that before it looks at the others.

@@ -156,6 +156,11 @@ def _classes(model: Classifier) -> Iterator[Grid]:
         parts: list[dict[str, float]] = [getattr(group, key) for group in model.classes]
         if all(parts):
             yield Grid(key, title, labels, [(name, [part[name] for part in parts]) for name in model.columns])
+    for k, group in enumerate(model.classes, start=1):
+        lines = [[*line, *[None] * (len(model.columns) - len(line))] for line in group.whitening]
+        if lines:
+            title = f"inverse factor of the covariance in {group.label}"
+            yield Grid(f"whitening {k}", title, model.columns, list(zip(model.columns, lines, strict=True)))
 
 
 def _components(model: Components) -> Iterator[Grid]:
