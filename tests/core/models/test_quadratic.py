@@ -247,6 +247,21 @@ def test_two_rows_leave_nothing_to_shrink():
     assert (alone.shrinkage, alone.covariance) == (0.0, [[1.0]])
 
 
+def test_rows_that_were_never_there_are_noticed():
+    names = ["a", "c"]
+    products = [
+        Feature("a sick", "product", of=["a", "sick"]),
+        *(Feature(f"{n}2", "product", of=[n, n]) for n in names),
+    ]
+    schema = Schema([*FEATURES, *products])
+    other = TABLE | {"a": np.full(N, 30.0), "c": np.full(N, 99)}
+    some = {name: values[:40] for name, values in other.items()}
+    wrong = collect(schema, TABLE) - collect(schema, some)
+    for kind, target in (("qda", "sick"), ("ledoit_wolf", None)):
+        with pytest.raises(ModelError, match="no rows could give this summary"):
+            fit(wrong, kind, target, names)
+
+
 def test_a_model_that_was_tampered_with_is_refused():
     form = declared("qda", "sick", ["a", "b"])[0].to_dict()
     for wrong in ([[1.0]], [[1.0], [1.0]], [[1.0, 2.0], [3.0]]):
