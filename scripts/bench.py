@@ -231,6 +231,9 @@ def bench_growth() -> None:
             axes.loglog(sizes, seconds, marker="o", color=COLOURS[0], label="measured")
             straight = [seconds[-1] * (size / sizes[-1]) ** power for size in sizes]
             axes.loglog(sizes, straight, color=COLOURS[1], linestyle=":", label=("linear", "quadratic")[power - 1])
+            axes.minorticks_off()
+            axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30)
+            axes.yaxis.set_major_formatter("{x:g}")
             axes.set_xlabel(label)
             axes.set_ylabel("seconds")
             axes.legend()

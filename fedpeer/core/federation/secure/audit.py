@@ -71,7 +71,7 @@ def audit(terms: Terms, transcript: Transcript) -> Residues:
     dealers = delivered(circle, delivery)
     deals = _all(terms, opening, transcript.deals, Deal)
     vectors = _all(terms, delivery, transcript.vectors, Masked)
-    if deals.keys() != dealers or not all(is_deal(circle, deal) for deal in deals.values()):
+    if not deals.keys() <= dealers or not all(is_deal(circle, deal) for deal in deals.values()):
         raise MismatchError("the deals of the transcript are not those of its delivery")
     proposal = _after(terms, delivery, transcript.proposal, Proposal)
     survivors = proposed(terms, dealers, proposal)
@@ -81,7 +81,7 @@ def audit(terms: Terms, transcript: Transcript) -> Residues:
         raise MismatchError("a vector of the transcript has the wrong length")
     reveals = _all(terms, proposal, transcript.reveals, Reveal)
     _check_votes(circle, frozenset(survivors), _all(terms, proposal, transcript.votes, Vote).keys(), reveals.keys())
-    summed = Opened(circle, adverts, deals, vectors, reveals)
+    summed = Opened(circle, dealers, adverts, deals, vectors, reveals)
     if summed.lacking:
         raise MismatchError(f"the transcript has too few shares of {summed.lacking[0]}")
     total = summed.total()

@@ -181,7 +181,8 @@ def _agree(state: Collector, now: float) -> tuple[Collector, Words]:
 def _sum(state: Collector, now: float) -> tuple[Collector, Words]:
     course = _course(state)
     reveals = _fitting(state, Reveal, there(course.proposal))
-    summed = Opened(course.circle, course.adverts, course.deals, course.vectors, reveals)
+    dealers = delivered(course.circle, there(course.delivery))
+    summed = Opened(course.circle, dealers, course.adverts, course.deals, course.vectors, reveals)
     if summed.lacking:
         if now - state.since < state.wait_s:
             return state, []

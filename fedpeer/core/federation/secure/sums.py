@@ -2,7 +2,9 @@
 
 Σ masked = Σ vectors + Σ own masks of the survivors + the masks that survivors share with dealers who dropped out. The
 first are made again from the survivors' seeds, the second from the keys of those who dropped out; what both come from
-is put together from shares, each held to what its dealer promised, so a false share is only left out.
+is put together from shares, each held to what its dealer promised, so a false share is only left out. A collector that
+takes over may lack the deal of a dealer who is gone: its shares are then taken as they come, and the key that they make
+is held to the one that was advertised.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.secure.chain import own_mask, pair_mask, promise, seed_promise
@@ -23,9 +24,10 @@ from fedpeer.core.statistics.residues import Residues
 
 @dataclass(frozen=True)
 class Opened:
-    """All that the sum of a set of survivors takes."""
+    """All that the sum of a set of survivors takes; `dealers` are all whose masks are in it, with or without a deal."""
 
     circle: Circle
+    dealers: frozenset[PeerId]
     adverts: Mapping[PeerId, Advert]
     deals: Mapping[PeerId, Heard[Deal]]
     vectors: Mapping[PeerId, Heard[Masked]]
@@ -34,7 +36,8 @@ class Opened:
     @cached_property
     def lacking(self) -> tuple[PeerId, ...]:
         """Dealers whose secret cannot be put together yet."""
-        return tuple(peer for peer in self.deals if len(self._pieces(peer)) < self.circle.threshold)
+        unknown = self.vectors.keys() - self.deals.keys()
+        return tuple(p for p in self.dealers if p in unknown or len(self._pieces(p)) < self.circle.threshold)
 
     def total(self) -> Residues:
         """The sum of the survivors' vectors; MismatchError if a dealer's secret is not what it promised."""
@@ -42,7 +45,7 @@ class Opened:
         for peer, vector in self.vectors.items():
             seed = masks.mask(terms.layout, own_mask(terms, peer, self._seed(peer)))
             total = total + Residues.from_bytes(terms.layout, vector.document.vector) - seed
-        for gone in self.deals.keys() - self.vectors.keys():
+        for gone in self.dealers - self.vectors.keys():
             private = self._key(gone)
             for peer in self.vectors.keys() & set(self.circle.neighbours(gone)):
                 pair = pair_mask(terms, (gone, private), (peer, self.adverts[peer].mask_key))
@@ -65,15 +68,22 @@ class Opened:
 
     def _pieces(self, dealer: PeerId) -> dict[int, bytes]:
         """As many shares of the dealer's one secret as are needed, by the place of their holder."""
-        what: Literal["seed", "key"] = "seed" if dealer in self.vectors else "key"
         found: dict[int, bytes] = {}
-        for holder, promised in zip(self.circle.holders(dealer), self.deals[dealer].document.promises, strict=True):
+        for at, holder in enumerate(self.circle.holders(dealer)):
             share = self._said.get(holder, {}).get(dealer)
-            if share is not None and promise(self.circle.terms, what, share) == getattr(promised, what):
+            if share is not None and self._promised(dealer, at, share):
                 found[self.circle.terms.places[holder]] = share
             if len(found) == self.circle.threshold:
                 break
         return found
+
+    def _promised(self, dealer: PeerId, at: int, share: bytes) -> bool:
+        deal = self.deals.get(dealer)
+        if deal is None:
+            return True
+        seed, promised = dealer in self.vectors, deal.document.promises[at]
+        made = promise(self.circle.terms, "seed" if seed else "key", share)
+        return made == (promised.seed if seed else promised.key)
 
     @cached_property
     def _said(self) -> dict[PeerId, dict[str, bytes]]:

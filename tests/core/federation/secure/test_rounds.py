@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from fedpeer.core.federation.secure.audit import Transcript, audit
 from tests.support import rounds
 from tests.support.rounds import Simulated, plain
 
@@ -44,6 +45,9 @@ def _one(seed: int) -> str:
     for total in simulated.totals:
         (survivors,) = set(simulated.survivors)
         assert total == plain([simulated.vectors[peer] for peer in survivors])
+    for collector in simulated.collectors.values():
+        if collector.phase == "opened":
+            assert audit(simulated.terms, Transcript.of(collector.course)) in simulated.totals
     return "opened" if simulated.totals else "unopened"
 
 
@@ -51,6 +55,10 @@ def _one(seed: int) -> str:
 def test_rounds_under_loss_and_death_open_the_plain_sum_or_nothing() -> None:
     outcomes = [_one(seed) for seed in range(100)]
     assert outcomes.count("opened") > 80
+
+
+def test_a_collector_that_takes_over_opens_the_sum_without_the_deal_of_a_dead_dealer() -> None:
+    assert _one(1678) == "opened"  # the first collector heard a dealer that died before the second could
 
 
 @pytest.mark.soak
