@@ -13,6 +13,7 @@ import pandas as pd
 
 import fedpeer as fp
 from fedpeer.core.models.forms.export import export
+from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.result import Result
 
 Table = dict[str, list[Any]]
@@ -31,6 +32,15 @@ HOSTILE = (
     "found",
     "__import__('os')",
 )
+
+FEATURES = ["age", "dose", "sex", "smoker", "site"]
+LINEAR = ["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
+CLASSES = ["lda", "gaussian_nb", "ridge_classifier", "ls_svm"]
+SQUARED = {"qda", "ledoit_wolf"}
+OTHERS = {"pca": {"components": 2}, "oas": {}, "graphical_lasso": {"lam": "0.1"}, "ledoit_wolf": {}}
+OUTLIERS = ["hbos", "ecod"]
+KINDS = [*((kind, "cost") for kind in LINEAR), *((k, t) for k in [*CLASSES, "qda"] for t in ("ward", "back"))]
+EVERY = [*KINDS, ("bernoulli_nb", "back"), *((kind, None) for kind in (*OTHERS, *OUTLIERS))]
 
 
 @cache
@@ -126,3 +136,10 @@ def in_onnx(model: Result, table: Table) -> list[np.ndarray]:
 def as_rows(table: Table) -> list[dict[str, Any]]:
     """A table as one dict a row."""
     return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+
+
+def fitted(kind, target, features=FEATURES, **options):
+    chosen = ["sex", "smoker", "site"] if kind == "bernoulli_nb" else features
+    given = options | (OTHERS.get(kind, {}) if kind in TARGETLESS else {})
+    summary = crossed() if kind in SQUARED else clinic()[0]
+    return fp.fit(summary, kind, target=target, features=chosen, **given)

@@ -17,8 +17,7 @@ from fedpeer.core.models.forms.export import FORMS, export
 from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.forms.reading import VERSION, restore
 from fedpeer.core.models.reports.report import SHAPES, report
-from tests.core.models.test_forms import EVERY, fitted
-from tests.support.forms import clinic
+from tests.support.forms import EVERY, clinic, fitted
 
 ORIGIN = Origin(model="m1", federation="hearts", of="total", fitted_at=1_800_000_000.0, members=3)
 

@@ -19,8 +19,7 @@ from fedpeer.core.errors import ModelError
 from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.reports.report import SHAPES, report
 from fedpeer.core.models.reports.sheet import HEADS
-from tests.core.models.test_forms import EVERY, fitted
-from tests.support.forms import HOSTILE
+from tests.support.forms import EVERY, HOSTILE, fitted
 
 ORIGIN = Origin(model="m1", federation="hearts", of="total", fitted_at=1_800_000_000.0, members=3)
 NEVER_CLOSED = {"meta", "br"}

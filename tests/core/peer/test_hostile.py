@@ -399,6 +399,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FLOODS)
 @pytest.mark.parametrize("role", [0, 1], ids=["admin", "member"])
 def test_a_flood_costs_its_sender_more_than_its_hearers(name, role):

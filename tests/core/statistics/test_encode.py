@@ -79,6 +79,7 @@ def test_short_floats_are_encoded_by_their_own_shortest_decimal(case, kind):
         assert encoded(schema_of(limits), np.array([value])) == oracle.encoded(str(value), *limits)
 
 
+@pytest.mark.long
 @given(st.sampled_from([*RANGES, ("-9000000000000000000", "9000000000000000000", "4")]), st.data())
 @settings(max_examples=200, deadline=None)
 def test_integers_of_every_width_are_encoded_exactly(limits, data):
@@ -93,6 +94,7 @@ def test_integers_of_every_width_are_encoded_exactly(limits, data):
     assert encoded(schema_of(limits), np.array([value], kind)) == oracle.encoded(str(value), *limits)
 
 
+@pytest.mark.long
 @given(st.sampled_from(RANGES), st.data())
 @settings(max_examples=200, deadline=None)
 def test_decimals_and_texts_are_encoded_to_their_last_digit(limits, data):

@@ -23,27 +23,25 @@ from fedpeer.core.models import fit
 from fedpeer.core.models.forms.estimator import to_sklearn
 from fedpeer.core.models.forms.export import FORMS, export
 from fedpeer.core.models.forms.plan import Plan
-from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.statistics.levels import Leveled
-from tests.support.forms import HOSTILE, as_rows, broken, clinic, crossed, in_duckdb, in_onnx, in_python, in_sqlite
+from tests.support.forms import (
+    CLASSES,
+    EVERY,
+    FEATURES,
+    HOSTILE,
+    OTHERS,
+    OUTLIERS,
+    as_rows,
+    broken,
+    clinic,
+    fitted,
+    in_duckdb,
+    in_onnx,
+    in_python,
+    in_sqlite,
+)
 from tests.support.pooled import classes, numbers
 from tests.support.postgres import PASSWORD, running
-
-FEATURES = ["age", "dose", "sex", "smoker", "site"]
-LINEAR = ["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-CLASSES = ["lda", "gaussian_nb", "ridge_classifier", "ls_svm"]
-SQUARED = {"qda", "ledoit_wolf"}
-OTHERS = {"pca": {"components": 2}, "oas": {}, "graphical_lasso": {"lam": "0.1"}, "ledoit_wolf": {}}
-OUTLIERS = ["hbos", "ecod"]
-KINDS = [*((kind, "cost") for kind in LINEAR), *((k, t) for k in [*CLASSES, "qda"] for t in ("ward", "back"))]
-EVERY = [*KINDS, ("bernoulli_nb", "back"), *((kind, None) for kind in (*OTHERS, *OUTLIERS))]
-
-
-def fitted(kind, target, features=FEATURES, **options):
-    chosen = ["sex", "smoker", "site"] if kind == "bernoulli_nb" else features
-    given = options | (OTHERS.get(kind, {}) if kind in TARGETLESS else {})
-    summary = crossed() if kind in SQUARED else clinic()[0]
-    return fp.fit(summary, kind, target=target, features=chosen, **given)
 
 
 def check_equal(found, wanted, tolerance):
