@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core.models import exact
-from fedpeer.core.models.exact import System, relations
+from fedpeer.core.models.exact import System, definite, relations
 from fedpeer.core.statistics.rounding import certified
 from tests.support.elimination import inverse
 
@@ -48,6 +48,25 @@ def test_an_unlucky_prime_does_not_make_columns_dependent():
     twice = np.array([[prime, 0, prime], [0, 1, 0], [prime, 0, prime]], dtype=object)
     assert relations(twice) == {2: [0]}
     assert relations(np.array([[prime]], dtype=object)) == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 12), st.integers(0, 200), st.randoms(use_true_random=False))
+def test_floats_never_prove_what_is_singular_and_prove_what_is_far_from_it(p, bits, rng):
+    """A Gram matrix of fewer rows than columns is singular, however large its numbers and whatever is taken away."""
+    few = [[rng.randrange(-(2**30), 2**30) << rng.randrange(bits + 1) for _ in range(p)] for _ in range(p - 1)]
+    assert not definite(gram(few))
+    assert not definite(gram(few) - np.diag([1] * p).astype(object))
+    many = [[rng.randrange(-9, 10) for _ in range(p)] for _ in range(p)]
+    apart = gram(many) + np.diag([p * 81] * p).astype(object)
+    scale = np.array([1 << rng.randrange(bits + 1) for _ in range(p)], dtype=object)
+    assert definite(apart * np.multiply.outer(scale, scale))
+
+
+def test_what_is_beyond_floats_is_left_to_integers():
+    huge = np.array([[1 << 2000, 0], [0, 1]], dtype=object)
+    assert not definite(huge)
+    assert relations(huge) == {}
 
 
 def test_nothing_depends_on_nothing():
