@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from fedpeer.core.errors import FedpeerError, SourceError
+from fedpeer.core.errors import FedpeerError, SourceError, StateError, StoreError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch, seen_key
 from fedpeer.core.peer.state import Peer
@@ -32,6 +32,7 @@ from fedpeer.ports import Entry, Lookout, Spot
 LOOKS_EVERY_S = 0.5
 # Who writes a file and pauses longer than this has to write it under another name first (docs/data.md).
 SETTLES_S = 5.0
+AGAIN_S = 600.0  # until a file with a fault is read again although it looks the same
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Watching:
         self._engine, self._world, self._lookout = engine, world, lookout
         self._due: dict[str, float] = {}
         self._told: dict[tuple[str, str], str] = {}
-        self._tried: dict[str, tuple[str, int, int]] = {}
+        self._tried: dict[str, tuple[Spot, float]] = {}
         self._looked: dict[str, tuple[int, int]] = {}
         self._loop: asyncio.Task[None] | None = None
 
@@ -109,14 +110,15 @@ class Watching:
 
     async def _file(self, task: _Task, spot: Spot) -> None:
         name = f"{task.watch.id}/{spot.path}"
-        now = (spot.path, spot.size, spot.mtime_ns)
-        if self._tried.get(name) == now:
+        tried, at = self._tried.get(name, (None, 0.0))
+        if tried == spot and self._world.clock.now() < at + AGAIN_S:
             return
         try:
             await (self._grown(task, spot) if spot.grows else self._new(task, spot))
         except FedpeerError as error:
-            # Trying again before the file is another would find the same fault.
-            self._tried[name] = now
+            # A fault of the file is there until the file, or who may read it, is another; one of the node may be over.
+            if not isinstance(error, StoreError | StateError):
+                self._tried[name] = spot, self._world.clock.now()
             self._say(task.scope, task.watch, spot.path, str(error))
         else:
             self._say(task.scope, task.watch, spot.path, "")

@@ -18,7 +18,7 @@ from fedpeer.adapters.lookout import FileLookout
 from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemEntropy
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import DuplicateError, RequestError, SourceError, UnknownError
+from fedpeer.core.errors import DuplicateError, RequestError, SourceError, StoreError, UnknownError
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
@@ -28,7 +28,7 @@ from fedpeer.node.counting import Means
 from fedpeer.node.engine import Engine, Manners, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.shapes import NodeInfo
-from fedpeer.node.watching import Watching
+from fedpeer.node.watching import AGAIN_S, Watching
 from fedpeer.ports import Entry
 from tests.support.served import MovableClock, serving
 
@@ -153,6 +153,45 @@ async def test_what_is_wrong_with_a_file_is_said_once_and_nothing_of_it_is_count
             await trial.look()
         assert sum("is gone: its rows stay counted" in t for t in await trial.faults()) == 1
         assert trial.local == table(1, 2)
+
+
+async def test_what_a_full_disk_kept_out_is_counted_when_there_is_room(tmp_path, home, monkeypatch):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x,s\n" + text(1, 2))
+    async with living(home) as trial:
+        await trial.node.watch_data("trial", str(folder), every_s=5, options={})
+        with monkeypatch.context() as full:
+            full.setattr(trial.watching._world.store, "commit", refuse)
+            for _ in range(2):
+                await trial.look()
+            assert trial.local == table()
+        await trial.look()
+        assert trial.local == table(1, 2)
+
+
+async def test_a_file_that_could_not_be_read_is_tried_again_after_a_while(tmp_path, home, monkeypatch):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x,s\n" + text(1, 2))
+    async with living(home) as trial:
+        await trial.node.watch_data("trial", str(folder), every_s=5, options={})
+        with monkeypatch.context() as closed:
+            closed.setattr(trial.watching._lookout, "mark", denied)
+            for _ in range(2):
+                await trial.look()
+        await trial.look()
+        assert trial.local == table()  # nothing about the file has changed
+        await trial.look(AGAIN_S)
+        assert trial.local == table(1, 2)
+
+
+def refuse(change):
+    raise StoreError("the disk is full")
+
+
+def denied(*args, **kwargs):
+    raise SourceError("permission denied")
 
 
 async def test_a_file_that_was_only_touched_is_the_same(tmp_path, home):
