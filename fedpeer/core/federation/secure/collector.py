@@ -104,9 +104,8 @@ def advance(state: Collector, now: float) -> tuple[Collector, Words]:
     while not state.ended:
         try:
             after, said = _TURNS[state.phase](state, now)
-        except (
-            RemoteError
-        ) as error:  # an earlier collector's decision, or a dealer's secret, that is not what it should be
+        except RemoteError as error:
+            # What an earlier collector decided, or a secret that was put together, is not what it should be.
             return _ended(state, str(error)), words
         if after is state:
             break

@@ -40,7 +40,7 @@ class Opened:
         return tuple(p for p in self.dealers if p in unknown or len(self._pieces(p)) < self.circle.threshold)
 
     def total(self) -> Residues:
-        """The sum of the survivors' vectors; MismatchError if a dealer's secret is not what it promised."""
+        """The sum of the survivors' vectors; MismatchError if a secret is not the one promised or advertised."""
         terms, total = self.circle.terms, Residues.zero(self.circle.terms.layout)
         for peer, vector in self.vectors.items():
             seed = masks.mask(terms.layout, own_mask(terms, peer, self._seed(peer)))
@@ -63,7 +63,11 @@ class Opened:
     def _key(self, peer: PeerId) -> bytes:
         private = shares.combine(self._pieces(peer))
         if masks.public(private) != self.adverts[peer].mask_key:
-            raise MismatchError(f"{peer} dealt shares of another key than it advertised")
+            # Without its promises nobody can tell whether the dealer or a holder has lied.
+            whose = (
+                f"{peer} dealt" if peer in self.deals else f"the holders of {peer}, whose deal is not here, revealed"
+            )
+            raise MismatchError(f"{whose} shares of another key than it advertised")
         return private
 
     def _pieces(self, dealer: PeerId) -> dict[int, bytes]:
