@@ -197,7 +197,7 @@ class Views:
             role=getattr(state.roster.members.get(state.me.peer), "role", "member"),
             state=state.phase,
             alarm=state.alarm,
-            mode=state.roster.mode,
+            mode=state.roster.exchange.mode,
             profile=state.roster.policy.profile,
             schedule=state.roster.schedule.text,
             pulsing=state.settings.pulsing,

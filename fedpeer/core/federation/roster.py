@@ -14,6 +14,7 @@ from fedpeer.core.canonical import Value
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.envelope.keys import Card, check_name
 from fedpeer.core.errors import CharterError, FedpeerError
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import PeerId
 from fedpeer.core.privacy.floor import Policy
@@ -22,8 +23,6 @@ from fedpeer.core.statistics.schema import Schema
 MOST_MEMBERS = 10_000
 
 Action = Literal["block", "allow"]
-# How contributions are exchanged. A charter that asks for another mode is refused whole.
-Mode = Literal["open"]
 
 
 class Founded(Value, frozen=True, tag="founded"):
@@ -34,7 +33,7 @@ class Founded(Value, frozen=True, tag="founded"):
     schema: str
     contract: str
     schedule: str
-    mode: Mode
+    exchange: Exchange
     policy: Policy
     nonce: bytes
 
@@ -97,7 +96,7 @@ class Roster:
     schema: Schema
     contract: Contract
     schedule: Schedule
-    mode: str
+    exchange: Exchange
     policy: Policy
     epoch: int = 0
     commitment: bytes = b""
@@ -107,6 +106,16 @@ class Roster:
     def active(self) -> tuple[PeerId, ...]:
         """The present members' ids, sorted."""
         return tuple(sorted(p for p, m in self.members.items() if not m.removed_at))
+
+    @property
+    def contributing(self) -> tuple[PeerId, ...]:
+        """The present members who bring rows, sorted."""
+        return tuple(p for p in self.active if self.part(p) == "contributor")
+
+    def part(self, peer: PeerId) -> str:
+        """What a member does when sums are made: "contributor", unless the charter gave it another part."""
+        role = self.members[peer].role
+        return {"admin": self.exchange.part, "member": "contributor"}.get(role, role)
 
     def member(self, peer: str) -> Member | None:
         """The present member with this id."""
@@ -136,7 +145,7 @@ class Roster:
             schema=schema,
             contract=_contract(decision.contract, schema),
             schedule=Schedule.parse(decision.schedule),
-            mode=decision.mode,
+            exchange=decision.exchange.check(),
             policy=decision.policy,
             epoch_at=at,
         )
@@ -173,7 +182,7 @@ class Roster:
             raise CharterError(f"{decision.card.name} was a member before: a peer joins with new keys")
         if len(self.members) >= MOST_MEMBERS:
             raise CharterError(f"a federation has at most {MOST_MEMBERS} members")
-        member = Member(peer, decision.card, decision.role, at)
+        member = Member(peer, decision.card, self.exchange.role(decision.role), at)
         return replace(self, members={**self.members, peer: member})
 
     def _removed(self, decision: MemberRemoved, at: int) -> Roster:

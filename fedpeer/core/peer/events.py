@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from fedpeer.core.envelope.invite import Invitation
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.privacy.floor import Policy
@@ -25,6 +26,7 @@ class Found:
     policy: Policy
     settings: Settings
     bus: Bus
+    exchange: Exchange = field(default_factory=Exchange)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def found(stamped: Stamped, event: Found, session: Session) -> tuple[Peer, list[
         schema=event.schema.to_json(),
         contract=event.contract,
         schedule=event.schedule,
-        mode="open",
+        exchange=event.exchange,
         policy=event.policy,
         nonce=canonical.digest("founding nonce", stamped.entropy)[:16],
     )

@@ -10,6 +10,7 @@ from fedpeer.core import canonical
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import CharterError, ForgedError, ForkError, MalformedError, RemoteError
 from fedpeer.core.federation.charter import LABEL, Charter, Entry, SignedEntry
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import (
     ContractSet,
     EpochBegun,
@@ -31,7 +32,7 @@ def founding(**changed: object) -> Founded:
         "schema": SCHEMA.to_json(),
         "contract": CONTRACT,
         "schedule": "m1",
-        "mode": "open",
+        "exchange": Exchange(),
         "policy": Policy(),
         "nonce": b"n" * 16,
     }

@@ -9,6 +9,7 @@ import pytest
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import CharterError
 from fedpeer.core.federation import roster as rosters
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import (
     ContractSet,
     EpochBegun,
@@ -23,7 +24,7 @@ from fedpeer.core.privacy.floor import Policy
 from tests.support.simulation import CONTRACT, SCHEMA
 
 ADMIN, BRAVO, CHARLIE = (Identity.from_secret(bytes([n]) * 32) for n in range(1, 4))
-FOUNDING = Founded("trial", ADMIN.card("alfa"), SCHEMA.to_json(), CONTRACT, "m1", "open", Policy(), b"n" * 16)
+FOUNDING = Founded("trial", ADMIN.card("alfa"), SCHEMA.to_json(), CONTRACT, "m1", Exchange(), Policy(), b"n" * 16)
 
 
 @pytest.fixture

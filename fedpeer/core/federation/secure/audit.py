@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from fedpeer.core.canonical import Value, digest
+from fedpeer.core.canonical import Value
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.secure.chain import check_follows, delivered, is_deal, is_masked, opened, proposed
-from fedpeer.core.federation.secure.course import Course, there
+from fedpeer.core.federation.secure.course import Course, evidence
 from fedpeer.core.federation.secure.documents import (
     Deal,
     Delivery,
@@ -46,21 +46,13 @@ class Transcript(Value, frozen=True):
     @classmethod
     def of(cls, course: Course) -> Transcript:
         """What a collector that has opened a round shows."""
-        gathered = (course.deals, course.vectors, course.votes, course.reveals)
-        return cls(
-            course.opening.data,
-            there(course.delivery).data,
-            there(course.proposal).data,
-            course.result,
-            *(tuple(heard.data for heard in each.values()) for each in gathered),
-        )
+        return cls(*course.decisions, course.result, *course.gathered)
 
     @property
-    def digest(self) -> str:
-        """A short name of this very course of events, in hexadecimal."""
-        parts = (self.opening, self.delivery, self.proposal, self.result)
+    def digest(self) -> bytes:
+        """What its result names it by: the digest of everything but the result."""
         gathered = (self.deals, self.vectors, self.votes, self.reveals)
-        return digest("secure transcript", *parts, *(digest("secure part", *each) for each in gathered)).hex()
+        return evidence((self.opening, self.delivery, self.proposal), gathered)
 
 
 def audit(terms: Terms, transcript: Transcript) -> Residues:
@@ -85,8 +77,11 @@ def audit(terms: Terms, transcript: Transcript) -> Residues:
     if summed.lacking:
         raise MismatchError(f"the transcript has too few shares of {summed.lacking[0]}")
     total = summed.total()
-    if _after(terms, proposal, transcript.result, Result).document.total != total.to_bytes():
+    result = _after(terms, proposal, transcript.result, Result).document
+    if result.total != total.to_bytes():
         raise MismatchError("the collector has announced another sum than its round opened")
+    if result.transcript != transcript.digest:
+        raise MismatchError("the collector has announced its sum with another transcript")
     return total
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import MismatchError, RemoteError
 from fedpeer.core.federation.secure.chain import delivered, follows, is_deal, is_masked, opened, proposed
-from fedpeer.core.federation.secure.course import Course, there
+from fedpeer.core.federation.secure.course import Course, evidence, there
 from fedpeer.core.federation.secure.documents import (
     Advert,
     Deal,
@@ -187,9 +187,11 @@ def _sum(state: Collector, now: float) -> tuple[Collector, Words]:
             return state, []
         return _short(state, f"of {len(summed.lacking)} contributors too few shares came back")
     total = summed.total().to_bytes()
-    result = _said(state, Result(state.terms.id, there(course.proposal).digest, total))
-    course = replace(course, reveals=reveals, result=result.data)
-    return _on(state, "result", course), [(peer, Word((result.data,))) for peer in state.terms.signers]
+    course = replace(course, reveals=reveals)
+    seen = evidence(course.decisions, course.gathered)
+    result = _said(state, Result(state.terms.id, there(course.proposal).digest, total, seen))
+    course = replace(course, result=result.data)
+    return _on(state, "result", course), [(peer, course.concluded) for peer in state.terms.signers]
 
 
 _TURNS: Mapping[str, Callable[[Collector, float], tuple[Collector, Words]]] = {

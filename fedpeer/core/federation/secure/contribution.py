@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.secure import contributor
-from fedpeer.core.federation.secure.chain import check_follows
+from fedpeer.core.federation.secure.conclusion import Concluded, Conclusion, conclude
 from fedpeer.core.federation.secure.contributor import (
     CONTRIBUTOR,
     Advertised,
@@ -26,7 +26,6 @@ from fedpeer.core.federation.secure.documents import (
     Heard,
     Opening,
     Proposal,
-    Result,
     Vote,
     Word,
     expect,
@@ -67,12 +66,10 @@ class Contribution:
 
     def hear(self, word: Word, now: float) -> tuple[Contribution, Word | None]:
         """Hear a collector; RemoteError, and no change, for what does not belong here."""
-        (data,) = word.documents if len(word.documents) == 1 else (b"",)
-        heard = read(data, self.terms)
-        if self.terms.collectors.index(heard.author) > self.rank:
-            raise MismatchError(f"a decision of {heard.author}, whose turn to collect it is not")
-        if isinstance(heard.document, Result):
-            return self._ended(expect(heard, Result)), None
+        if len(word.documents) > 1:
+            return self._ended(conclude(self.terms, Conclusion.of(self.terms.round, word))), None
+        heard = read(word.documents[0] if word.documents else b"", self.terms)
+        self._check_turn(heard.author)
         if word.votes == () and any(each.digest == heard.digest for each in self.heard):
             return self, None
         state = self._next(heard, word)
@@ -104,12 +101,15 @@ class Contribution:
             case _:
                 raise MismatchError(f"an {event} on another document than the one heard, from {heard.author}")
 
-    def _ended(self, result: Heard[Result]) -> Contribution:
-        proposal = next((each for each in self.heard if isinstance(each.document, Proposal)), None)
-        if proposal is None:
-            raise MismatchError(f"a result from {result.author} of a proposal that this node has not heard")
-        check_follows(result, proposal)
-        total = Residues.from_bytes(self.terms.layout, result.document.total)
-        if self.total is not None and self.total != total:
-            raise MismatchError(f"{result.author} has said two results of one round")
-        return replace(self, total=total)
+    def _check_turn(self, author: PeerId) -> None:
+        if self.terms.collectors.index(author) > self.rank:
+            raise MismatchError(f"a decision of {author}, whose turn to collect it is not")
+
+    def _ended(self, concluded: Concluded) -> Contribution:
+        self._check_turn(concluded.collector)
+        mine = next((each for each in self.heard if isinstance(each.document, Proposal)), None)
+        if mine is not None and mine.digest != concluded.proposal:
+            raise MismatchError(f"a result from {concluded.collector} of another proposal than this node voted for")
+        if self.total is not None and self.total != concluded.total:
+            raise MismatchError(f"{concluded.collector} has said two results of one round")
+        return replace(self, total=concluded.total)

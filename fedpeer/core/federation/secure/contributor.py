@@ -65,12 +65,16 @@ CONTRIBUTOR = Machine(
 
 @dataclass(frozen=True)
 class Own:
-    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone."""
+    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone.
+
+    `version` tells this vector from those that it brought into earlier rounds.
+    """
 
     terms: Terms
     identity: Identity = field(repr=False)
     vector: Residues = field(repr=False)
     root: bytes = field(repr=False)
+    version: int = 0
 
     @property
     def me(self) -> PeerId:
@@ -210,8 +214,8 @@ def reveal(state: Voted, votes: Sequence[Heard[Vote]]) -> Revealed:
 
 
 def _advert(own: Own) -> Advert:
-    keys = (masks.public(own.secret(purpose)) for purpose in ("mask key", "share key"))
-    return Advert(own.terms.id, b"", *keys)
+    masking, sharing = (masks.public(own.secret(purpose)) for purpose in ("mask key", "share key"))
+    return Advert(own.terms.id, b"", masking, sharing, own.version)
 
 
 def _channels(own: Own, circle: Circle, adverts: Mapping[PeerId, Advert]) -> dict[PeerId, bytes]:

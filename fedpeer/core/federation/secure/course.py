@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from fedpeer.core import canonical
 from fedpeer.core.federation.secure.documents import (
     Advert,
     Deal,
@@ -41,6 +42,22 @@ class Course:
     reveals: Mapping[PeerId, Heard[Reveal]] = field(default_factory=dict)
     result: bytes = b""
 
+    @property
+    def concluded(self) -> Word:
+        """The result, with the decisions that led to it."""
+        return Word((*self.decisions, self.result))
+
+    @property
+    def decisions(self) -> tuple[bytes, bytes, bytes]:
+        """What the collectors have decided, as signed."""
+        return self.opening.data, there(self.delivery).data, there(self.proposal).data
+
+    @property
+    def gathered(self) -> tuple[tuple[bytes, ...], ...]:
+        """What contributors have said after it was opened: deals, vectors, votes, reveals, as signed."""
+        every = (self.deals, self.vectors, self.votes, self.reveals)
+        return tuple(tuple(heard.data for heard in each.values()) for each in every)
+
     def delivered(self, holder: PeerId) -> Word:
         """The delivery, and the shares of every dealer for one holder."""
         sealed = []
@@ -67,9 +84,14 @@ class Course:
             case Vote() if self.votes and heard.author in self.deals:
                 return self.agreed(heard.author)
             case Reveal() if self.result:
-                return Word((self.result,))
+                return self.concluded
             case _:
                 return None
+
+
+def evidence(decisions: Iterable[bytes], gathered: Iterable[Iterable[bytes]]) -> bytes:
+    """The digest of all that a sum was opened from."""
+    return canonical.digest("secure evidence", *decisions, *(canonical.digest("secure part", *g) for g in gathered))
 
 
 def there(value: T | None) -> T:

@@ -26,10 +26,14 @@ class Document(Value, frozen=True):
 
 
 class Advert(Document, frozen=True, tag="advert"):
-    """I want to contribute; these are my keys (X25519) of this round, for masks and for shares."""
+    """I want to contribute; these are my keys (X25519) of this round, for masks and for shares.
+
+    `version` counts what I have contributed: it goes up when my vector is not the one before.
+    """
 
     mask_key: bytes
     share_key: bytes
+    version: int
 
 
 class Opening(Document, frozen=True, tag="opening"):
@@ -96,9 +100,10 @@ class Reveal(Document, frozen=True, tag="reveal"):
 
 
 class Result(Document, frozen=True, tag="result"):
-    """The sum, as the collector opened it."""
+    """The sum, as the collector opened it, and the digest of all that it was opened from."""
 
     total: bytes
+    transcript: bytes
 
 
 class Sealed(Value, frozen=True, array_like=True):

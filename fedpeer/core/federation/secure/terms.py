@@ -12,10 +12,10 @@ from functools import cached_property
 
 from fedpeer.core.canonical import Value, digest, encode
 from fedpeer.core.errors import MismatchError
+from fedpeer.core.federation.exchange import LEAST
 from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.residues import Block
 
-LEAST = 3  # contributors: with two, each knows the other's part of the sum
 COMPLETE = 200  # contributors up to which every two of them share a mask
 DEGREE = 100  # neighbours of each beyond that
 
