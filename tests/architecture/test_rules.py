@@ -21,6 +21,7 @@ CORE = sorted((PACKAGE / "core").rglob("*.py"))
 EVERY = sorted(PACKAGE.rglob("*.py"))
 MAKERS = {
     "Admitted": "core/contract/admit.py",
+    "Maskable": "core/privacy/masked.py",
     "Shareable": "core/privacy/protect.py",
     "Verified": "core/envelope/seal.py",
 }

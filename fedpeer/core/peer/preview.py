@@ -12,7 +12,8 @@ from fedpeer.core.peer.state import Peer
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.cells import Cell, Counted, smallest
 from fedpeer.core.privacy.disclosure import Release
-from fedpeer.core.privacy.protect import Examined, examined
+from fedpeer.core.privacy.findings import Examined
+from fedpeer.core.privacy.protect import examined
 from fedpeer.core.privacy.traces import Change
 
 _ALL = 2**62

@@ -15,7 +15,11 @@ Profile = Literal["relaxed", "standard", "strict"]
 SPARE_ROWS: Final = 5
 
 _PROFILES: tuple[Profile, ...] = ("relaxed", "standard", "strict")
-_OWN: dict[Profile, tuple[int, int, int]] = {"relaxed": (0, 0, 0), "standard": (20, 10, 10), "strict": (20, 10, 10)}
+_OWN: dict[Profile, tuple[int, int, int, int]] = {
+    "relaxed": (0, 0, 0, 0),
+    "standard": (20, 10, 10, 100),
+    "strict": (20, 10, 10, 100),
+}
 _MOST: Final = 2**40
 
 Floor = Annotated[int, Meta(ge=0, le=_MOST)]
@@ -24,14 +28,15 @@ Floor = Annotated[int, Meta(ge=0, le=_MOST)]
 class Policy(Value, frozen=True):
     """The release rules of a federation (in its charter) or of one node.
 
-    `rows`, `cell` and `change` raise the profile's own floors; a number below them changes nothing. So no policy is
-    weaker than its profile, and `tightened` is all that a node can do to its charter's.
+    `rows`, `cell`, `change` and `total` raise the profile's own floors; a number below them changes nothing. So no
+    policy is weaker than its profile, and `tightened` is all that a node can do to its charter's.
     """
 
     profile: Profile = "standard"
     rows: Floor = 0
     cell: Floor = 0
     change: Floor = 0
+    total: Floor = 0
 
     def check(self) -> Policy:
         """Return the policy if this version can keep it; ConfigError if not."""
@@ -39,7 +44,7 @@ class Policy(Value, frozen=True):
             raise ConfigError(
                 f"there is no privacy profile {self.profile}", hint=f"choose {' or '.join(_PROFILES[:2])}"
             )
-        for name in ("rows", "cell", "change"):
+        for name in ("rows", "cell", "change", "total"):
             if not 0 <= getattr(self, name) <= _MOST:
                 raise ConfigError(f"the privacy floor {name} must lie between 0 and 2^40", hint="0 keeps the profile's")
         if not self.offered:
@@ -60,8 +65,16 @@ class Policy(Value, frozen=True):
         return Policy(profile, *(max(mine, theirs) for mine, theirs in zip(self._raised, other._raised, strict=True)))
 
     def row_floor(self, columns: int) -> int:
-        """The fewest rows that may be released."""
+        """The fewest rows of one owner that others may see."""
         return max(columns + SPARE_ROWS, _OWN[self.profile][0], self.rows)
+
+    def masked_floor(self, columns: int) -> int:
+        """The fewest rows that one owner may bring to a sum."""
+        return max(columns + SPARE_ROWS, self.rows)
+
+    def total_floor(self, columns: int) -> int:
+        """The fewest rows behind a sum of several owners of whom others see nothing else."""
+        return max(columns + SPARE_ROWS, _OWN[self.profile][3], self.total)
 
     @property
     def cell_floor(self) -> int:
@@ -73,5 +86,5 @@ class Policy(Value, frozen=True):
         return max(columns + SPARE_ROWS, _OWN[self.profile][2], self.change)
 
     @property
-    def _raised(self) -> tuple[int, int, int]:
-        return self.rows, self.cell, self.change
+    def _raised(self) -> tuple[int, ...]:
+        return self.rows, self.cell, self.change, self.total

@@ -12,11 +12,12 @@ from fedpeer.core.errors import ConfigError, MalformedError
 from fedpeer.core.privacy.floor import Policy
 
 floors = st.integers(0, 100)
-policies = st.builds(Policy, st.sampled_from(["relaxed", "standard", "strict"]), floors, floors, floors)
+policies = st.builds(Policy, st.sampled_from(["relaxed", "standard", "strict"]), *[floors] * 4)
 
 
-def _floors(policy: Policy, columns: int) -> tuple[int, int, int]:
-    return policy.row_floor(columns), policy.cell_floor, policy.change_floor(columns)
+def _floors(policy: Policy, columns: int) -> tuple[int, ...]:
+    rows = policy.row_floor(columns), policy.masked_floor(columns), policy.total_floor(columns)
+    return *rows, policy.change_floor(columns), policy.cell_floor
 
 
 @given(policies, policies, st.integers(1, 200))
@@ -30,10 +31,11 @@ def test_tightening_never_lowers_a_floor_of_either(charter: Policy, node: Policy
 
 
 def test_the_profiles_have_the_floors_of_the_rules() -> None:
-    assert _floors(Policy("relaxed"), 30) == (35, 0, 35)
-    assert _floors(Policy(), 30) == (35, 10, 35)
-    assert _floors(Policy(), 3) == (20, 10, 10)
-    assert _floors(Policy("relaxed"), 3) == (8, 0, 8)
+    assert _floors(Policy("relaxed"), 30) == (35, 35, 35, 35, 0)
+    assert _floors(Policy(), 30) == (35, 35, 100, 35, 10)
+    assert _floors(Policy(), 3) == (20, 8, 100, 10, 10)
+    assert _floors(Policy("relaxed"), 3) == (8, 8, 8, 8, 0)
+    assert _floors(Policy(total=300), 3)[2] == 300
 
 
 @given(policies)
