@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from fedpeer.core.canonical import Value
 from fedpeer.core.errors import ConfigError
+from fedpeer.core.privacy.plan import Noise
 
 Profile = Literal["relaxed", "standard", "strict"]
 
@@ -29,7 +30,8 @@ class Policy(Value, frozen=True):
     """The release rules of a federation (in its charter) or of one node.
 
     `rows`, `cell`, `change` and `total` raise the profile's own floors; a number below them changes nothing. So no
-    policy is weaker than its profile, and `tightened` is all that a node can do to its charter's.
+    policy is weaker than its profile, and `tightened` is all that a node can do to its charter's. With `noise` every
+    release carries that noise; only the charter can say so, as others must know it.
     """
 
     profile: Profile = "standard"
@@ -37,6 +39,7 @@ class Policy(Value, frozen=True):
     cell: Floor = 0
     change: Floor = 0
     total: Floor = 0
+    noise: Noise | None = None
 
     def check(self) -> Policy:
         """Return the policy if this version can keep it; ConfigError if not."""
@@ -60,9 +63,10 @@ class Policy(Value, frozen=True):
         return self.profile in ("relaxed", "standard")
 
     def tightened(self, other: Policy) -> Policy:
-        """Return the policy that keeps the stricter of both in every respect."""
+        """Return the policy that keeps the stricter of both in every respect, and the noise of this one."""
         profile = max(self.profile, other.profile, key=_PROFILES.index)
-        return Policy(profile, *(max(mine, theirs) for mine, theirs in zip(self._raised, other._raised, strict=True)))
+        raised = (max(mine, theirs) for mine, theirs in zip(self._raised, other._raised, strict=True))
+        return Policy(profile, *raised, noise=self.noise)
 
     def row_floor(self, columns: int) -> int:
         """The fewest rows of one owner that others may see."""

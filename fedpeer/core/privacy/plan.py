@@ -15,8 +15,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from typing import Annotated, Self
 
+from msgspec import Meta
+
+from fedpeer.core.canonical import Value
 from fedpeer.core.errors import OverflowRefusedError
+from fedpeer.core.privacy.epsilon import UNIT, budget
 from fedpeer.core.privacy.sensitivity import Reach, added
 from fedpeer.core.statistics.layout import layout
 from fedpeer.core.statistics.residues import Block
@@ -54,6 +60,31 @@ class Plan:
         """The variance of the noise in an entry of a block, of `enough` contributors."""
         found = next(v for b, v in zip(self.layout, self.variances, strict=True) if b.name == block)
         return Fraction(self.enough * found)
+
+
+class Noise(Value, frozen=True):
+    """What a charter says of noise: `cost` of every release, in parts of ρ, where nobody has more than `rows` rows.
+
+    Of the contributors to a sum, `colluders` may put together what they know: their own noise, for one.
+    """
+
+    cost: Annotated[int, Meta(ge=1, le=2**62)]
+    rows: Annotated[int, Meta(ge=1, le=2**20)] = 1
+    colluders: Annotated[int, Meta(ge=1, le=10_000)] = 1
+
+    @classmethod
+    def of(cls, epsilon: Fraction, *, exponent: int, rows: int = 1, colluders: int = 1) -> Self:
+        """The noise of which one release is (ε, 10**−exponent)-private."""
+        return cls(max(1, int(budget(epsilon, Fraction(1, 10**exponent)) * UNIT)), rows, colluders)
+
+    def plan(self, schema: Schema, enough: int = 1) -> Plan:
+        """The variances; `enough` contributors whose noise an onlooker does not know. OverflowRefusedError."""
+        return _planned(schema, self.cost, self.rows, enough)
+
+
+@lru_cache(maxsize=64)
+def _planned(schema: Schema, cost: int, rows: int, enough: int) -> Plan:
+    return allot(schema, Fraction(cost, UNIT), rows=rows, enough=enough)
 
 
 def allot(schema: Schema, rho: Fraction, *, rows: int = 1, enough: int = 1) -> Plan:
