@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fedpeer.core import canonical
 from fedpeer.core.errors import MalformedError, MismatchError, OverflowRefusedError, SchemaError
 from fedpeer.core.statistics.layout import layout, split
+from fedpeer.core.statistics.noised import Variances, empty, together
 from fedpeer.core.statistics.overlap import uneven
 from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.residues import Block, Residues, integer, integers
@@ -31,16 +32,20 @@ class _Written(canonical.Value, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
-    """n, Σq, Σqq′ and Σq²b of the rows seen, and what else the schema asks for; a group under `+`."""
+    """n, Σq, Σqq′ and Σq²b of the rows seen, and what else the schema asks for; a group under `+`.
+
+    `noise` is the variance of the noise in each block: nothing where sums are exact. It is never part of the bytes.
+    """
 
     schema: Schema
     residues: Residues
+    noise: Variances = ()
     rows: int = field(init=False)
     _digest: list[str] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         rows = integer(self.residues.part("rows")[0])
-        if abs(rows) > self.schema.row_bound:
+        if abs(rows) > self.schema.row_bound and not self.noise:
             raise OverflowRefusedError(
                 f"{rows} rows are more than the schema's row bound of {self.schema.row_bound}",
                 hint="agree on a schema with a larger row_bound",
@@ -53,8 +58,11 @@ class Summary:
         return cls(schema, Residues.zero(layout(schema)))
 
     @classmethod
-    def from_bytes(cls, data: bytes, schema: Schema) -> Summary:
-        """Read a peer's bytes: MalformedError if they are none, MismatchError if another schema's or impossible."""
+    def from_bytes(cls, data: bytes, schema: Schema, noise: Variances = ()) -> Summary:
+        """Read a peer's bytes: MalformedError if they are none, MismatchError if another schema's or impossible.
+
+        What carries noise may look impossible: what it can be is for whoever knows how much noise there may be.
+        """
         written = canonical.decode(data, _Written)
         if written.form != _FORM:
             hint = "a later fedpeer wrote it: update this one" if written.form > _FORM else None
@@ -64,6 +72,8 @@ class Summary:
         if written.blocks != layout(schema):
             raise MismatchError("the summary has other blocks than its schema asks for")
         residues = Residues.from_bytes(written.blocks, written.residues)
+        if noise and not empty(residues):
+            return cls(schema, residues, noise)
         fault = implausible(schema, residues)
         if fault:
             raise MismatchError(f"no rows could give this summary: {fault}")
@@ -83,16 +93,17 @@ class Summary:
 
     def __add__(self, other: Summary) -> Summary:
         self._check(other)
-        return Summary(self.schema, self.residues + other.residues)
+        return Summary(self.schema, self.residues + other.residues, together(self.noise, other.noise))
 
     def __sub__(self, other: Summary) -> Summary:
         self._check(other)
-        return Summary(self.schema, self.residues - other.residues)
+        return Summary(self.schema, self.residues - other.residues, together(self.noise, other.noise, -1))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summary):
             return NotImplemented
-        return self.schema.digest == other.schema.digest and self.residues == other.residues
+        same = self.noise == other.noise and self.schema.digest == other.schema.digest
+        return same and self.residues == other.residues
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -179,7 +190,7 @@ class Summary:
         counts = self.counts()[np.ix_(at, at)]
         if (counts != counts[0, 0]).any():
             raise uneven([list(self.schema.presence)[i] for i in at], counts)
-        found = Summary(self.schema, self.residues)
+        found = Summary(self.schema, self.residues, self.noise)
         object.__setattr__(found, "rows", int(counts[0, 0]))
         return found
 
