@@ -14,6 +14,7 @@ from fedpeer.core.models.certificate import Contributor
 from fedpeer.core.models.evaluate import Evaluation, Terms, evaluate, wanted
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.validate import CrossValidation, cross_validate
+from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.exploring import members, parts
@@ -70,11 +71,16 @@ def validated(peer: Peer, trial: Trial) -> Callable[[], CrossValidation]:
     return lambda: cross_validate(folds, trial.kind, trial.target, features, grid=trial.grid, **trial.options)
 
 
-def traced(model: Result, peer: Peer, of: str, version: str) -> Result:
+def traced(model: Result, peer: Peer | Project, of: str, version: str) -> Result:
     """The model with what its certificate says of the peers and contributions that it came from."""
     certificate = model.certificate
     if certificate is None:
         return model
+    if isinstance(peer, Project):
+        basis = msgspec.structs.replace(certificate.basis, of=of, total=peer.local.digest)
+        return msgspec.structs.replace(
+            model, certificate=msgspec.structs.replace(certificate, basis=basis, fedpeer=version)
+        )
     contributors = [Contributor(peer=member, serial=_serial(peer, member, of)) for member in members(peer, of)]
     basis = msgspec.structs.replace(certificate.basis, of=of, total=peer.ledger.total.digest, contributors=contributors)
     told = msgspec.structs.replace(certificate, basis=basis, fedpeer=version)

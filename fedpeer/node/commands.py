@@ -26,23 +26,25 @@ from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.models.fit import fit, restore
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
+from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Bus, Joining, Settings
 from fedpeer.core.privacy.floor import Policy, Profile
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
-from fedpeer.node.counting import Counting, Rows, reading_job
-from fedpeer.node.exploring import DIFFERENCE, Asked, known, prepared, whose
+from fedpeer.node.counting import Rows, reading_job
+from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, prepared, whose
 from fedpeer.node.foreseen import foreseen
 from fedpeer.node.jobs import Progress
+from fedpeer.node.standalone import Standalone
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
 from fedpeer.ports import Commit
 
 LONGEST_INVITE_S = 30 * 86_400
 
 
-class Node(Counting):
-    """A running node: its views, what it does with its rows, and the commands here."""
+class Node(Standalone):
+    """A running node: its views, what it does with its rows and projects, and the commands here."""
 
     # Beginning
 
@@ -205,9 +207,13 @@ class Node(Counting):
     ) -> shapes.Explored:
         """Statistics of one feature, of two, or, for none, of each; or a metric, perhaps against other rows."""
         metric = metric or (DIFFERENCE if against else "")
-        peer, asked = self._peer(fed), Asked(tuple(features), metric, options or {})
-        summary, work = prepared(peer, asked, of, against)
-        values = await asyncio.to_thread(work)
+        peer, asked = self._held(fed), Asked(tuple(features), metric, options or {})
+        if against and isinstance(peer, Project):
+            summary, other = whose(peer, of), whose(self._held(against), "local")
+            values = await asyncio.to_thread(answered, asked, summary, other)
+        else:
+            summary, work = prepared(peer, asked, of, against)
+            values = await asyncio.to_thread(work)
         return shapes.Explored(
             of=of, rows=summary.rows, digest=summary.digest, values=values, metric=metric, against=against
         )
@@ -222,7 +228,7 @@ class Node(Counting):
         of: str = "total",
     ) -> shapes.Fitted:
         """Fit a model and keep it."""
-        scope, peer = self.resolve(fed), self._peer(fed)
+        scope, peer = self.resolve(fed), self._held(fed)
         summary = whose(peer, of)
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
@@ -273,8 +279,9 @@ class Node(Counting):
         return shapes.Validated(rows=total.rows, digest=total.digest, validation=found.to_dict())
 
     async def load_models(self) -> None:
-        """Read the kept models; once, at the start."""
-        for scope in self._engine.states:
+        """Read the projects and the kept models; once, at the start."""
+        await self._projects.load()
+        for scope in [*self._engine.states, *self._projects.states]:
             records = await self._engine.records(scope)
             kept = [msgspec.json.decode(r, type=shapes.Fitted) for n, r in records.items() if n.startswith("model/")]
             self._fitted[scope] = {f.id: f for f in kept}

@@ -13,6 +13,7 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch, seen_key
+from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Batch, Local, Peer
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
@@ -54,11 +55,10 @@ class Counting(Views):
         self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
     ) -> shapes.Job:
         """Count the rows of a file that this node can read."""
-        scope = self.resolve(fed)
-        peer = self._engine.peer(scope)
-        source = await asyncio.to_thread(self._means.open_source, location, peer.roster.schema, options)
+        scope, peer = self.resolve(fed), self._held(fed)
+        source = await asyncio.to_thread(self._means.open_source, location, _schema(peer), options)
         spot = None
-        if self._means.lookout is not None:
+        if self._means.lookout is not None and isinstance(peer, Peer):
             spot = await asyncio.to_thread(self._means.lookout.alone, location)
             if spot is not None and not force:
                 await asyncio.to_thread(_refuse_longer, self._means.lookout, peer, spot)
@@ -66,28 +66,26 @@ class Counting(Views):
 
     async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> shapes.Job:
         """Count rows that were posted."""
-        scope = self.resolve(fed)
-        schema = self._engine.peer(scope).roster.schema
+        scope, schema = self.resolve(fed), _schema(self._held(fed))
         return self._count(scope, self._means.open_rows(source, rows, schema), None, force=force)
 
     async def withdraw(self, fed: str, batch_id: str) -> shapes.Batch:
         """Take a batch's rows out again; the beginning of its id is enough if no other begins so."""
         scope = self.resolve(fed)
         local = self._batch_of(scope, batch_id)
-        await self._engine.ask(scope, ev.WithdrawBatch(local.batch.id))
+        await self._tell(scope, ev.WithdrawBatch(local.batch.id))
         return batch_shape(local)
 
     async def withdraw_rows(self, fed: str, rows: HeldOut, batch_id: str = "") -> shapes.Job:
         """Take rows out of the batch that has them; the job's result is that batch as it then is."""
-        scope = self.resolve(fed)
-        schema = self._engine.peer(scope).roster.schema
+        scope, schema = self.resolve(fed), _schema(self._held(fed))
         batch = self._batch_of(scope, batch_id).batch.id if batch_id else ""
         source = await asyncio.to_thread(rows.opened, self._means.open_source, self._means.open_rows, schema)
 
         async def work(progress: Progress) -> shapes.Batch:
             collected = await asyncio.to_thread(counted, source, schema, progress)
             event = ev.WithdrawRows(source.name, collected.summary, batch)
-            local: Local = await self._engine.ask(scope, event)
+            local: Local = await self._tell(scope, event)
             return batch_shape(local)
 
         return self._jobs.start(reading_job("withdrawal", scope, source), work)
@@ -148,7 +146,7 @@ class Counting(Views):
         )
 
     def _batch_of(self, scope: str, batch_id: str) -> Local:
-        batches = self._engine.peer(scope).batches
+        batches = self._held(scope).batches
         fits = [batch_id] if batch_id in batches else [b for b in batches if batch_id and b.startswith(batch_id)]
         if len(fits) != 1:
             hint = "`fedpeer data list` lists them"
@@ -157,18 +155,23 @@ class Counting(Views):
 
     def _count(self, scope: str, source: Source, spot: Spot | None, *, force: bool) -> shapes.Job:
         async def work(progress: Progress) -> shapes.Batch:
-            peer = self._engine.peer(scope)
-            collected = await asyncio.to_thread(counted, source, peer.roster.schema, progress)
+            collected = await asyncio.to_thread(counted, source, _schema(self._held(scope)), progress)
             batch = self._batch(source.name, collected)
             seen = None
             if spot is not None and self._means.lookout is not None:
                 digest = await asyncio.to_thread(self._means.lookout.mark, spot.path, spot.size, whole=False)
                 seen = Seen(spot.path, spot.size, spot.mtime_ns, spot.size, digest, False, batch.id, "")
             event = ev.AddBatch(batch, collected.summary, force, seen)
-            await self._engine.ask(scope, event)
+            await self._tell(scope, event)
             return batch_shape(Local(batch, collected.summary))
 
         return self._jobs.start(reading_job("data", scope, source), work)
+
+    async def _tell(self, scope: str, event: ev.Event) -> Any:
+        """Have an event of rows dealt with where they are: in a project, or in a membership."""
+        if scope in self._projects.states:
+            return await self._projects.tell(scope, event)
+        return await self._engine.ask(scope, event)
 
     def _batch(self, source: str, collected: Collected) -> Batch:
         return batch_for(self._world, source, collected)
@@ -208,6 +211,10 @@ def reading_job(kind: str, scope: str, source: Source) -> shapes.Job:
         maximum=source.size,
         unit=source.unit,
     )
+
+
+def _schema(held: Peer | Project) -> Schema:
+    return held.schema if isinstance(held, Project) else held.roster.schema
 
 
 def _refuse_longer(lookout: Lookout, peer: Peer, spot: Spot) -> None:

@@ -40,6 +40,7 @@ MOST_WAITING_BYTES = 256 * 2**20
 TICK_S = 1.0
 STOP_S = 5.0
 NODE = ""
+PROJECT = "project-"  # how the scopes begin that are no memberships
 
 _log = logging.getLogger(__name__)
 
@@ -179,6 +180,11 @@ class Engine:
         """Every record of a scope."""
         found: dict[str, bytes] = await self._write(self._world.store.load, scope)
         return found
+
+    async def projects(self) -> list[str]:
+        """The scopes of projects."""
+        found: list[str] = await self._write(self._world.store.scopes)
+        return [scope for scope in found if scope.startswith(PROJECT)]
 
     async def clear(self, scope: str, kinds: Sequence[str], levels: Sequence[str]) -> int:
         """Forget timeline entries."""
@@ -394,7 +400,8 @@ class Engine:
         entries = store.entries(limit=self._manners.keep_entries)
         self._last_entry = max((e.id for e in entries), default=0)
         self.timeline = Timeline(entries[::-1], keep=self._manners.keep_entries)
-        self.states = {s: restore(s, store.load(s), self._session) for s in store.scopes() if s != NODE}
+        memberships = [s for s in store.scopes() if s != NODE and not s.startswith(PROJECT)]
+        self.states = {s: restore(s, store.load(s), self._session) for s in memberships}
         return store.pending()
 
     # Threads

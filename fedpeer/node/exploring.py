@@ -8,6 +8,7 @@ from typing import Any
 
 from fedpeer.core.errors import PermissionRefusedError, RequestError, UnknownError
 from fedpeer.core.identity import PeerId
+from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.metrics import measure
@@ -45,8 +46,11 @@ def answered(asked: Asked, summary: Summary, other: Summary | None = None) -> di
             raise RequestError("name one feature, two, or none for all", hint="a metric may take more")
 
 
-def prepared(peer: Peer, asked: Asked, of: str, against: str) -> tuple[Summary, Callable[[], dict[str, Any]]]:
+def prepared(peer: Peer | Project, asked: Asked, of: str, against: str) -> tuple[Summary, Callable[[], dict[str, Any]]]:
     """The rows that are meant, and the work on them, which may take long; "each" part of the total has its answer."""
+    if isinstance(peer, Project):
+        summary = whose(peer, of)
+        return summary, lambda: answered(asked, summary)
     if of == _EACH:
         return peer.ledger.total, _each(peer, asked, against)
     summary, other = whose(peer, of), compared(peer, of, against) if against else None
@@ -62,12 +66,16 @@ def _each(peer: Peer, asked: Asked, against: str) -> Callable[[], dict[str, Any]
     return lambda: {"parts": {n: answered(asked, p, total - p if against else None) for n, p in found.items()}}
 
 
-def whose(peer: Peer, of: str) -> Summary:
+def whose(peer: Peer | Project, of: str) -> Summary:
     """The rows that people mean: total, local, rest, `rest of` whom, a member's, or several members' with commas.
 
     PermissionRefusedError where the answer, together with others that are given, would show a peer alone that does not
     let others explore it.
     """
+    if isinstance(peer, Project):
+        if of not in {"total", "local"}:
+            raise RequestError(f"a project has nobody else's rows, so none of {of[:64]!r}", hint="leave out whose")
+        return peer.local
     if of in {"total", "local"}:
         return peer.ledger.total if of == "total" else peer.local
     return _shown(peer, _chosen(peer, of), of)

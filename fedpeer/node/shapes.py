@@ -63,6 +63,20 @@ class Federation(Shape, frozen=True):
     fingerprint: str
 
 
+class Project(Shape, frozen=True):
+    """Rows of this node without a federation, under a schema of their own; `schema_digest` is empty without one yet."""
+
+    id: str
+    name: str
+    created_at: float
+    changed_at: float
+    frozen: bool
+    rows: int
+    batches: int
+    schema_digest: str
+    digest: str
+
+
 class Member(Shape, frozen=True):
     """One member of the roster, with what we know of it."""
 

@@ -10,12 +10,14 @@ import msgspec
 from fedpeer.core.errors import UnknownError
 from fedpeer.core.federation.roster import Founded, Member, described
 from fedpeer.core.identity import PeerId, fingerprint
+from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
 from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.engine import Engine
 from fedpeer.node.jobs import Jobs
+from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.receipts import withdrawals
 from fedpeer.ports import Clock, Entry
 
@@ -34,13 +36,15 @@ class Views:
         self._clock = clock
         self._about = about
         self._fitted: dict[str, dict[str, shapes.Fitted]] = {}
+        self._projects = Projects(engine, clock)
 
     def resolve(self, fed: str) -> str:
-        """The federation's id, from its id, a beginning of it, or its name; UnknownError if none or several fit."""
-        states = self._engine.states
-        if fed in states:
+        """The id of a federation or project, from it, a beginning of it, or a name; UnknownError if not one fits."""
+        names = {s: _name(state) for s, state in self._engine.states.items()}
+        names |= {s: project.head.name for s, project in self._projects.states.items()}
+        if fed in names:
             return fed
-        fits = [s for s, state in states.items() if _name(state) == fed] or [s for s in states if s.startswith(fed)]
+        fits = [s for s, name in names.items() if name == fed] or [s for s in names if s.startswith(fed)]
         if len(fits) != 1 or not fed:
             raise UnknownError(f"{len(fits) or 'no'} federations here are called {fed[:64]!r}")
         return fits[0]
@@ -55,7 +59,18 @@ class Views:
 
     def federation(self, fed: str) -> shapes.Federation:
         """One federation as this node sees it."""
-        return self._federation(self.resolve(fed))
+        scope = self.resolve(fed)
+        if scope in self._projects.states:
+            raise UnknownError(f"{fed[:64]!r} is a project of this node, and no federation")
+        return self._federation(scope)
+
+    def projects(self) -> list[shapes.Project]:
+        """The projects of this node, by when they were made."""
+        return sorted(map(project_shape, self._projects.states.values()), key=lambda p: (p.created_at, p.id))
+
+    def project(self, project: str) -> shapes.Project:
+        """One project."""
+        return project_shape(self._projects.get(self.resolve(project)))
 
     def members(self, fed: str) -> list[shapes.Member]:
         """The roster, the admin first, past members last."""
@@ -72,7 +87,7 @@ class Views:
 
     def batches(self, fed: str) -> list[shapes.Batch]:
         """What this node has counted."""
-        return [batch_shape(b) for b in sorted(self._peer(fed).batches.values(), key=lambda b: b.batch.added_at)]
+        return [batch_shape(b) for b in sorted(self._held(fed).batches.values(), key=lambda b: b.batch.added_at)]
 
     def receipts(self, fed: str) -> list[shapes.Withdrawal]:
         """What was withdrawn after others had it, and who has confirmed that."""
@@ -132,8 +147,11 @@ class Views:
         ]
 
     def schema(self, fed: str) -> Schema:
-        """The federation's schema."""
-        state = self._engine.states[self.resolve(fed)]
+        """The schema of a federation or project."""
+        scope = self.resolve(fed)
+        if scope in self._projects.states:
+            return self._projects.get(scope).schema
+        state = self._engine.states[scope]
         return Schema.from_json(state.invitation.schema) if isinstance(state, Joining) else state.roster.schema
 
     def models(self, fed: str) -> list[shapes.Fitted]:
@@ -182,6 +200,10 @@ class Views:
 
     def _peer(self, fed: str) -> Peer:
         return self._engine.peer(self.resolve(fed))
+
+    def _held(self, fed: str) -> Peer | Project:
+        scope = self.resolve(fed)
+        return self._projects.states.get(scope) or self._engine.peer(scope)
 
     def _federation(self, scope: str) -> shapes.Federation:
         state = self._engine.states[scope]

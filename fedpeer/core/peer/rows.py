@@ -36,7 +36,7 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     before = state.batches.get(batch.id)
     if before is None:
         if batch.rows and not event.force:
-            _refuse_twin(state.batches, batch)
+            refuse_twin(state.batches, batch)
         marks = Marks(state.marks.added + 1, state.marks.released)
         turn.change(marks=marks)
         local = Local(replace(batch, number=marks.added), event.summary)
@@ -67,9 +67,7 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
 def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
     """Take some of a batch's rows out of it, exactly; nothing of them is kept."""
     state, rows = turn.state, event.summary.rows
-    if not rows:
-        raise RequestError(f"no row of {event.source} could have been counted, so none can be taken out")
-    local = _having(state.batches, event)
+    local = having(state.batches, event)
     rest = local.summary - event.summary
     batch = replace(local.batch, rows=rest.rows, withdrawn=local.batch.withdrawn + rows)
     if rest.rows:
@@ -83,7 +81,8 @@ def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
     turn.reply(Local(batch, rest))
 
 
-def _refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
+def refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
+    """DuplicateError if a batch of the same sums is there."""
     # A batch that rows were taken out of is known by what it was, and by what it is.
     twin = next((b for b in batches.values() if batch.content in {b.batch.content, b.summary.digest}), None)
     if twin is not None:
@@ -103,8 +102,10 @@ def _longer(before: Local, more: Batch, summary: Summary) -> Local:
     return Local(longer, together)
 
 
-def _having(batches: Mapping[str, Local], event: WithdrawRows) -> Local:
+def having(batches: Mapping[str, Local], event: WithdrawRows) -> Local:
     """The batch that these rows are in, as far as sums can tell: what is left of it must be sums of rows."""
+    if not event.summary.rows:
+        raise RequestError(f"no row of {event.source} could have been counted, so none can be taken out")
     if event.batch and event.batch not in batches:
         raise UnknownError(f"there is no batch {event.batch}")
     asked = [batches[event.batch]] if event.batch else list(batches.values())

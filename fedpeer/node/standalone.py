@@ -1,0 +1,102 @@
+"""What people may have done with projects: rows without a federation, and work that takes long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from fedpeer.core.envelope.keys import check_name
+from fedpeer.core.errors import MalformedError, RequestError
+from fedpeer.core.models.fit import restore
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node import shapes
+from fedpeer.node.counting import Counting
+from fedpeer.node.jobs import Progress
+from fedpeer.node.projects import project_shape
+from fedpeer.ports import Commit
+
+_MOST = 1_000
+
+
+class Standalone(Counting):
+    """The part of a node's commands that needs no federation."""
+
+    async def create_project(self, name: str, schema: Schema | None = None) -> shapes.Project:
+        """Make a project; without a schema it takes one before its first row."""
+        self._check_room()
+        return project_shape(await self._projects.make(_checked(name), schema, self._world.entropy))
+
+    async def change_project(
+        self, project: str, *, name: str | None = None, frozen: bool | None = None, schema: Schema | None = None
+    ) -> shapes.Project:
+        """Give a project another name, freeze it or not, or set its schema while it has no rows; None: as it is."""
+        called = None if name is None else _checked(name)
+        scope = self.resolve(project)
+        return project_shape(await self._projects.change(scope, name=called, frozen=frozen, schema=schema))
+
+    async def merge_projects(self, project: str, other: str, *, force: bool = False) -> shapes.Project:
+        """Count the rows of another project in this one too."""
+        scope = self.resolve(project)
+        return project_shape(await self._projects.merge(scope, self.resolve(other), force=force))
+
+    async def delete_project(self, project: str) -> None:
+        """Delete a project, its rows and its models."""
+        scope = self.resolve(project)
+        await self._projects.drop(scope)
+        self._fitted.pop(scope, None)
+
+    async def export_project(self, project: str) -> bytes:
+        """A project with its sums and models, as bytes that any node reads."""
+        scope = self.resolve(project)
+        models = tuple(msgspec.json.encode(fitted) for fitted in self.models(scope))
+        return await asyncio.to_thread(self._projects.carried, scope, models)
+
+    async def import_project(self, data: bytes, name: str = "") -> shapes.Project:
+        """A project out of such bytes, under a name of its own if one is given."""
+        self._check_room()
+        project, models = await self._projects.take(data, _checked(name) if name else "", self._world.entropy)
+        for told in models:
+            await self.keep_model(project.id, told)
+        return project_shape(project)
+
+    async def keep_model(self, fed: str, told: bytes, model_id: str = "") -> shapes.Fitted:
+        """Keep a model that was exported as JSON; ModelError if it is none."""
+        scope = self.resolve(fed)
+        try:
+            fitted = msgspec.json.decode(told, type=shapes.Fitted)
+        except msgspec.DecodeError as error:
+            raise RequestError(f"these bytes are not a kept model: {error}") from None
+        restore(fitted.model)
+        fitted = msgspec.structs.replace(fitted, federation=scope, id=model_id or self._world.entropy.draw(8).hex())
+        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
+        self._fitted.setdefault(scope, {})[fitted.id] = fitted
+        return fitted
+
+    def begin(self, kind: str, fed: str, work: Callable[[Progress], Awaitable[Any]]) -> shapes.Job:
+        """Have something done as a job that people follow; its result is what the work returns."""
+        job = shapes.Job(
+            id="",
+            kind=kind,
+            federation=self.resolve(fed) if fed else "",
+            state="running",
+            started_at=0.0,
+            ended_at=0.0,
+            current=0,
+            maximum=0,
+            unit="steps",
+        )
+        return self._jobs.start(job, work)
+
+    def _check_room(self) -> None:
+        if len(self._projects.states) >= _MOST:
+            raise RequestError(f"there are {_MOST} projects already", hint="delete those that are not needed")
+
+
+def _checked(name: str) -> str:
+    try:
+        return check_name(name)
+    except MalformedError as error:
+        raise RequestError(str(error), hint="choose a short printable name") from None
