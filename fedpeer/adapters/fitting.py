@@ -46,10 +46,11 @@ def fit(source: Source, schema: Schema) -> Fit:
         return Fit([], [], {}, [f"{source.name} has no rows"])
     columns = {folded(name): array for name, array in zip(batch.schema.names, batch.columns, strict=True)}
     features = {feature.name: feature for feature in schema.inputs}
-    missing = [name for name in features if name not in columns]
-    guess = suggested(list(columns), list(features))
+    missing = [name for name in schema.needed if name not in columns]
+    guess = suggested(list(columns), schema.needed)
     named = {folded(field.name): field for field in batch.schema}
     meant = {name: name for name in features if name in columns} | guess
+    meant = {column: name for column, name in meant.items() if name in features}
     notes = [note for column, name in meant.items() for note in _units(named[column], features[name])]
     notes += [
         f"{feature.name} is computed from {', '.join(feature.of)}: the column of that name is not read"
@@ -59,7 +60,7 @@ def fit(source: Source, schema: Schema) -> Fit:
     for column, name in meant.items():
         if not features[name].measured:
             notes += _codes(features[name], columns[column])
-    return Fit(missing, [name for name in columns if name not in features], guess, notes)
+    return Fit(missing, [name for name in columns if name not in schema.needed], guess, notes)
 
 
 def _units(field: pa.Field, feature: Feature) -> Iterable[str]:

@@ -35,7 +35,7 @@ def tally_dask(schema: Schema, frame: Any, *, client: Any = None) -> Collected:
     dask = driver("dask", "dask")
     if not hasattr(frame, "to_delayed") or not hasattr(frame, "columns"):
         raise TableError(f"a {type(frame).__name__} is not a Dask dataframe", hint="`collect` takes other tables")
-    names = [feature.name for feature in schema.inputs]
+    names = schema.needed
     labels = list(frame.columns)
     wanted = [labels[place] for place in places([str(label) for label in labels], names, "the dataframe").values()]
     form, count, add = schema.to_json(), dask.delayed(_counted), dask.delayed(_added)
@@ -58,8 +58,7 @@ class _Part:
 
 def _counted(partition: Any, form: str) -> _Part:
     schema = Schema.from_json(form)
-    names = [feature.name for feature in schema.inputs]
-    return _written(tally(schema, partition.set_axis(names, axis=1)))
+    return _written(tally(schema, partition.set_axis(schema.needed, axis=1)))
 
 
 def _added(parts: Sequence[_Part], form: str) -> _Part:
@@ -81,7 +80,7 @@ def _together(schema: Schema, told: Iterable[dict[str, dict[str, int]]]) -> dict
     for each in told:
         for name, reasons in each.items():
             _merge(found.setdefault(name, {}), reasons)
-    return {feature.name: found[feature.name] for feature in schema.features if feature.name in found}
+    return {name: found[name] for name in schema.needed if name in found}
 
 
 def _merge(into: dict[str, int], counts: dict[str, int]) -> None:

@@ -87,9 +87,9 @@ def mapping(told: Any, schema: Schema | None) -> dict[str, str]:
     """Return the column by feature of a told {column: feature}; SourceError says what is wrong with it."""
     if not isinstance(told, Mapping) or not all(isinstance(x, str) and x for pair in told.items() for x in pair):
         raise SourceError("map is not an object of features by column", hint='such as {"Alter": "age"}')
-    features = [feature.name for feature in schema.inputs] if schema else []
+    features = schema.needed if schema else []
     for column, feature in told.items():
-        if schema and schema.feature(feature).derived:
+        if schema and feature != schema.patient and schema.feature(feature).derived:
             raise SourceError(f"feature {feature!r} is computed from others: no column is read for it")
         if column in features and column != feature and column not in told.values():
             raise SourceError(

@@ -153,7 +153,7 @@ def check(location: str, schema_file: Path | None, **how: Any) -> int:
         agreed = Schema.from_dict(client.schema(frame.federation(client)))
     found = daemon.source(location, agreed, reading(**how))
     fit = daemon.compared(found, agreed)
-    tried = None if fit["missing"] else tally(agreed, found.batches([feature.name for feature in agreed.inputs]))
+    tried = None if fit["missing"] else tally(agreed, found.batches(agreed.needed))
     account = None if tried is None else tried.report()
     frame.show(fit | {"account": account}, lambda _: _draw_fit(fit, tried))
     return frame.DONE if tried is not None and tried.counted else frame.NO

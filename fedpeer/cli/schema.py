@@ -62,8 +62,7 @@ def check(table: Path, schema_file: Path | None) -> int:
     else:
         client = frame.client()
         agreed = Schema.from_dict(client.schema(frame.federation(client)))
-    names = [feature.name for feature in agreed.inputs]
-    tried = tally(agreed, daemon.source(table, agreed).batches(names))
+    tried = tally(agreed, daemon.source(table, agreed).batches(agreed.needed))
     frame.show(tried.report(), lambda _: _draw_tried(tried))
     return frame.DONE if tried.counted else frame.NO
 
@@ -73,6 +72,8 @@ def _draw_proposed(proposed: Schema, out: Path | None) -> None:
         click.echo(proposed.to_yaml().rstrip("\n"))
         return
     render.say(f"wrote {out}: {render.count(len(proposed.features), 'feature')}", "green")
+    if proposed.patient:
+        render.say(f"{proposed.patient} is taken for the column of patient ids, and is no feature", "yellow")
     render.say("review it before you found a federation with it: limits, resolutions, levels, units", "dim")
 
 

@@ -20,9 +20,12 @@ from fedpeer.core.statistics.faults import Fault, Faults
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.gram import Gram
 from fedpeer.core.statistics.levels import Leveled
+from fedpeer.core.statistics.patients import Identified, Patients, Tokens, grown
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
+
+_TOKENS = 2**18  # held before they are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Collected:
 
     `rejected` has, by feature and reason, every value that kept its row out: a row with two faults is in it twice.
     `clipped` has, by feature, the values that were moved to the limit of their range; their rows count. `missing` has,
-    by feature and reason, the values that rows were counted without, which only the rule `pairwise` does.
+    by feature and reason, the values that rows were counted without, which only the rule `pairwise` does. `patients`
+    are those of the counted rows, if the schema has a column of their ids and a key was given.
     """
 
     summary: Summary
@@ -40,6 +44,7 @@ class Collected:
     rejected: dict[str, dict[str, int]]
     clipped: dict[str, int]
     missing: dict[str, dict[str, int]] = field(default_factory=dict)
+    patients: Patients = field(default_factory=Patients.none)
 
     @property
     def gaps(self) -> dict[str, int]:
@@ -65,10 +70,13 @@ def collect(schema: Schema, table: Any) -> Summary:
     return tally(schema, table).summary
 
 
-def tally(schema: Schema, table: Any, progress: Callable[[int], None] | None = None) -> Collected:
-    """Return the summary of a table and the account of its rows; `progress` hears how many were read so far."""
-    counter = _Counter(schema)
-    for batch in batches(table, [feature.name for feature in schema.inputs]):
+def tally(schema: Schema, table: Any, progress: Callable[[int], None] | None = None, *, key: bytes = b"") -> Collected:
+    """Return the summary of a table and the account of its rows; `progress` hears how many were read so far.
+
+    With a `key`, patients are told apart by tokens that nobody can make without it.
+    """
+    counter = _Counter(schema, key)
+    for batch in batches(table, schema.needed):
         counter.take(batch, progress)
     return counter.collected()
 
@@ -76,11 +84,12 @@ def tally(schema: Schema, table: Any, progress: Callable[[int], None] | None = N
 class _Counter:
     """Reads batches piece by piece: encode, note the faults, hand the rows to the Gram matrix."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, key: bytes) -> None:
         self._schema, self._gram = schema, Gram(schema)
         self._read = self._counted = 0
         self._inputs, sizes = schema.inputs, Counter(column.feature for column in schema.columns)
-        self._faults = np.zeros((len(self._inputs), len(Fault)), np.int64)
+        self._persons = _Persons(schema.patient, key) if schema.patient else None
+        self._faults = np.zeros((len(schema.needed), len(Fault)), np.int64)
         self._missing = np.zeros_like(self._faults)
         fatal = np.array([fault.fatal for fault in Fault])
         self._absent = fatal if schema.invalid == "missing" else np.array([fault == Fault.MISSING for fault in Fault])
@@ -92,7 +101,10 @@ class _Counter:
 
     def take(self, batch: pa.RecordBatch, progress: Callable[[int], None] | None) -> None:
         """Count the rows of one batch."""
-        writers = [coder.open(column) for coder, column in zip(self._coders, batch.columns, strict=True)]
+        pairs = zip(self._coders, batch.columns[: len(self._coders)], strict=True)
+        writers = [coder.open(column) for coder, column in pairs]
+        if self._persons is not None:
+            self._persons.open(batch.columns[-1])
         start = 0
         while start < batch.num_rows:
             stop = min(batch.num_rows, start + self._gram.room)
@@ -103,16 +115,20 @@ class _Counter:
 
     def collected(self) -> Collected:
         """Everything so far."""
-        names = [feature.name for feature in self._inputs]
+        names = self._schema.needed
         moved = zip(names, self._faults[:, Fault.CLIPPED].tolist(), strict=True)
         clipped = {name: count for name, count in moved if count}
         rejected, missing = _told(names, self._faults), _told(names, self._missing)
         summary = Summary(self._schema, self._gram.residues())
-        return Collected(summary, self._read, summary.rows, rejected, clipped, missing)
+        patients = self._persons.patients() if self._persons else Patients.none()
+        return Collected(summary, self._read, summary.rows, rejected, clipped, missing, patients)
 
     def _piece(self, writers: list[Writer], start: int, stop: int) -> None:
         rows = stop - start
-        lost = (self._present if self._schema.pairwise else self._complete)(writers, start, stop)
+        nobody = self._nobody(start, stop)
+        lost = (self._present if self._schema.pairwise else self._complete)(writers, start, stop, nobody)
+        if self._persons is not None:
+            self._persons.keep(lost)
         for product, column, factors in self._products:
             product.write([self._gram.target(i, rows) for i in factors], self._gram.target(column, rows))
             if self._schema.pairwise:
@@ -126,19 +142,26 @@ class _Counter:
             )
         self._gram.commit(rows, lost)
 
-    def _complete(self, writers: list[Writer], start: int, stop: int) -> Any:
-        """Write a piece; the rows that are left out are those with any fault."""
-        lost = None
+    def _nobody(self, start: int, stop: int) -> Any:
+        """The rows of a piece that have no patient, noted; None if there are none."""
+        gone = self._persons.read(start, stop) if self._persons else None
+        if gone is None or not gone.any():
+            return None
+        self._faults[-1, Fault.MISSING] += np.count_nonzero(gone)
+        return gone
+
+    def _complete(self, writers: list[Writer], start: int, stop: int, lost: Any) -> Any:
+        """Write a piece; the rows that are left out are those with any fault, and those `lost` already."""
         for i, write in enumerate(writers):
             codes = write(start, stop, self._out(i, stop - start))
             if codes is not None:
                 lost = self._noted(i, codes, lost)
         return lost
 
-    def _present(self, writers: list[Writer], start: int, stop: int) -> Any:
+    def _present(self, writers: list[Writer], start: int, stop: int, lost: Any) -> Any:
         """Write a piece, zeros where a value is missing; left out are rows with a fault, and those without values."""
         rows, told = stop - start, {}
-        lost, empty = np.zeros(rows, bool), np.ones(rows, bool)
+        lost, empty = np.zeros(rows, bool) if lost is None else lost, np.ones(rows, bool)
         for i, write in enumerate(writers):
             out, there = self._out(i, rows), self._there(self._inputs[i].name, rows)
             codes, there[:] = write(start, stop, out), 1
@@ -189,6 +212,42 @@ class _Counter:
     def _product(self, at: int, column: Column) -> tuple[Multiplied, int, list[int]]:
         factors = [self._schema.index(name) for name in column.of]
         return Multiplied(column, [self._schema.columns[i] for i in factors]), at, factors
+
+
+class _Persons:
+    """Reads the column of patient ids, and keeps the patients of the rows that count."""
+
+    def __init__(self, name: str, key: bytes) -> None:
+        self._column, self._keyed = Identified(name, key), bool(key)
+        self._tokens: list[Tokens] = []
+        self._parts: tuple[Patients, ...] = ()
+
+    def open(self, column: pa.Array) -> None:
+        """Begin with the ids of a batch."""
+        self._slice = self._column.open(column)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
+        """Where a piece of the batch has no id."""
+        there, self._piece = self._slice(start, stop)
+        return ~there
+
+    def keep(self, lost: Any) -> None:
+        """Count the patients of the piece just read, but for the rows that were lost."""
+        if not self._keyed:
+            return
+        self._tokens.append(self._piece if lost is None else self._piece[~lost])
+        if sum(map(len, self._tokens)) >= _TOKENS:
+            self._together()
+
+    def patients(self) -> Patients:
+        """Everybody so far."""
+        self._together()
+        return Patients.together(self._parts)
+
+    def _together(self) -> None:
+        if self._tokens:
+            self._parts = grown(self._parts, Patients.of(np.concatenate(self._tokens)))
+            self._tokens = []
 
 
 def _told(names: list[str], faults: npt.NDArray[np.int64]) -> dict[str, dict[str, int]]:

@@ -14,6 +14,7 @@ _RULES = {
     "invalid": "rule for invalid values",
     "missing": "rule for missing values",
     "row_bound": "row bound",
+    "patient": "column of patient ids",
     "blocks": "list of further blocks",
     "bins": "number of bins",
 }

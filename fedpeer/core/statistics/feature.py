@@ -64,9 +64,7 @@ class Feature:
         unknown = options.keys() - Properties.__annotations__.keys()
         if unknown:
             raise SchemaError(f"feature {label}: {min(unknown)!r} is not a property of a feature")
-        _check_text(name, f"feature {label}: the name", _NAME)
-        if "$" in name or '"' in name:
-            raise SchemaError(f"feature {label}: a name must not contain {'$' if '$' in name else chr(34)!r}")
+        check_name(name, f"feature {label}: the name")
         if kind not in KINDS:
             raise SchemaError(f"feature {label}: kind is {kind!r}; it must be one of {', '.join(KINDS)}")
         unit = _unit(label, kind, options.get("unit") or "")
@@ -227,6 +225,13 @@ def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
             raise SchemaError(f"feature {label}: levels {seen[spelling(level)]!r} and {level!r} mean the same")
         seen[spelling(level)] = level
     return () if kind == "binary" and tuple(seen) in _USUAL else levels
+
+
+def check_name(name: Any, what: str) -> None:
+    """SchemaError unless a column can have this name."""
+    _check_text(name, what, _NAME)
+    if "$" in name or '"' in name:
+        raise SchemaError(f"{what} must not contain {'$' if '$' in name else chr(34)!r}")
 
 
 def _check_text(text: Any, what: str, most: int) -> None:

@@ -19,7 +19,7 @@ from fedpeer.core.statistics.feature import Feature, Properties
 
 _LONGEST = 8 * 2**20  # characters of a written schema
 _WHOLE = ("row_bound", "bins")  # rules that are whole numbers
-_RULES = ("invalid", "missing", "blocks", *_WHOLE)
+_RULES = ("invalid", "missing", "patient", "blocks", *_WHOLE)
 _KEYS = ("name", "kind", *Properties.__annotations__)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -28,10 +29,15 @@ _FINEST = 15  # decimal digits from a limit to the resolution
 _PIECE = 2**16  # rows looked at together
 _TRUTH = frozenset({"true", "false"})
 _DAYS = (-719_162, 2_932_896)  # from 0001-01-01 to 9999-12-31
+_PATIENT = r"patient|subject|person"
+_IDS = re.compile(rf"(^|[^a-z])(id|uid|uuid|mrn|ssn|pid)$|({_PATIENT})[^a-z]*(id|no|nr|number)$|^({_PATIENT})$")
 
 
-def propose(table: Any) -> list[Feature]:
-    """One feature a column; SchemaError names a column that cannot be one, TableError one that cannot be read."""
+def propose(table: Any) -> tuple[list[Feature], str | None]:
+    """One feature a column, and the column of patient ids if one is called so.
+
+    SchemaError names a column that cannot be a feature, TableError one that cannot be read.
+    """
     seen: dict[str, _Seen] = {}
     for batch in batches(table):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -40,7 +46,18 @@ def propose(table: Any) -> list[Feature]:
                 each.look(column.slice(start, _PIECE))
     if not seen:
         raise SchemaError("the table has no rows to propose a schema from")
-    return [each.feature() for each in seen.values()]
+    patient = _patient([each.name for each in seen.values() if each.identifies])
+    return [each.feature() for each in seen.values() if each.name != patient], patient
+
+
+def _patient(ids: list[str]) -> str | None:
+    """Which of the columns that are called like ids has those of patients."""
+    likely = [name for name in ids if re.search(_PATIENT, name.casefold())] or ids
+    if len(ids) > 1:
+        names = ", ".join(map(repr, ids))
+        hint = f"leave all but {likely[0]!r} out of the table, or write the schema by hand"
+        raise SchemaError(f"columns {names} are called like ids, and no id is a feature", hint=hint)
+    return ids[0] if ids else None
 
 
 @dataclass(slots=True)
@@ -57,6 +74,11 @@ class _Seen:
     days: tuple[int, int] | None = None  # the first and the last
     dated: str | None = None  # a text that is a date
     zero_one: bool = True
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it is called like an id, and does not hold 0 and 1 alone."""
+        return _IDS.search(self.name.casefold()) is not None and (self.word is not None or not self.zero_one)
 
     def look(self, array: pa.Array) -> None:
         """Take note of some values."""

@@ -77,7 +77,7 @@ class Leveled:
         """The level of each value, or minus its reason; the last entry is for null."""
         if len(self._known) > _CACHE:
             self._known.clear()
-        return np.array([*map(self._level, _texts(values)), -Fault.MISSING])
+        return np.array([*map(self._level, spelled(values)), -Fault.MISSING])
 
     def _level(self, value: Any) -> int:
         if value not in self._known:
@@ -91,7 +91,8 @@ def _both(pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     return [*pairs, *((b, a) for a, b in pairs)]
 
 
-def _texts(values: pa.Array) -> list[str]:
+def spelled(values: pa.Array) -> list[str]:
+    """Each value as a text, in which it can be told from every other."""
     if pa.types.is_floating(values.type):  # by numpy, which prints a short float as short as it is
         return [str(value) for value in values.to_numpy(zero_copy_only=False)]
     return [str(value) for value in values.to_pylist()]

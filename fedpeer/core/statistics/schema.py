@@ -12,7 +12,7 @@ from fedpeer.core.statistics import forms
 from fedpeer.core.statistics.columns import Column
 from fedpeer.core.statistics.derived import arranged
 from fedpeer.core.statistics.difference import differences
-from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.feature import Feature, check_name
 from fedpeer.core.statistics.infer import propose
 
 INVALID = ("reject", "clip", "missing")
@@ -32,6 +32,7 @@ class Rules(TypedDict, total=False):
     invalid: str
     missing: str
     row_bound: int
+    patient: str | None
     blocks: Iterable[str]
     bins: int | None
 
@@ -42,7 +43,8 @@ class Schema:
 
     `invalid` says what becomes of a value outside its range (`reject` its row, `clip` it, or treat it as `missing`);
     `missing` what a missing value leaves out: its row (`listwise`), or its feature in this row (`pairwise`);
-    `row_bound` is the most rows that a federation may ever hold: no sum can overflow below it. `blocks` are counted
+    `row_bound` is the most rows that a federation may ever hold: no sum can overflow below it. `patient` names the
+    column of patient ids, which is in no summary ("": rows are not told apart by patients). `blocks` are counted
     beside the usual ones: `powers` (Σq³ and Σq⁴ of continuous columns), `histogram` (in `bins` bins; 0 without) and
     `conditional_histogram` (the rows in each of these bins where each 0/1 column is 1).
     """
@@ -51,6 +53,7 @@ class Schema:
     invalid: str
     missing: str
     row_bound: int
+    patient: str
     blocks: tuple[str, ...]
     bins: int
     columns: tuple[Column, ...] = field(compare=False, repr=False)
@@ -67,6 +70,7 @@ class Schema:
         set_ = object.__setattr__
         for name, value in ({"features": features} | _checked(rules)).items():
             set_(self, name, value)
+        _check_patient(self)
         _check_cells(columns, self)
         set_(self, "columns", columns)
         set_(self, "presence", {name: i for i, name in enumerate(dict.fromkeys(c.feature for c in columns))})
@@ -77,6 +81,11 @@ class Schema:
     def inputs(self) -> tuple[Feature, ...]:
         """The features that a table has a column of; the others are computed from these."""
         return tuple(feature for feature in self.features if not feature.derived)
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that a table must have: of features that are not computed, and the patient ids last, if any."""
+        return [feature.name for feature in self.inputs] + ([self.patient] if self.patient else [])
 
     def index(self, column: str | int) -> int:
         """Return the position of a column; SchemaError, with the nearest name, when there is none."""
@@ -105,7 +114,8 @@ class Schema:
     @classmethod
     def infer(cls, table: Any) -> Schema:
         """Propose a schema for a table's columns, for a person to review; SchemaError, TableError."""
-        return cls(propose(table))
+        features, patient = propose(table)
+        return cls(features, patient=patient)
 
     def difference(self, other: Schema) -> list[str]:
         """Say in plain language how the federation's schema (`other`) differs from this one; empty when equal."""
@@ -115,6 +125,7 @@ class Schema:
         """Return the schema as JSON-able values, decimals as text."""
         rules: dict[str, Any] = {"invalid": self.invalid, "missing": self.missing, "row_bound": self.row_bound}
         # Left out where they are not used, so that schemas from before there were such blocks keep their digests.
+        rules |= {"patient": self.patient} if self.patient else {}
         rules |= {"blocks": list(self.blocks)} if self.blocks else {}
         rules |= {"bins": self.bins} if self.bins else {}
         return rules | {"features": [feature.to_dict() for feature in self.features]}
@@ -169,9 +180,12 @@ def _checked(rules: Rules) -> dict[str, Any]:
     row_bound = rules.get("row_bound", 2**40)
     if type(row_bound) is not int or not 1 <= row_bound <= _ROW_BOUND:
         raise SchemaError(f"row_bound is {row_bound!r}; it must be a whole number from 1 to 2**62")
-    blocks = _blocks(rules.get("blocks", ()))
+    blocks, patient = _blocks(rules.get("blocks", ())), rules.get("patient")
+    if patient is not None:
+        check_name(patient, "the column of patient ids")
     bins = _bins(rules.get("bins"), blocks)
-    return {"invalid": invalid, "missing": missing, "row_bound": row_bound, "blocks": blocks, "bins": bins}
+    told = {"invalid": invalid, "missing": missing, "row_bound": row_bound, "patient": patient or ""}
+    return told | {"blocks": blocks, "bins": bins}
 
 
 def _blocks(given: Any) -> tuple[str, ...]:
@@ -185,6 +199,15 @@ def _blocks(given: Any) -> tuple[str, ...]:
     if "conditional_histogram" in blocks and "histogram" not in blocks:
         raise SchemaError("a conditional_histogram is of the bins of a histogram; add histogram to blocks")
     return tuple(block for block in BLOCKS if block in blocks)
+
+
+def _check_patient(schema: Schema) -> None:
+    """Refuse a column of patient ids whose values would be counted after all."""
+    if any(feature.name == schema.patient for feature in schema.features):
+        raise SchemaError(
+            f"{schema.patient!r} is the column of patient ids, and a feature",
+            hint="an id is no measurement: leave the feature out",
+        )
 
 
 def _check_cells(columns: tuple[Column, ...], schema: Schema) -> None:
