@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from fedpeer.core.envelope.keys import Identity
+from fedpeer.core.envelope.messages import Round
 from fedpeer.core.errors import RemoteError
 from fedpeer.core.federation.secure.collector import Collector, advance, take
 from fedpeer.core.federation.secure.contribution import Contribution
 from fedpeer.core.federation.secure.contributor import Own
 from fedpeer.core.federation.secure.documents import Word
-from fedpeer.core.federation.secure.terms import Round, Terms
+from fedpeer.core.federation.secure.terms import Terms
 from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.residues import Block, Residues
 

@@ -38,16 +38,17 @@ def inbox(name: str) -> str:
 def permissions_for_member(federation: str, peer: str, expires: int | None = None) -> Rights:
     """Speak to the group and to each member in one's own name; hear the group and what is addressed to oneself."""
     _check(federation, peer)
-    group, own = f"fp.{federation}.all.>", f"fp.{federation}.to.{peer}.>"
+    group, own, talk = (f"fp.{federation}.{part}.>" for part in ("all", f"to.{peer}", f"talk.{peer}"))
     return Rights(
         publish=(
             f"fp.{federation}.all.{peer}.>",
             f"fp.{federation}.now.{peer}",
             f"fp.{federation}.to.*.{peer}.>",
+            f"fp.{federation}.talk.*.{peer}",
             newest_request(federation, group),
             newest_request(federation, own),
         ),
-        subscribe=(group, f"fp.{federation}.now.>", own, f"{inbox(peer)}.>"),
+        subscribe=(group, f"fp.{federation}.now.>", own, talk, f"{inbox(peer)}.>"),
         expires=expires,
     )
 

@@ -26,6 +26,7 @@ LABEL = "contribution"
 MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
 MOST_RECALLED = 1_000
+MOST_REASON = 300
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
 # There is always a next one that can be written.
@@ -42,10 +43,33 @@ class Kind(IntEnum):
     FAREWELL = 5
     RECALL = 6
     RECEIPT = 7
+    CALL = 8
+    TALK = 9
+    INQUIRY = 10
+    EVIDENCE = 11
+
+
+class Round(Value, frozen=True):
+    """Which round it is. The charter's head fixes schema, contract, roster and release rules for all who take part."""
+
+    federation: str
+    charter: _Digest
+    pulse: Annotated[int, Meta(ge=0, le=2**40)]
+    attempt: Annotated[int, Meta(ge=0, lt=2**20)]
+
+    @property
+    def id(self) -> bytes:
+        """A digest that every document of the round carries."""
+        return canonical.digest("secure round", canonical.encode(self))
+
+    @property
+    def rank(self) -> int:
+        """A number that grows from round to round."""
+        return self.pulse * 2**20 + self.attempt
 
 
 class Holding(Value, frozen=True, array_like=True):
-    """Which contribution of a peer a member holds; `digest` is that of its summary."""
+    """Which contribution of a peer a member holds; `digest` is that of its summary. Of peer "": which opened sum."""
 
     peer: _Id
     serial: int
@@ -101,7 +125,10 @@ class Hello(Value, frozen=True, tag="hello"):
 
 
 class CatchUp(Value, frozen=True, tag="catchup"):
-    """The answer: charter entries, the newest epoch's secret, and contributions of members who are away."""
+    """The answer: charter entries, the newest epoch's secret, and contributions of members who are away.
+
+    Where only sums are seen, the newest opened one stands in their place.
+    """
 
     entries: Annotated[tuple[bytes, ...], Meta(max_length=MOST_ENTRIES)]
     epoch: int
@@ -130,7 +157,35 @@ class Receipt(Value, frozen=True, tag="receipt"):
     receipt: bytes
 
 
-Message: TypeAlias = Status | Share | Hello | CatchUp | Farewell | Recall | Receipt
+class Call(Value, frozen=True, tag="call"):
+    """Said to the group by whoever begins a round first."""
+
+    round: Round
+
+
+class Talk(Value, frozen=True, tag="talk"):
+    """A word of a round: to its collector (`up`) or from it. With a reason and no word, it will not go on."""
+
+    round: Round
+    up: bool
+    word: bytes
+    reason: Annotated[str, Meta(max_length=MOST_REASON)] = ""
+
+
+class Inquiry(Value, frozen=True, tag="inquiry"):
+    """Asks the collector of an opened round for all that it was opened from."""
+
+    round: Round
+
+
+class Evidence(Value, frozen=True, tag="evidence"):
+    """The answer to an `Inquiry`: the round's transcript."""
+
+    round: Round
+    transcript: bytes
+
+
+Message: TypeAlias = Status | Share | Hello | CatchUp | Farewell | Recall | Receipt | Call | Talk | Inquiry | Evidence
 KINDS: dict[type, Kind] = {
     Status: Kind.STATUS,
     Share: Kind.SHARE,
@@ -139,6 +194,10 @@ KINDS: dict[type, Kind] = {
     Farewell: Kind.FAREWELL,
     Recall: Kind.RECALL,
     Receipt: Kind.RECEIPT,
+    Call: Kind.CALL,
+    Talk: Kind.TALK,
+    Inquiry: Kind.INQUIRY,
+    Evidence: Kind.EVIDENCE,
 }
 
 

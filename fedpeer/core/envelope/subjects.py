@@ -1,6 +1,6 @@
 """The subjects of the bus: who may be heard where. Ids only; nothing in a subject is secret or trusted.
 
-The broker keeps the newest message of every subject but `now`, so that a peer that was away can ask for it.
+The broker keeps the newest message of every subject but `now` and `talk`, so that a peer that was away can ask for it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ def direct(federation: FederationId, recipient: PeerId, sender: PeerId, chunk: i
     return f"fp.{federation}.to.{recipient}.{sender}.{chunk}"
 
 
+def talk(federation: FederationId, recipient: PeerId, sender: PeerId) -> str:
+    """Where `sender` says to one member what matters only now (its words in a round); not kept."""
+    return f"fp.{federation}.talk.{recipient}.{sender}"
+
+
 def join(federation: FederationId, invite: str) -> str:
     """Where the holder of an invite asks to join; kept."""
     return f"fp.{federation}.join.{invite}.0"
@@ -35,7 +40,12 @@ def welcome(federation: FederationId, invite: str) -> str:
 
 def followed_by_member(federation: FederationId, me: PeerId) -> tuple[str, ...]:
     """What a member listens to."""
-    return (f"fp.{federation}.all.>", f"fp.{federation}.now.>", f"fp.{federation}.to.{me}.>")
+    return (
+        f"fp.{federation}.all.>",
+        f"fp.{federation}.now.>",
+        f"fp.{federation}.to.{me}.>",
+        f"fp.{federation}.talk.{me}.>",
+    )
 
 
 def followed_by_admin(federation: FederationId, me: PeerId) -> tuple[str, ...]:

@@ -105,6 +105,17 @@ class Charter:
             raise ForkError(f"two different entries {entry.version}, both signed by the admin")
         return self
 
+    def as_of(self, head: bytes) -> Roster:
+        """The roster when this was the newest entry's hash; CharterError if it never was."""
+        if head == self.head:
+            return self.roster
+        if head not in self.hashes:
+            raise CharterError("this charter never had that entry")
+        charter = Charter.open(self.entries[0])
+        for entry in self.entries[1 : self.hashes.index(head) + 1]:
+            charter = charter.follow(entry)
+        return charter.roster
+
     def history(self) -> tuple[Entry, ...]:
         """Every entry, read."""
         return tuple(canonical.decode(canonical.decode(e, SignedEntry).body, Entry) for e in self.entries)

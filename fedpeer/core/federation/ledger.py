@@ -19,6 +19,8 @@ from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
+SUM = ""  # whose holding an opened sum is: nobody's alone
+
 Judge = Callable[[Summary], Admitted | Refused]
 
 
@@ -47,11 +49,27 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A sum of several that was opened: the bytes that prove it, its round's rank, and whose rows are in it."""
+
+    data: bytes = field(repr=False)
+    serial: int
+    contributors: tuple[PeerId, ...]
+    total: Summary
+
+    @property
+    def rank(self) -> tuple[int, bytes]:
+        """What decides between two opened sums: the higher is held."""
+        return self.serial, bytes.fromhex(self.total.digest)
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """Contributions by member."""
+    """Contributions by member; or, where only sums are seen, the newest sum that was opened."""
 
     held: dict[PeerId, Held]
     total: Summary
+    opened: Opened | None = None
 
     @classmethod
     def empty(cls, schema: Schema) -> Ledger:
@@ -61,6 +79,8 @@ class Ledger:
     @property
     def contributors(self) -> tuple[PeerId, ...]:
         """Members whose contribution counts."""
+        if self.opened is not None:
+            return self.opened.contributors
         return tuple(sorted(self._fitting(self.held)))
 
     @property
@@ -72,8 +92,16 @@ class Ledger:
     @property
     def holdings(self) -> tuple[Holding, ...]:
         """What we hold, in the form that members compare."""
+        if self.opened is not None:
+            return (Holding(SUM, *self.opened.rank),)
         rows = sorted(self.held.items())
         return tuple(Holding(p, *h.rank) for p, h in rows)
+
+    def show(self, opened: Opened) -> Ledger:
+        """The ledger with this sum, or the same ledger if it has this one or a newer one."""
+        if self.opened is not None and opened.rank <= self.opened.rank:
+            return self
+        return Ledger({}, opened.total, opened)
 
     def serial(self, peer: str) -> int:
         """The serial of what we hold of a peer, 0 for nothing."""

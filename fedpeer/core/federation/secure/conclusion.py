@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fedpeer.core.canonical import Value
+from fedpeer.core.envelope.messages import Round
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.secure.chain import check_follows, delivered, opened, proposed
 from fedpeer.core.federation.secure.documents import Delivery, Opening, Proposal, Result, Word, expect, read
-from fedpeer.core.federation.secure.terms import Round, Terms
+from fedpeer.core.federation.secure.terms import Terms
 from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.residues import Residues
 
@@ -44,7 +45,7 @@ class Conclusion(Value, frozen=True):
 class Concluded:
     """What a conclusion says: the contributors with the versions of their vectors, the sum, and who opened it."""
 
-    versions: Mapping[PeerId, int]
+    versions: Mapping[PeerId, bytes]
     total: Residues = field(repr=False)
     collector: PeerId
     proposal: bytes

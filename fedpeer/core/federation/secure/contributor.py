@@ -65,21 +65,22 @@ CONTRIBUTOR = Machine(
 
 @dataclass(frozen=True)
 class Own:
-    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone.
-
-    `version` tells this vector from those that it brought into earlier rounds.
-    """
+    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone."""
 
     terms: Terms
     identity: Identity = field(repr=False)
     vector: Residues = field(repr=False)
     root: bytes = field(repr=False)
-    version: int = 0
 
     @property
     def me(self) -> PeerId:
         """Who this is."""
         return self.identity.peer
+
+    @property
+    def version(self) -> bytes:
+        """What tells the vector from those that it brought into other rounds: a keyed digest, so that none is guessed."""
+        return masks.key(self.identity.secret(), "version", self.vector.to_bytes())[:16]
 
     def secret(self, purpose: str) -> bytes:
         """A secret of this round, for one purpose."""

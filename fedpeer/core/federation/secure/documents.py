@@ -28,12 +28,12 @@ class Document(Value, frozen=True):
 class Advert(Document, frozen=True, tag="advert"):
     """I want to contribute; these are my keys (X25519) of this round, for masks and for shares.
 
-    `version` counts what I have contributed: it goes up when my vector is not the one before.
+    `version` tells my vector from those of other rounds, to nobody more than that: it is the same if they are.
     """
 
     mask_key: bytes
     share_key: bytes
-    version: int
+    version: bytes
 
 
 class Opening(Document, frozen=True, tag="opening"):

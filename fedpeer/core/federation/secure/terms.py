@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fedpeer.core.canonical import Value, digest, encode
+from fedpeer.core.canonical import digest
+from fedpeer.core.envelope.messages import Round
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.exchange import LEAST
 from fedpeer.core.identity import PeerId
@@ -18,20 +19,6 @@ from fedpeer.core.statistics.residues import Block
 
 COMPLETE = 200  # contributors up to which every two of them share a mask
 DEGREE = 100  # neighbours of each beyond that
-
-
-class Round(Value, frozen=True):
-    """Which round it is. The charter's head fixes schema, contract, roster and release rules for all who take part."""
-
-    federation: str
-    charter: bytes
-    pulse: int
-    attempt: int
-
-    @property
-    def id(self) -> bytes:
-        """A digest that every message of the round carries."""
-        return digest("secure round", encode(self))
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ import random
 
 import pytest
 
+from fedpeer.core.envelope.messages import Round
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.secure import terms as room
-from fedpeer.core.federation.secure.terms import Round, Terms
+from fedpeer.core.federation.secure.terms import Terms
 from fedpeer.core.identity import PeerId
 from tests.support import rounds
 from tests.support.rounds import Simulated, plain
