@@ -6,12 +6,14 @@
 3. An occasion is empty where one owner releases its own sums. Inside a secure sum it is the id of the round: sums that
    were opened over different circles, with the same noise of somebody in both, would differ by the others' alone.
 4. The account and what was told are saved together, before anything leaves.
+5. What others show us that we told, and had forgotten, is charged as well, also beyond the limit.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
@@ -32,12 +34,13 @@ _FORM = 1
 
 
 class Charge(canonical.Value, frozen=True):
-    """One release: its name, where it was told, what it cost, and the digest of what was told."""
+    """One release: its name, where it was told, what it cost, the digest of what was told, and when (UTC seconds)."""
 
     release: Digest
     federation: str
     cost: Parts
     told: Digest
+    at: int = 0
 
 
 class Account(canonical.Value, frozen=True):
@@ -58,14 +61,19 @@ class Account(canonical.Value, frozen=True):
         """A new account, of all that (ε, 10**−exponent) allows."""
         return cls(dataset, int(budget(epsilon_, Fraction(1, 10**exponent)) * UNIT), exponent, rows)
 
+    def declared(self, epsilon_: Fraction, *, exponent: int, rows: int) -> Self:
+        """The same charges under what the owner declares now; with less than was spent, nothing is left."""
+        new = type(self).opened(self.dataset, epsilon_, exponent=exponent, rows=rows)
+        return structs.replace(new, charges=self.charges)
+
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read what `to_bytes` writes; MalformedError for anything else, and for an account that cannot be."""
         account = canonical.decode(data, cls)
         if account.form != _FORM:
             raise MalformedError(f"form {account.form} of a privacy account is not known here")
-        if account.spent > account.limit or len({c.release for c in account.charges}) < len(account.charges):
-            raise MalformedError("a privacy account is overdrawn, or charged twice for one release")
+        if len({c.release for c in account.charges}) < len(account.charges):
+            raise MalformedError("a privacy account is charged twice for one release")
         return account
 
     def to_bytes(self) -> bytes:
@@ -77,6 +85,15 @@ class Account(canonical.Value, frozen=True):
         """Parts of ρ."""
         return sum(charge.cost for charge in self.charges)
 
+    @property
+    def left(self) -> int:
+        """Parts of ρ that may still be spent."""
+        return max(0, self.limit - self.spent)
+
+    def charged(self, charge: Charge) -> Self:
+        """The account with one more charge, whatever its limit is; the same account if it has it."""
+        return self if self.find(charge.release) else structs.replace(self, charges=(*self.charges, charge))
+
     def find(self, release: bytes) -> Charge | None:
         """The charge of this name."""
         return next((charge for charge in self.charges if charge.release == release), None)
@@ -84,7 +101,7 @@ class Account(canonical.Value, frozen=True):
     def report(self) -> dict[str, Any]:
         """Return what was spent and what may be, as JSON-able values, with ε for each at the account's δ."""
         delta = Fraction(1, 10**self.exponent)
-        each = {"spent": self.spent, "limit": self.limit}
+        each = {"spent": self.spent, "left": self.left, "limit": self.limit}
         figures = {
             name: {"rho": parts / UNIT, "epsilon": epsilon(Fraction(parts, UNIT), delta)}
             for name, parts in each.items()
@@ -107,6 +124,7 @@ class Wish:
     plan: Plan
     federation: str
     occasion: bytes = b""
+    at: int = 0
 
     @property
     def name(self) -> bytes:
@@ -128,8 +146,8 @@ def tell(account: Account, wish: Wish, kept: Noised | None, entropy: bytes) -> T
     """Add the noise and charge for it, or say why not; `kept` is what was saved under the wish's name, if anything."""
     if wish.exact.layout != wish.plan.layout:
         raise ValueError("the noise was planned for other sums")
-    if wish.plan.rows != account.rows:
-        raise ValueError("the noise was planned for people with another number of rows")
+    if wish.plan.rows < account.rows:
+        raise ValueError("the noise was planned for people with fewer rows")
     if wish.plan.enough > 1 and not wish.occasion:
         raise ValueError("a share of noise is drawn for one round, which is its occasion")
     charge = account.find(wish.name)
@@ -140,8 +158,28 @@ def tell(account: Account, wish: Wish, kept: Noised | None, entropy: bytes) -> T
         return _overdrawn(account, cost)
     drawn = noise(wish.plan.layout, wish.plan.variances, entropy, wish.name)
     noised = Noised(wish.name, (wish.exact + drawn).to_bytes())
-    charged = (*account.charges, Charge(wish.name, wish.federation, cost, _seal(noised)))
-    return Told(structs.replace(account, charges=charged), noised, False)
+    charge = Charge(wish.name, wish.federation, cost, _seal(noised), wish.at)
+    return Told(account.charged(charge), noised, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """The account of a node's data set and what was told, by the names of releases; no account where none is open."""
+
+    account: Account | None = None
+    kept: Mapping[bytes, Noised] = field(default_factory=dict)
+
+    def after(self, told: Told) -> Purse:
+        """The purse once this was told."""
+        return Purse(told.account, {**self.kept, told.noised.release: told.noised})
+
+    def forgotten(self, signed: bytes, federation: str, cost: int, at: int) -> Purse:
+        """The purse charged for something that left this node and that it does not know: a backup was restored."""
+        if self.account is None:
+            return self
+        name = canonical.digest("forgotten release", signed)
+        account = self.account.charged(Charge(name, federation, cost, canonical.digest("forgotten", signed), at))
+        return self if account is self.account else Purse(account, self.kept)
 
 
 def _again(account: Account, charge: Charge, kept: Noised | None) -> Told | Withheld:
@@ -152,7 +190,7 @@ def _again(account: Account, charge: Charge, kept: Noised | None) -> Told | With
 
 
 def _overdrawn(account: Account, cost: int) -> Withheld:
-    left = (account.limit - account.spent) / UNIT
+    left = account.left / UNIT
     text = f"a release costs {cost / UNIT:.3g} of the data set's privacy budget (ρ), and {left:.3g} of it is left"
     return Withheld(f"spent <= {account.limit / UNIT:.3g}", "", f"{(account.spent + cost) / UNIT:.3g}", text)
 

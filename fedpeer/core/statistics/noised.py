@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from fedpeer.core.statistics.layout import split
-from fedpeer.core.statistics.residues import Residues, integers
+from fedpeer.core.statistics.residues import Limbs, Residues
 from fedpeer.core.statistics.schema import Schema
 
 Variances = tuple[int, ...]  # one a block, in the order of the layout; none where sums are exact
@@ -34,15 +34,15 @@ def settled(schema: Schema, residues: Residues, variances: Sequence[int]) -> Res
     A 0/1 column is its own square, and no row has two levels of a category. With gaps, the square of a continuous
     column is also there twice. Exact sums of rows stay as they are.
     """
-    of = {block.name: variance for block, variance in zip(residues.layout, variances, strict=True)}
-    held = {block.name: integers(part) for block, part in zip(residues.layout, residues.parts, strict=True)}
-    own = _own(len(schema.columns))
-    for place, twin in _twins(schema, own):
-        first, second = (place, twin) if of[place[0]] <= of[twin[0]] else (twin, place)
-        held[second[0]][second[1]] = held[first[0]][first[1]]
-    for at in excluded(schema):
-        held["products"][at] = 0
-    return Residues.of(residues.layout, list(held.values()))
+    names = [block.name for block in residues.layout]
+    of = dict(zip(names, variances, strict=True))
+    parts = dict(zip(names, (part.copy() for part in residues.parts), strict=True))
+    for block, places, squares in _twins(schema):
+        one, other = (block, places), ("products", squares)
+        (source, at), (target, to) = (one, other) if of[block] <= of["products"] else (other, one)
+        parts[target][to] = _widened(parts[source][at], parts[target].shape[1])
+    parts["products"][excluded(schema)] = 0
+    return Residues(residues.layout, tuple(parts.values()))
 
 
 def excluded(schema: Schema) -> list[int]:
@@ -54,7 +54,9 @@ def excluded(schema: Schema) -> list[int]:
     return found
 
 
-_Place = tuple[str, int]
+def empty(residues: Residues) -> bool:
+    """Whether every sum is 0."""
+    return not any(np.any(part) for part in residues.parts)
 
 
 def _own(p: int) -> list[int]:
@@ -62,19 +64,22 @@ def _own(p: int) -> list[int]:
     return [i * (2 * p - i + 1) // 2 for i in range(p)]
 
 
-def _twins(schema: Schema, own: Sequence[int]) -> list[tuple[_Place, _Place]]:
+def _twins(schema: Schema) -> list[tuple[str, list[int], list[int]]]:
     """The entries that are there twice: in sums or spreads, and in products."""
-    m, measured = len(schema.presence), split(schema)[0]
-    found: list[tuple[_Place, _Place]] = []
-    for i, column in enumerate(schema.columns):
-        there = schema.presence[column.feature]
-        if column.indicator:
-            found.append((("sums", i * m + there if schema.pairwise else i), ("products", own[i])))
-        elif schema.pairwise:
-            found.append((("spreads", measured.index(i) * m + there), ("products", own[i])))
-    return found
+    own, m, (measured, indicators) = _own(len(schema.columns)), len(schema.presence), split(schema)
+    there = [schema.presence[column.feature] for column in schema.columns]
+    if not schema.pairwise:
+        return [("sums", indicators, [own[i] for i in indicators])]
+    return [
+        ("sums", [i * m + there[i] for i in indicators], [own[i] for i in indicators]),
+        ("spreads", [k * m + there[i] for k, i in enumerate(measured)], [own[i] for i in measured]),
+    ]
 
 
-def empty(residues: Residues) -> bool:
-    """Whether every sum is 0."""
-    return not any(np.any(part) for part in residues.parts)
+def _widened(limbs: Limbs, width: int) -> Limbs:
+    """The same numbers in wider or, if they fit, in narrower integers."""
+    out = np.empty((len(limbs), width), np.uint64)
+    kept = min(width, limbs.shape[1])
+    out[:, :kept] = limbs[:, :kept]
+    out[:, kept:] = (limbs[:, -1:].view(np.int64) >> np.int64(63)).view(np.uint64)
+    return out

@@ -16,7 +16,7 @@ from scipy import stats
 
 from fedpeer.core import canonical
 from fedpeer.core.errors import MalformedError
-from fedpeer.core.privacy.budget import Account, Charge, Told, Wish, tell
+from fedpeer.core.privacy.budget import Account, Charge, Purse, Told, Wish, tell
 from fedpeer.core.privacy.epsilon import UNIT, epsilon
 from fedpeer.core.privacy.noise import noise
 from fedpeer.core.privacy.plan import Plan, allot
@@ -144,7 +144,6 @@ def test_an_account_is_read_strictly():
     short = structs.replace(charge, release=b"short")
     bad = [
         structs.replace(ledger, form=2),
-        structs.replace(ledger, limit=ledger.spent - 1),
         structs.replace(ledger, charges=(charge, charge)),
         structs.replace(ledger, charges=(short,)),
         structs.replace(ledger, charges=(structs.replace(charge, cost=-1),)),
@@ -158,11 +157,33 @@ def test_an_account_is_read_strictly():
     assert Account.from_bytes(ledger.to_bytes()) == ledger
 
 
+def test_an_owner_may_declare_less_than_was_spent_and_then_nothing_is_left():
+    ledger = told(account(), wish()).account
+    less = ledger.declared(Fraction(1, 100), exponent=6, rows=1)
+    assert less.charges == ledger.charges
+    assert less.limit < less.spent
+    assert less.left == 0
+    assert Account.from_bytes(less.to_bytes()) == less
+    assert isinstance(tell(less, wish(21), None, ENTROPY), Withheld)
+    assert less.declared(Fraction(9), exponent=6, rows=1).left > 0
+
+
+def test_what_left_and_was_forgotten_is_charged_once_and_beyond_the_limit():
+    purse = Purse(account(Fraction(1, 100)))
+    once = purse.forgotten(b"signed", "one", 10**11, 5)
+    assert once.account is not None
+    assert (once.account.spent, once.account.left) == (10**11, 0)
+    assert once.forgotten(b"signed", "one", 10**11, 9) is once
+    assert Purse().forgotten(b"signed", "one", 1, 5) == Purse()
+
+
 def test_noise_for_other_sums_or_other_people_is_a_mistake():
     with pytest.raises(ValueError, match="other sums"):
         tell(account(), Wish(sums(20), allot(Schema([Feature("b", "binary")]), Fraction(1)), "one"), None, ENTROPY)
-    with pytest.raises(ValueError, match="another number of rows"):
-        tell(account(), wish(plan=allot(SCHEMA, Fraction(1, 100), rows=3)), None, ENTROPY)
+    several = structs.replace(account(), rows=3)
+    with pytest.raises(ValueError, match="fewer rows"):
+        tell(several, wish(plan=allot(SCHEMA, Fraction(1, 100), rows=2)), None, ENTROPY)
+    assert isinstance(tell(several, wish(plan=allot(SCHEMA, Fraction(1, 100), rows=4)), None, ENTROPY), Told)
 
 
 def test_a_share_of_noise_is_drawn_for_a_round_only():
