@@ -177,7 +177,7 @@ async def _node(
         watching = Watching(engine, world, means.lookout)
         watching.start()
         stack.push_async_callback(watching.close)
-    users = KeptUsers(engine, entropy)
+    users = KeptUsers(engine, entropy, clock)
     await users.load()
     return node, users
 

@@ -1,28 +1,29 @@
-"""Who may ask, and from where: tokens and roles, host names, browsers, and patience with wrong credentials.
+"""Who asks, and from where: tokens, host names, browsers, and patience with wrong credentials.
 
 1. The Host must be a name that this node goes by, so that no page elsewhere can point its own name at us.
 2. A browser's own words (Origin, Sec-Fetch-Site) must say that the page is ours or that there is no page.
-3. A token is compared by digest in constant time, with both tokens each time, so that time tells nothing.
+3. A token is compared by digest in constant time, with both tokens each time, so that time tells nothing. A user's
+   token is made of its secret key, so that it ends with that, and does not give it away.
 4. There is no CORS: no answer ever allows another origin to read it.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from fedpeer.api.faults import HostError, OriginError, RoleError, ThrottledError
+from fedpeer.api.faults import HostError, OriginError, ThrottledError
+from fedpeer.api.permits import ANYONE, Role, Who, of_user
+from fedpeer.api.symetry.users import Users
 from fedpeer.core.errors import AccessError, ConfigError
-
-Role = Literal["anyone", "viewer", "admin"]
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -94,22 +95,39 @@ def check_place(headers: CIMultiDictProxy[str], hosts: frozenset[str]) -> None:
         raise OriginError("a page from another site made this request")
 
 
-def check_token(request: web.BaseRequest, role: Role, tokens: Tokens) -> None:
-    """Refuse a request whose bearer token does not have the role; AccessError when there is no valid one."""
-    if role == "anyone":
-        return
+def identify(request: web.BaseRequest, tokens: Tokens, users: Users | None) -> Who:
+    """Return whose bearer token a request has; AccessError when there is no valid one."""
     given = request.headers.getall("Authorization", [])
     scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    found = tokens.role(credential.strip()) if scheme.lower() == "bearer" else None
-    if found is None:
+    if scheme.lower() != "bearer":
         raise AccessError("the token is not known" if given else "no token was sent")
-    if role == "admin" and found != "admin":
-        raise RoleError("this changes something, and a viewer's token may only look")
+    found = tokens.role(credential.strip())
+    if found is not None:
+        return Who(f"the {found}'s token", found)
+    who = _user(credential.strip(), users)
+    if who is ANYONE:
+        raise AccessError("the token is not known")
+    return who
+
+
+def user_token(cid: str, key: bytes) -> str:
+    """Return the bearer token of a user with this key."""
+    mac = hmac.new(key, f"fedpeer/user token/{cid}".encode("ascii", "replace"), hashlib.sha256).digest()
+    return f"{cid}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
 def known_hosts(names: Iterable[str]) -> frozenset[str]:
     """Return the host names to answer to: these, and loopback's."""
     return _LOOPBACK | {name.strip().lower() for name in names}
+
+
+def _user(credential: str, users: Users | None) -> Who:
+    cid = credential.partition(".")[0]
+    account = users.get(cid) if users is not None else None
+    if account is None or not account.key:
+        return ANYONE
+    same = hmac.compare_digest(_digest(credential), _digest(user_token(cid, account.key)))
+    return of_user(cid, account) if same else ANYONE
 
 
 def _digest(text: str) -> bytes:

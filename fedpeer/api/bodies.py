@@ -221,8 +221,15 @@ class PictureQuery(Body, frozen=True):
     against: Annotated[str, msgspec.Meta(max_length=2000)] = ""
 
 
-class AddUser(Body, frozen=True):
-    """A user of the second dialect."""
+class Permissions(Body, frozen=True, kw_only=True):
+    """What a user may do: a role on the whole node, and roles in single federations, by id or name."""
+
+    role: Literal["none", "viewer", "operator", "admin"] = "none"
+    grants: Annotated[dict[str, Literal["viewer", "operator", "admin"]], msgspec.Meta(max_length=1000)] = {}
+
+
+class AddUser(Permissions, frozen=True, kw_only=True):
+    """A user, who can do nothing yet unless something is said."""
 
     cid: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{1,64}$")]
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from fedpeer.api.auth import Throttle, Tokens
 from fedpeer.api.node import Node
+from fedpeer.api.permits import Role, Who, check
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.errors import StateError, UnknownError
 
@@ -52,10 +53,12 @@ SERVED: web.AppKey[Served] = web.AppKey("served", Served)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B, Q]):
-    """A request that was let in, with its body and query read."""
+    """A request that was let in, with its body and query read; `fed` is the id of the federation in the path."""
 
     served: Served
     request: web.Request
+    who: Who
+    fed: str
     body: B
     query: Q
 
@@ -71,17 +74,13 @@ class Call(Generic[B, Q]):
             raise StateError("the second dialect is switched off at this node", hint="see docs/symetry.md")
         return self.served.users
 
-    @property
-    def fed(self) -> str:
-        """The federation in the path."""
-        return self.named("fed")
-
     def named(self, part: str) -> str:
         """Return a part of the path; UnknownError for what cannot be an id or a name."""
-        text = self.request.match_info[part]
-        if len(text) > _LONGEST or not text.isprintable():
-            raise UnknownError(f"{text[:40]!r} is not an id or a name")
-        return text
+        return named(self.request, part)
+
+    def permit(self, need: Role, federation: str) -> None:
+        """Refuse what the one who asks may not do in a federation that the path does not name."""
+        check(self.who, need, federation, what=f"{self.request.method} {self.request.path[:200]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,14 @@ class Reply:
     value: Any
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def named(request: web.Request, part: str) -> str:
+    """Return a part of the path; UnknownError for what cannot be an id or a name."""
+    text = request.match_info[part]
+    if len(text) > _LONGEST or not text.isprintable():
+        raise UnknownError(f"{text[:40]!r} is not an id or a name")
+    return text
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

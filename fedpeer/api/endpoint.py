@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from fedpeer.api import auth, problems, strict
+from fedpeer.api import auth, permits, problems, strict
 from fedpeer.api.bodies import Body, Nothing
-from fedpeer.api.call import SERVED, Call, Limits, Reply
+from fedpeer.api.call import SERVED, Call, Limits, Reply, Served, named
 from fedpeer.api.faults import MediaError, SizeError, SlowError, ThrottledError
 from fedpeer.api.routes import Route
-from fedpeer.core.errors import AccessError, FedpeerError, RequestError
+from fedpeer.core.errors import AccessError, FedpeerError, RequestError, UnknownError
 
 T = TypeVar("T")
 
@@ -31,10 +31,10 @@ def endpoint(route: Route) -> Handle:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         served = request.app[SERVED]
-        auth.check_token(request, route.role, served.tokens)
+        who, fed = _let_in(request, route, served)
         query = strict.convert(request.query.items(), asked)
         body = await _read(request, route.body or Nothing, served.limits)
-        result = await route.handler(Call(served, request, body, query))
+        result = await route.handler(Call(served, request, who, fed, body, query))
         return _answer(result, route.status)
 
     return handle
@@ -88,6 +88,27 @@ async def decoded(data: bytes, kind: type[T]) -> T:
     return await asyncio.to_thread(strict.decode, data, kind)
 
 
+def _let_in(request: web.Request, route: Route, served: Served) -> tuple[permits.Who, str]:
+    """Return who asks and the id of the federation in the path, once they may do this there."""
+    if route.role == "anyone":
+        return permits.ANYONE, ""
+    who = auth.identify(request, served.tokens, served.users)
+    what = f"{request.method} {request.path[:200]!r}"
+    if not route.federated:
+        (permits.check_somewhere if route.shared else permits.check)(who, route.role, what=what)
+        return who, ""
+    name = named(request, "fed")
+    try:
+        fed = served.node.resolve(name)
+        permits.check(who, route.role, fed, what=what)
+    except UnknownError:
+        if not who.may("viewer"):
+            raise UnknownError(f"no federations here are called {name[:64]!r}") from None
+        permits.check(who, route.role, what=what)
+        raise
+    return who, fed
+
+
 async def _read(request: web.Request, kind: type[Body], limits: Limits) -> Body:
     """Read the body as `kind`; an absent one stands for `{}`."""
     data = await read_body(request, limits.upload if kind.large else limits.body, limits.read_s)
@@ -119,6 +140,7 @@ def _counted(request: web.Request, fault: AccessError) -> FedpeerError:
         request.app[SERVED].throttle.record(request.remote or "", asyncio.get_running_loop().time())
     except ThrottledError as enough:
         return enough
+    permits.refused(request.remote or "", f"{request.method} {request.path[:200]!r}", str(fault))
     return fault
 
 

@@ -6,10 +6,10 @@ from fedpeer.core.errors import AccessError, RequestError
 
 
 class RoleError(AccessError):
-    """A viewer's token where an admin's is needed."""
+    """A credential whose role is not enough."""
 
     code = "FP130"
-    hint = "use the admin token: the file is named in run/ready.json"
+    hint = "an admin can change what a user may do: `fedpeer user permit`; the home's own admin token may do everything"
 
 
 class OriginError(AccessError):

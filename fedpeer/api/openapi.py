@@ -23,7 +23,7 @@ _PARTS = {
     "job": "a job's id",
     "watch": "a watch's id, or an unambiguous beginning of it",
     "picture": "a plot's name and the kind of file: density.svg, drift.png",
-    "cid": "a user of the second dialect",
+    "cid": "a user's name",
 }
 
 _SUMMARY = "A federation daemon: organisations learn from data they may not share."

@@ -6,7 +6,6 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
-from fedpeer.api.auth import Role
 from fedpeer.api.bodies import (
     AddRows,
     AddSource,
@@ -19,6 +18,7 @@ from fedpeer.api.bodies import (
     Fit,
     Issue,
     Join,
+    Permissions,
     Predict,
     SetExplorable,
     SetPulse,
@@ -33,6 +33,7 @@ from fedpeer.api.handlers import contracts, data, federations, logs, models, pap
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
+from fedpeer.api.permits import Role
 from fedpeer.node.shapes import (
     Batch,
     CharterEntry,
@@ -58,7 +59,7 @@ from fedpeer.node.shapes import (
 
 JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
 
-_ANY, _SEE, _ACT = "anyone", "viewer", "admin"
+_ANY, _SEE, _RUN, _ACT = "anyone", "viewer", "operator", "admin"
 _V1, _FED = "/v1", "/v1/federations/{fed}"
 _OBJECT = dict[str, Any]
 _MEDIA: dict[Any, tuple[str, ...]] = {
@@ -92,6 +93,16 @@ class Route:
         return self.base + self.rest
 
     @property
+    def federated(self) -> bool:
+        """Whether the path names a federation, in which the role is needed."""
+        return "{fed}" in self.path
+
+    @property
+    def shared(self) -> bool:
+        """Whether the role may be had anywhere, because the handler leaves out, or refuses, what is elsewhere."""
+        return self.handler in _SHARED
+
+    @property
     def query(self) -> type[Body]:
         """What the query may say: the handler declares it."""
         kinds: tuple[type[Body], type[Body]] = get_args(get_type_hints(self.handler)["call"])
@@ -114,6 +125,7 @@ class Route:
 
 
 _feds = federations
+_SHARED = (_feds.every, data.jobs, data.job, data.cancel, pictures.of_job, contracts.check_text)
 # fmt: off
 ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     # method   path                                role  status handler              body           answer
@@ -124,21 +136,24 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _V1,  "/events",                    _SEE, 200, service.events,        None,          LogEntry),
     ("GET",    _V1,  "/jobs",                      _SEE, 200, data.jobs,             None,          list[Job]),
     ("GET",    _V1,  "/jobs/{job}",                _SEE, 200, data.job,              None,          Job),
-    ("DELETE", _V1,  "/jobs/{job}",                _ACT, 200, data.cancel,           None,          Job),
+    ("DELETE", _V1,  "/jobs/{job}",                _RUN, 200, data.cancel,           None,          Job),
     ("GET",    _V1,  "/jobs/{job}/plots/{picture}", _SEE, 200, pictures.of_job,      None,          Picture),
     ("POST",   _V1,  "/contract/check",            _SEE, 200, contracts.check_text,  TryContract,   ContractCheck),
-    ("GET",    _V1,  "/symetry/users",             _ACT, 200, people.users,          None,          list[User]),
-    ("POST",   _V1,  "/symetry/users",             _ACT, 201, people.add_user,       AddUser,       User),
-    ("DELETE", _V1,  "/symetry/users/{cid}",       _ACT, 204, people.remove_user,    None,          None),
+    ("GET",    _V1,  "/users",                     _ACT, 200, people.users,          None,          list[User]),
+    ("POST",   _V1,  "/users",                     _ACT, 201, people.add_user,       AddUser,       User),
+    ("PUT",    _V1,  "/users/{cid}",               _ACT, 200, people.permit_user,    Permissions,   User),
+    ("DELETE", _V1,  "/users/{cid}",               _ACT, 204, people.remove_user,    None,          None),
+    ("POST",   _V1,  "/users/{cid}/key",           _ACT, 201, people.rotate_key,     None,          User),
+    ("DELETE", _V1,  "/users/{cid}/key",           _ACT, 200, people.revoke_key,     None,          User),
     ("POST",   _V1,  "/joins",                     _ACT, 201, _feds.join,            Join,          Federation),
     ("GET",    _V1,  "/federations",               _SEE, 200, _feds.every,           None,          list[Federation]),
     ("POST",   _V1,  "/federations",               _ACT, 201, _feds.create,          Create,        Federation),
     ("GET",    _FED, "",                           _SEE, 200, _feds.one,             None,          Federation),
     ("POST",   _FED, "/leave",                     _ACT, 200, _feds.leave,           None,          Federation),
     ("PUT",    _FED, "/schedule",                  _ACT, 200, _feds.set_schedule,    SetSchedule,   Federation),
-    ("PUT",    _FED, "/pulse",                     _ACT, 200, _feds.set_pulse,       SetPulse,      Federation),
+    ("PUT",    _FED, "/pulse",                     _RUN, 200, _feds.set_pulse,       SetPulse,      Federation),
     ("PUT",    _FED, "/explorable",                _ACT, 200, _feds.set_explorable,  SetExplorable, Federation),
-    ("POST",   _FED, "/sync",                      _ACT, 200, _feds.sync,            None,          Synced),
+    ("POST",   _FED, "/sync",                      _RUN, 200, _feds.sync,            None,          Synced),
     ("GET",    _FED, "/preview",                   _SEE, 200, _feds.preview,         None,          Preview),
     ("GET",    _FED, "/schema",                    _SEE, 200, _feds.schema,          None,          _OBJECT),
     ("GET",    _FED, "/charter",                   _SEE, 200, _feds.charter,         None,          list[CharterEntry]),
@@ -153,28 +168,28 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/log",                       _SEE, 200, logs.timeline,         None,          LogPage),
     ("GET",    _FED, "/log/sync",                  _SEE, 200, logs.sync,             None,          LogPage),
     ("GET",    _FED, "/log/errors",                _SEE, 200, logs.errors,           None,          LogPage),
-    ("DELETE", _FED, "/log/errors",                _ACT, 200, logs.clear,            None,          Cleared),
+    ("DELETE", _FED, "/log/errors",                _RUN, 200, logs.clear,            None,          Cleared),
     ("GET",    _FED, "/stats",                     _SEE, 200, logs.stats,            None,          SyncStats),
     ("GET",    _FED, "/data",                      _SEE, 200, data.batches,          None,          list[Batch]),
-    ("POST",   _FED, "/data",                      _ACT, 202, data.add_source,       AddSource,     Job),
-    ("POST",   _FED, "/data/rows",                 _ACT, 202, data.add_rows,         AddRows,       Job),
-    ("POST",   _FED, "/data/withdrawn",            _ACT, 202, data.withdraw_rows,    WithdrawRows,  Job),
+    ("POST",   _FED, "/data",                      _RUN, 202, data.add_source,       AddSource,     Job),
+    ("POST",   _FED, "/data/rows",                 _RUN, 202, data.add_rows,         AddRows,       Job),
+    ("POST",   _FED, "/data/withdrawn",            _RUN, 202, data.withdraw_rows,    WithdrawRows,  Job),
     ("GET",    _FED, "/data/watches",              _SEE, 200, data.watches,          None,          list[Watch]),
-    ("POST",   _FED, "/data/watches",              _ACT, 201, data.watch,            WatchData,     Watch),
-    ("DELETE", _FED, "/data/watches/{watch}",      _ACT, 200, data.unwatch,          None,          Watch),
+    ("POST",   _FED, "/data/watches",              _RUN, 201, data.watch,            WatchData,     Watch),
+    ("DELETE", _FED, "/data/watches/{watch}",      _RUN, 200, data.unwatch,          None,          Watch),
     ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
-    ("DELETE", _FED, "/data/{batch}",              _ACT, 200, data.withdraw,         None,          Batch),
+    ("DELETE", _FED, "/data/{batch}",              _RUN, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),
     ("GET",    _FED, "/plots/{picture}",           _SEE, 200, pictures.of_rows,      None,          Picture),
     ("POST",   _FED, "/validate",                  _SEE, 200, models.validate,       Validate,      Validated),
     ("GET",    _FED, "/models",                    _SEE, 200, models.every,          None,          list[Fitted]),
-    ("POST",   _FED, "/models",                    _ACT, 201, models.fit,            Fit,           Fitted),
+    ("POST",   _FED, "/models",                    _RUN, 201, models.fit,            Fit,           Fitted),
     ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),
-    ("DELETE", _FED, "/models/{model}",            _ACT, 204, models.forget,         None,          None),
+    ("DELETE", _FED, "/models/{model}",            _RUN, 204, models.forget,         None,          None),
     ("GET",    _FED, "/models/{model}/export",     _SEE, 200, papers.export,         None,          Export),
     ("GET",    _FED, "/models/{model}/plots/{picture}", _SEE, 200, pictures.of_model, None,        Picture),
     ("GET",    _FED, "/models/{model}/report",     _SEE, 200, papers.report,         None,          Report),
     ("POST",   _FED, "/models/{model}/predict",    _SEE, 200, models.predict,        Predict,       Predicted),
-    ("POST",   _FED, "/models/{model}/evaluate",   _ACT, 202, models.evaluate,       Evaluate,      Job),
+    ("POST",   _FED, "/models/{model}/evaluate",   _RUN, 202, models.evaluate,       Evaluate,      Job),
 ))
 # fmt: on

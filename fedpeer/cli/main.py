@@ -55,7 +55,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "evaluate": ("assess", "Say what a model is worth on rows that it has not seen."),
     },
     "Connect": {
-        "symetry": ("symetry", "Let SymetryML scripts use this node: add, list and remove users."),
+        "user": ("user", "Let people and programs use this node, each with a key and roles of its own."),
     },
 }
 _COMMANDS = {name: told for section in _SECTIONS.values() for name, told in section.items()}

@@ -312,16 +312,28 @@ class Client(Line):
         where = f"models/{quote(model, safe='')}/plots" if model else "plots"
         return self._get(fed, f"{where}/{name}", bytes, what)
 
-    # users of the second dialect
+    # users
 
     def users(self) -> list[User]:
-        """Who may sign requests of the SymetryML dialect, without their keys."""
-        return self.call("GET", "/v1/symetry/users", shape=list[User])
+        """Who may ask this node with a key of its own, without the keys."""
+        return self.call("GET", "/v1/users", shape=list[User])
 
-    def add_user(self, cid: str) -> User:
-        """Add a user of that dialect; only this answer ever has its key."""
-        return self.call("POST", "/v1/symetry/users", body={"cid": cid}, shape=User)
+    def add_user(self, cid: str, *, role: str = "none", grants: Mapping[str, str] | None = None) -> User:
+        """Add a user with a role on the whole node, and roles in single federations; only this answer has its key."""
+        return self.call("POST", "/v1/users", body={"cid": cid, "role": role, "grants": grants or {}}, shape=User)
+
+    def permit_user(self, cid: str, *, role: str = "none", grants: Mapping[str, str] | None = None) -> User:
+        """Give a user these roles in place of those it had."""
+        return self.call("PUT", place("/v1/users", cid), body={"role": role, "grants": grants or {}}, shape=User)
+
+    def rotate_key(self, cid: str) -> User:
+        """Give a user a new key; only this answer has it, and the one before is worthless."""
+        return self.call("POST", place("/v1/users", cid, "key"), shape=User)
+
+    def revoke_key(self, cid: str) -> User:
+        """Take a user's key away; its roles stay."""
+        return self.call("DELETE", place("/v1/users", cid, "key"), shape=User)
 
     def remove_user(self, cid: str) -> None:
-        """Remove a user of that dialect; its signatures are worthless from now on."""
-        self.call("DELETE", place("/v1/symetry/users", cid), shape=object)
+        """Remove a user and its names for federations."""
+        self.call("DELETE", place("/v1/users", cid), shape=object)

@@ -296,13 +296,23 @@ class Validated(Shape, frozen=True):
 
 
 class User(Shape, frozen=True):
-    """A user of the second dialect; the key (base64 of 16 bytes) is given once, when the user is added."""
+    """A user of this node: a `role` on all of it, and `grants` of roles by federation.
+
+    `secret_key` (base64 of 16 bytes) signs requests of the second dialect, `token` opens the native API; both are given
+    once, when they are made. Without a key a user is not `active`.
+    """
 
     cid: str
+    role: str  # none | viewer | operator | admin
+    grants: dict[str, str] = {}
+    active: bool = True
+    added_at: float = 0.0
+    keyed_at: float = 0.0
     secret_key: str = ""
+    token: str = ""
 
     def __repr__(self) -> str:
-        return f"User(cid={self.cid!r})"
+        return f"User(cid={self.cid!r}, role={self.role!r})"
 
 
 class Ruled(Shape, frozen=True):

@@ -1,27 +1,51 @@
-"""The users who sign requests of the second dialect, their keys, and their own names for federations."""
+"""The users of this node: their keys and roles, their own names for federations, and until when they have signed."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
+from fedpeer.core import canonical
 from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
 from fedpeer.node.engine import NODE, Engine
-from fedpeer.ports import Commit, Entropy
+from fedpeer.ports import Clock, Commit, Entropy
+
+ROLES = ("none", "viewer", "operator", "admin")
 
 _KEY_BYTES = 16
-_USER, _PROJECT = "secret/user/", "project/"
-_LONGEST = 64
+_USER, _PROJECT, _SIGNED = "secret/user/", "project/", "signed"
+_LONGEST, _MOST = 64, 1_000
+
+_Records = dict[tuple[str, str], bytes | None]
+
+
+class Account(canonical.Value, frozen=True):
+    """A user: a key (empty: revoked), a role on the whole node, and roles by federation or project.
+
+    Times are whole UTC seconds: when the user was added, and when it got this key.
+    """
+
+    key: bytes
+    role: str
+    grants: dict[str, str]
+    added_at: int
+    keyed_at: int
+
+    def __repr__(self) -> str:
+        return f"Account(role={self.role!r})"
 
 
 class KeptUsers:
-    """Users kept in the node's own records; keys are secret records, which the store encrypts."""
+    """Users kept in the node's own records, which the store encrypts since they hold keys."""
 
-    def __init__(self, engine: Engine, entropy: Entropy) -> None:
+    def __init__(self, engine: Engine, entropy: Entropy, clock: Clock) -> None:
         """Nobody is known before `load`."""
         self._engine = engine
         self._entropy = entropy
-        self._keys: dict[str, bytes] = {}
+        self._clock = clock
+        self._accounts: dict[str, Account] = {}
         self._projects: dict[tuple[str, str], str] = {}
+        self._signed = 0
         # Held from looking until what was decided is stored: two adds of one name must not both be told a key.
         self._changing = asyncio.Lock()
 
@@ -29,40 +53,62 @@ class KeptUsers:
         """Read the records; once, at the start."""
         for name, value in (await self._engine.records(NODE)).items():
             if name.startswith(_USER):
-                self._keys[name.removeprefix(_USER)] = value
+                self._accounts[name.removeprefix(_USER)] = canonical.decode(value, Account)
             elif name.startswith(_PROJECT):
                 cid, _, pid = name.removeprefix(_PROJECT).partition("/")
                 self._projects[cid, pid] = value.decode()
+            elif name == _SIGNED:
+                self._signed = int(value)
 
-    def get(self, cid: str) -> bytes | None:
-        """The user's key."""
-        return self._keys.get(cid)
+    def get(self, cid: str) -> Account | None:
+        """The user, if there is one."""
+        return self._accounts.get(cid)
 
     def names(self) -> list[str]:
         """Every user, sorted."""
-        return sorted(self._keys)
+        return sorted(self._accounts)
 
-    async def add(self, cid: str) -> bytes:
+    async def add(self, cid: str, role: str, grants: Mapping[str, str]) -> bytes:
         """Add a user and return its new key."""
         if not cid.isascii() or not cid.isalnum() or len(cid) > _LONGEST:
             raise RequestError(f"{cid[:_LONGEST]!r} is not a user's name: up to {_LONGEST} letters and digits")
         async with self._changing:
-            if cid in self._keys:
+            if cid in self._accounts:
                 raise DuplicateError(f"there is a user {cid} already")
-            key = self._entropy.draw(_KEY_BYTES)
-            await self._engine.store(Commit({(NODE, _USER + cid): key}))
-            self._keys[cid] = key
+            if len(self._accounts) >= _MOST:
+                raise RequestError(f"there are {_MOST} users already", hint="remove those that are gone")
+            key, now = self._entropy.draw(_KEY_BYTES), int(self._clock.now())
+            await self._keep(cid, Account(key, role, dict(grants), now, now))
         return key
+
+    async def permit(self, cid: str, role: str, grants: Mapping[str, str]) -> None:
+        """Give a user these roles in place of those it had."""
+        async with self._changing:
+            known = self._known(cid)
+            await self._keep(cid, Account(known.key, role, dict(grants), known.added_at, known.keyed_at))
+
+    async def rotate(self, cid: str) -> bytes:
+        """Give a user a new key in place of the one it had, if any, and return it."""
+        async with self._changing:
+            known = self._known(cid)
+            key, now = self._entropy.draw(_KEY_BYTES), int(self._clock.now())
+            await self._keep(cid, Account(key, known.role, known.grants, known.added_at, now))
+        return key
+
+    async def revoke(self, cid: str) -> None:
+        """Take a user's key away; its roles and names stay, for the next one."""
+        async with self._changing:
+            known = self._known(cid)
+            await self._keep(cid, Account(b"", known.role, known.grants, known.added_at, int(self._clock.now())))
 
     async def remove(self, cid: str) -> None:
         """Remove a user and its names for federations."""
         async with self._changing:
-            if cid not in self._keys:
-                raise UnknownError(f"there is no user {cid[:_LONGEST]}")
+            self._known(cid)
             names = [pair for pair in self._projects if pair[0] == cid]
-            gone: dict[tuple[str, str], bytes | None] = {(NODE, f"{_PROJECT}{c}/{p}"): None for c, p in names}
+            gone: _Records = {(NODE, f"{_PROJECT}{c}/{p}"): None for c, p in names}
             await self._engine.store(Commit({(NODE, _USER + cid): None, **gone}))
-            del self._keys[cid]
+            del self._accounts[cid]
             for pair in names:
                 del self._projects[pair]
 
@@ -73,7 +119,30 @@ class KeptUsers:
     async def bind(self, cid: str, pid: str, federation: str) -> None:
         """Let the user call a federation `pid` from now on."""
         async with self._changing:
-            if cid not in self._keys:
-                raise UnknownError(f"there is no user {cid[:_LONGEST]} any more")
+            self._known(cid)
             await self._engine.store(Commit({(NODE, f"{_PROJECT}{cid}/{pid}"): federation.encode()}))
             self._projects[cid, pid] = federation
+
+    @property
+    def signed(self) -> int:
+        """The second before which every signature may have been used; it never falls."""
+        return self._signed
+
+    async def advance(self, second: int) -> None:
+        """Have `signed` be at least this, before the signature that says so is acted on."""
+        if second <= self._signed:
+            return
+        async with self._changing:
+            if second > self._signed:
+                await self._engine.store(Commit({(NODE, _SIGNED): str(second).encode()}))
+                self._signed = second
+
+    def _known(self, cid: str) -> Account:
+        found = self._accounts.get(cid)
+        if found is None:
+            raise UnknownError(f"there is no user {cid[:_LONGEST]}")
+        return found
+
+    async def _keep(self, cid: str, account: Account) -> None:
+        await self._engine.store(Commit({(NODE, _USER + cid): canonical.encode(account)}))
+        self._accounts[cid] = account

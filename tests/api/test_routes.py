@@ -61,6 +61,7 @@ BODIES: dict[str, Any] = {
     "models_predict": {"rows": {"age": [30, 31], "sick": [0, 1]}},
     "models_validate": {"kind": "ols", "target": "dose"},
     "people_add_user": {"cid": "c2"},
+    "people_permit_user": {"role": "operator", "grants": {"hearts": "admin"}},
     "people_invite": {"expires_in_s": 3600},
 }
 # Routes whose happy path needs a second node or a file; each has a test of its own, named here.

@@ -9,7 +9,8 @@ import pytest
 
 from fedpeer.api.bodies import Issue, Join
 from fedpeer.node.shapes import User
-from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, key_text
+from fedpeer.node.users import Account
+from tests.support.served import ADMIN, CONTRACT, KEY, SCHEMA, VIEWER, Served, key_text
 from tests.support.symetry import Caller
 
 PASSPHRASE = "seven quiet herons wade at dusk"
@@ -25,7 +26,10 @@ async def test_no_secret_is_logged(pair: tuple[Served, Served], caplog: pytest.L
     await south.ask("POST", "/v1/joins", {"text": invite["text"], "passphrase": PASSPHRASE, "extra": 1})
     await south.ask("POST", "/v1/joins", {"text": invite["text"][:-9], "passphrase": PASSPHRASE})
     await south.ask("POST", "/v1/joins?wait=30", {"text": invite["text"], "passphrase": PASSPHRASE})
-    key = (await north.good("POST", "/v1/symetry/users", {"cid": "c7"}))["secret_key"]
+    user = await north.good("POST", "/v1/users", {"cid": "c7", "role": "admin"})
+    key, token = user["secret_key"], user["token"]
+    await north.good("GET", "/v1/node", token=token)
+    await north.ask("GET", "/v1/node", token=token + "x")
     caller = Caller(north.session, north.url, north.clock, cid="c7", key=key)
     told = {"passwd": PASSPHRASE, "fed_rest_host": "x"}
     for hidden in (False, True):
@@ -36,7 +40,8 @@ async def test_no_secret_is_logged(pair: tuple[Served, Served], caplog: pytest.L
     await north.ask("GET", "/v1/node", token=ADMIN + "x")
     nats = {"nats_sec_passwd": "swordfish-99", "fed_name": "x", "sync_sched": "h1", "surprise": "1"}
     await caller.ask("POST", "/fedml/create", nats, query="pid=p")
-    for secret in (PASSPHRASE, drawn["passphrase"], key, ADMIN, VIEWER, invite["text"][:60], "swordfish-99"):
+    told_once = (drawn["passphrase"], key, token.partition(".")[2], invite["text"][:60])
+    for secret in (PASSPHRASE, *told_once, ADMIN, VIEWER, "swordfish-99"):
         assert secret not in caplog.text
         assert secret not in json.dumps(wrong[1])
         for one in pair:
@@ -49,18 +54,21 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
         [
             Join(text="the text", passphrase=PASSPHRASE),
             Issue(passphrase=PASSPHRASE),
-            User(cid="c", secret_key=key_text()),
+            User(cid="c", role="admin", secret_key=key_text(), token=ADMIN),
+            Account(KEY, "admin", {}, 0, 0),
         ]
     )
     assert PASSPHRASE not in shown
     assert "the text" not in shown
     assert key_text() not in shown
+    assert ADMIN not in shown
+    assert repr(KEY) not in shown
 
 
 async def test_lists_never_hold_what_is_given_once(founded: Served) -> None:
     await founded.good("POST", "/v1/federations/hearts/invites", {"passphrase": PASSPHRASE})
-    await founded.good("POST", "/v1/symetry/users", {"cid": "c7"})
-    for path in ("/v1/federations/hearts/invites", "/v1/symetry/users"):
+    await founded.good("POST", "/v1/users", {"cid": "c7", "role": "admin"})
+    for path in ("/v1/federations/hearts/invites", "/v1/users"):
         for one in await founded.good("GET", path):
-            assert not any(one.get(name) for name in ("text", "passphrase", "secret_key"))
-    assert (await founded.ask("GET", "/v1/symetry/users", token=VIEWER))[0] == 403
+            assert not any(one.get(name) for name in ("text", "passphrase", "secret_key", "token"))
+    assert (await founded.ask("GET", "/v1/users", token=VIEWER))[0] == 403

@@ -95,7 +95,10 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.report(FED, "m1", "html"),
     lambda c: [c.picture(FED, name, **told) for name, told in PICTURES],
     lambda c: c.users(),
-    lambda c: c.add_user("c2"),
+    lambda c: c.add_user("c2", role="viewer", grants={FED: "operator"}),
+    lambda c: c.permit_user("c1", role="operator"),
+    lambda c: c.rotate_key("c1"),
+    lambda c: c.revoke_key("c1"),
     lambda c: c.remove_user("c1"),
 ]
 

@@ -141,8 +141,8 @@ async def serving(
     node: Node, clock: MovableClock, *, limits: Limits | None = None, hosts: tuple[str, ...] = (), **dialect: Any
 ) -> AsyncIterator[Served]:
     """The application in front of a node, on a port of its own."""
-    users = KeptUsers(node._engine, _Keys())
-    await users.add(CID)
+    users = KeptUsers(node._engine, _Keys(), clock)
+    await users.add(CID, "admin", {})
     app = make_app(
         node,
         tokens=Tokens(ADMIN, VIEWER),

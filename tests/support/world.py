@@ -34,6 +34,8 @@ BATCH = shapes.Batch(
     rejected={"age": {"missing": 9, "out of range": 3}},
     digest=DIGEST,
 )
+C1 = shapes.User(cid="c1", role="admin", added_at=NOW - 90_000, keyed_at=NOW - 90_000)
+LAB7 = shapes.User(cid="lab7", role="none", grants={FED: "operator"}, active=False, added_at=NOW - 7200)
 WATCH = shapes.Watch(id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400)
 WITHDRAWAL = shapes.Withdrawal(
     serial=3,
@@ -371,13 +373,16 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("DELETE", "data/watches/w1"): WATCH,
     ("GET", "preview"): PREVIEW,
     ("GET", "schema"): SCHEMA,
-    ("GET", "/v1/symetry/users"): [shapes.User(cid="c1"), shapes.User(cid="lab7")],
-    ("POST", "/v1/symetry/users"): lambda body: (
-        shapes.User(cid=body["cid"], secret_key="AAECAwQFBgcICQoLDA0ODw==")
+    ("GET", "/v1/users"): [C1, LAB7],
+    ("POST", "/v1/users"): lambda body: (
+        msgspec.structs.replace(C1, **body, secret_key="AAECAwQFBgcICQoLDA0ODw==", token=f"{body['cid']}.9gxl0Y")
         if body["cid"] != "c1"
         else _refuse(409, "FP112", "there is a user c1 already", "choose another name")(body)
     ),
-    ("DELETE", "/v1/symetry/users/c1"): None,
+    ("PUT", "/v1/users/c1"): lambda body: msgspec.structs.replace(C1, **body),
+    ("POST", "/v1/users/c1/key"): msgspec.structs.replace(C1, secret_key="BBECAwQFBgcICQoLDA0ODw==", token="c1.8kfx1Z"),
+    ("DELETE", "/v1/users/c1/key"): msgspec.structs.replace(C1, active=False),
+    ("DELETE", "/v1/users/c1"): None,
     ("POST", "explore"): lambda body: shapes.Explored(
         of=body["of"],
         rows=1300,

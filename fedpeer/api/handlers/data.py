@@ -64,17 +64,21 @@ async def receipts(call: Call[Nothing, Nothing]) -> list[Withdrawal]:
 
 async def jobs(call: Call[Nothing, Nothing]) -> list[Job]:
     """Long work, running and ended."""
-    return call.node.jobs()
+    return [one for one in call.node.jobs() if call.who.may("viewer", one.federation)]
 
 
 async def job(call: Call[Nothing, Wait]) -> Job:
     """One piece of long work; `wait` for its end."""
-    return await waiting.ended(call.node, call.node.job(call.named("job")), call.query.wait)
+    found = call.node.job(call.named("job"))
+    call.permit("viewer", found.federation)
+    return await waiting.ended(call.node, found, call.query.wait)
 
 
 async def cancel(call: Call[Nothing, Nothing]) -> Job:
     """Stop long work; what it did is undone."""
-    return await call.node.cancel_job(call.named("job"))
+    found = call.node.job(call.named("job"))
+    call.permit("operator", found.federation)
+    return await call.node.cancel_job(found.id)
 
 
 async def _begun(call: Call[AddSource, Wait] | Call[AddRows, Wait] | Call[WithdrawRows, Wait], job: Job) -> Reply:

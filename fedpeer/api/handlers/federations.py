@@ -12,7 +12,7 @@ from fedpeer.node.shapes import CharterEntry, Federation, Preview, Synced
 
 async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
     """Every federation that this node is, or was, in."""
-    return call.node.federations()
+    return [one for one in call.node.federations() if call.who.may("viewer", one.id)]
 
 
 async def create(call: Call[Create, Nothing]) -> Reply:

@@ -1,13 +1,17 @@
-"""Members and invites, and the users of the second dialect."""
+"""Members and invites, and the users of this node."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from fedpeer.api.bodies import AddUser, Issue, Nothing, Reason
+from fedpeer.api.auth import user_token
+from fedpeer.api.bodies import AddUser, Issue, Nothing, Permissions, Reason
 from fedpeer.api.call import Call
+from fedpeer.core.errors import UnknownError
 from fedpeer.node.shapes import Federation, Invite, Member, User
 
 
@@ -38,16 +42,58 @@ async def revoke(call: Call[Nothing, Nothing]) -> Invite:
 
 
 async def users(call: Call[Nothing, Nothing]) -> list[User]:
-    """The users of the second dialect, without their keys."""
-    return [User(cid=cid) for cid in call.users.names()]
+    """The users of this node with their roles, without their keys."""
+    return [_user(call, cid) for cid in call.users.names()]
 
 
 async def add_user(call: Call[AddUser, Nothing]) -> User:
-    """Add a user of the second dialect; only this answer ever has the key."""
-    key = await call.users.add(call.body.cid)
-    return User(cid=call.body.cid, secret_key=base64.b64encode(key).decode())
+    """Add a user; only this answer ever has the key, and the token that is made of it."""
+    body = call.body
+    key = await call.users.add(body.cid, body.role, _grants(call, body.grants))
+    return _user(call, body.cid, key)
+
+
+async def permit_user(call: Call[Permissions, Nothing]) -> User:
+    """Give a user these roles in place of those it had, from now on."""
+    cid = call.named("cid")
+    await call.users.permit(cid, call.body.role, _grants(call, call.body.grants))
+    return _user(call, cid)
+
+
+async def rotate_key(call: Call[Nothing, Nothing]) -> User:
+    """Give a user a new key; the one before, and its token, are worthless from now on."""
+    cid = call.named("cid")
+    return _user(call, cid, await call.users.rotate(cid))
+
+
+async def revoke_key(call: Call[Nothing, Nothing]) -> User:
+    """Take a user's key away; its roles and its names for federations stay for the next one."""
+    cid = call.named("cid")
+    await call.users.revoke(cid)
+    return _user(call, cid)
 
 
 async def remove_user(call: Call[Nothing, Nothing]) -> None:
-    """Remove a user of the second dialect; its signatures are worthless from now on."""
+    """Remove a user; its key and token are worthless from now on."""
     await call.users.remove(call.named("cid"))
+
+
+def _user(call: Call[Any, Nothing], cid: str, key: bytes = b"") -> User:
+    account = call.users.get(cid)
+    if account is None:
+        raise UnknownError(f"there is no user {cid}")
+    return User(
+        cid=cid,
+        role=account.role,
+        grants=account.grants,
+        active=bool(account.key),
+        added_at=float(account.added_at),
+        keyed_at=float(account.keyed_at),
+        secret_key=base64.b64encode(key).decode(),
+        token=user_token(cid, key) if key else "",
+    )
+
+
+def _grants(call: Call[Any, Nothing], told: Mapping[str, str]) -> dict[str, str]:
+    """The grants by the ids of the federations that they name."""
+    return {call.node.resolve(name): role for name, role in told.items()}

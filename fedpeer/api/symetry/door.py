@@ -1,14 +1,16 @@
 """The door of the dialect: a signature is checked, a body opened and read, a handler asked, and all in one envelope.
 
-What changes something needs a signature that was not used before, and one made since this process began: what an
-earlier process was shown, this one cannot remember. What only reads may come twice if its date has no fraction, since
-clients that count in seconds cannot sign two like requests differently.
+What changes something needs a signature that was not used before. This process remembers those that it was shown, and
+takes none that an earlier one may have been shown: the second after the latest of their dates is kept in the store
+before what they ask for is done. What only reads may come twice if its date has no fraction, since clients that count
+in seconds cannot sign two like requests differently.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -17,12 +19,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from fedpeer.api import endpoint, problems
+from fedpeer.api import endpoint, permits, problems
 from fedpeer.api.call import SERVED, Served
 from fedpeer.api.faults import ThrottledError
 from fedpeer.api.node import Node
+from fedpeer.api.permits import Role, Who
 from fedpeer.api.symetry import cipher, signing
-from fedpeer.api.symetry.envelope import DialectError, from_fault, reply
+from fedpeer.api.symetry.envelope import DialectError, SigningError, from_fault, reply
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.errors import FedpeerError, RequestError, UnknownError
 from fedpeer.ports import Clock
@@ -47,19 +50,22 @@ class Dialect:
     hidden: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.begun = float(int(self.clock.now()))
+        # The clock may have been set back, and dates may be ahead of it: what was signed then is still too old now.
+        self.begun = float(max(int(self.clock.now()), self.users.signed))
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A signed request, with its body read; `body` is None where the endpoint takes none."""
+    """A signed request that was let in, with its body read; `body` is None where the endpoint takes none."""
 
     served: Served
     dialect: Dialect
     request: web.Request
+    point: Endpoint
+    who: Who
     cid: str
     key: bytes
-    body: Any
+    body: Any = None
 
     @property
     def node(self) -> Node:
@@ -85,17 +91,27 @@ class Ask:
             raise DialectError(HTTPStatus.BAD_REQUEST, f"the parameter {name} is {text[:20]!r}; it is true or false")
         return text == "true"
 
-    def federation(self) -> str:
-        """Return the id of the federation that the path names: the user's own name for it, else the node's."""
-        pid = self.pid
+    def federation(self, pid: str | None = None) -> str:
+        """Return the id of the federation that `pid` names: the user's own name for it, else the node's.
+
+        Without `pid` it is the one in the path. DialectError if there is none, or none that the user may see;
+        RoleError if the user may not do there what the endpoint does.
+        """
+        pid = self.pid if pid is None else pid
         known = self.dialect.users.project(self.cid, pid)
         try:
             if known is None and (len(pid) > _LONG or not pid.isprintable()):
                 raise UnknownError(f"{pid[:40]!r} is not a name")
-            return self.node.federation(known or pid).id
+            found = self.node.resolve(known or pid)
+            self.permit(found)
         except UnknownError:
             text = f"Cannot Find SYMETRYML id[{pid[:80]}] for Customer id [{self.cid}]"
             raise DialectError(HTTPStatus.BAD_REQUEST, text) from None
+        return found
+
+    def permit(self, scope: str = "") -> None:
+        """Refuse what the user may not do in a federation or project (none: on the whole node)."""
+        permits.check(self.who, self.point.need, scope, what=f"{self.request.method} {self.request.path[:200]!r}")
 
     def sealed(self, entity: Any) -> Any:
         """Return an entity as this client wants it: in the vendor's form if it sends its own bodies so."""
@@ -109,7 +125,11 @@ Answerer = Callable[[Ask], Awaitable[web.Response]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line of the dialect's surface; `changes` marks what a signature may do only once."""
+    """One line of the dialect's surface; `changes` marks what a signature may do only once.
+
+    `role` is what it needs, if that is not what its `changes` says: an operator's, or a viewer's. `shared` ones name no
+    project, and leave out or refuse by themselves what the user may not see.
+    """
 
     method: str
     path: str
@@ -117,6 +137,13 @@ class Endpoint:
     answer: Answerer
     kind: Any
     large: bool = False
+    role: Role | None = None
+    shared: bool = False
+
+    @property
+    def need(self) -> Role:
+        """The role that the endpoint needs."""
+        return self.role or ("operator" if self.changes else "viewer")
 
 
 def doorway(dialect: Dialect, point: Endpoint) -> endpoint.Handle:
@@ -138,14 +165,31 @@ def doorway(dialect: Dialect, point: Endpoint) -> endpoint.Handle:
 
 async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> Ask:
     served, cid, now = request.app[SERVED], request.match_info["cid"], dialect.clock.now()
-    signed, known = _signed(request, cid), dialect.users.get(cid)
+    signed = _signed(request, cid)
     signing.check_head(signed, now)
-    most = served.limits.upload if point.large and known is not None else served.limits.body
+    large = point.large and dialect.users.get(cid) is not None
+    most = served.limits.upload if large else served.limits.body
     signed = replace(signed, body=await endpoint.read_body(request, most, served.limits.read_s))
-    key, signature = signing.check(signed, known, now)
-    _once(dialect, point, signed, signature, now)
+    account = dialect.users.get(cid)  # as it is now: bodies take their time, and keys are revoked meanwhile
+    key, signature = signing.check(signed, account.key if account else None, now)
+    ask = Ask(served, dialect, request, point, permits.of_user(cid, account) if account else permits.ANYONE, cid, key)
+    _permitted(ask)
+    await _once(dialect, point, signed, signature, now)
     body = await _opened(request, dialect, cid, key, signed.body)
-    return Ask(served, dialect, request, cid, key, await _read(body, point.kind))
+    return replace(ask, body=await _read(body, point.kind))
+
+
+def _permitted(ask: Ask) -> None:
+    """Refuse what the user may not do in the project that the path names, or on the node if it names none."""
+    if "pid" in ask.request.match_info:
+        if ask.who.may(ask.point.need):
+            return
+        ask.federation()
+    elif ask.point.shared:
+        what = f"{ask.request.method} {ask.request.path[:200]!r}"
+        permits.check_somewhere(ask.who, ask.point.need, what=what)
+    else:
+        ask.permit()
 
 
 def _signed(request: web.Request, cid: str) -> signing.Signed:
@@ -165,14 +209,18 @@ def _signed(request: web.Request, cid: str) -> signing.Signed:
     )
 
 
-def _once(dialect: Dialect, point: Endpoint, signed: signing.Signed, signature: bytes, now: float) -> None:
-    """Refuse a signature that may have been used before."""
+async def _once(dialect: Dialect, point: Endpoint, signed: signing.Signed, signature: bytes, now: float) -> None:
+    """Refuse a signature that may have been used before, here or by an earlier process."""
     text = signed.date or ""
-    if not point.changes and signing.coarse(text):
+    if not point.changes:
+        if not signing.coarse(text):
+            dialect.replays.use(signature, now, dear=False)
         return
-    if point.changes and signing.dated(text) < dialect.begun:
-        raise DialectError(HTTPStatus.UNAUTHORIZED, "Signature older than this server: sign the request again")
+    date = signing.dated(text)
+    if date < dialect.begun:
+        raise SigningError(HTTPStatus.UNAUTHORIZED, "Signature older than this server: sign the request again")
     dialect.replays.use(signature, now)
+    await dialect.users.advance(math.floor(date) + 1)
 
 
 async def _opened(request: web.Request, dialect: Dialect, cid: str, key: bytes, body: bytes) -> bytes:
@@ -203,11 +251,14 @@ async def _read(body: bytes, kind: Any) -> Any:
 
 def _refused(request: web.Request, no: DialectError) -> web.Response:
     headers = {}
-    if no.status == HTTPStatus.UNAUTHORIZED:
+    if isinstance(no, SigningError):
+        cid, what = request.match_info["cid"], f"{request.method} {request.path[:200]!r}"
         try:
             request.app[SERVED].throttle.record(request.remote or "", asyncio.get_running_loop().time())
+            permits.refused(f"user {cid}", what, no.text)
         except ThrottledError as enough:
-            no, headers = from_fault(enough), {"Retry-After": "60"}
+            if no.status == HTTPStatus.UNAUTHORIZED:
+                no, headers = from_fault(enough), {"Retry-After": "60"}
     response = reply(no.status, no.text, no.values, headers=headers)
     if no.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         response.force_close()

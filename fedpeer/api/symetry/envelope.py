@@ -24,6 +24,10 @@ class DialectError(Exception):
         self.status, self.text, self.values = status, text, dict(values or {})
 
 
+class SigningError(DialectError):
+    """A signature, or what belongs to it, that is not good."""
+
+
 def reply(
     status: int, text: str = "OK", values: Mapping[str, Any] | None = None, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:

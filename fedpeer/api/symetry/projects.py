@@ -31,7 +31,7 @@ async def info(ask: Ask) -> web.Response:
 
 async def every_job(ask: Ask) -> web.Response:
     """Long work, running and ended."""
-    found = [entities.job_info(job, ask.cid) for job in ask.node.jobs()]
+    found = [entities.job_info(job, ask.cid) for job in ask.node.jobs() if ask.who.may("viewer", job.federation)]
     return reply(200, values={"jobinfo": found})
 
 
@@ -53,9 +53,11 @@ async def kill(ask: Ask) -> web.Response:
 def _job(ask: Ask) -> Job:
     text = ask.request.match_info["job"]
     try:
-        return ask.node.job(text)
+        job = ask.node.job(text)
+        ask.permit(job.federation)
     except UnknownError:
         raise DialectError(HTTPStatus.BAD_REQUEST, "No such job") from None
+    return job
 
 
 def _told(ask: Ask, job: Job) -> web.Response:

@@ -19,13 +19,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from fedpeer.api.symetry.envelope import DialectError
+from fedpeer.api.symetry.envelope import DialectError, SigningError
 
 OLDEST_S = 300.0
 AHEAD_S = 60.0
 
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:;(\d{1,9}))?", re.ASCII)
-_MOST = 200_000
+_MOST, _CHEAP = 200_000, 100_000
 _BAD, _NO = HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED
 
 
@@ -64,36 +64,36 @@ def sign(signed: Signed, key: bytes) -> str:
 def check_head(signed: Signed, now: float) -> None:
     """Refuse what needs no look at the body: a missing header, a date that is none or not near `now`."""
     if signed.authorization is None:
-        raise DialectError(_BAD, "Authentication header is null")
+        raise SigningError(_BAD, "Authentication header is null")
     if signed.date is None:
-        raise DialectError(_BAD, "sym-date header is null")
+        raise SigningError(_BAD, "sym-date header is null")
     if not -AHEAD_S <= now - dated(signed.date) <= OLDEST_S:
-        raise DialectError(_BAD, "Please update your server time, it is likely out of sync with UTC")
+        raise SigningError(_BAD, "Please update your server time, it is likely out of sync with UTC")
 
 
 def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
-    """Return the key and the signature's bytes if that is good; DialectError, in the dialect's words, if not."""
+    """Return the key and the signature's bytes if that is good; SigningError, in the dialect's words, if not."""
     check_head(signed, now)
     if signed.content_md5 and signed.content_md5 != (_md5(signed.body) if signed.body else ""):
-        raise DialectError(_BAD, "Md5 do not match")
+        raise SigningError(_BAD, "Md5 do not match")
     told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
-    if key is None:
-        raise DialectError(_NO, "Invalid User", told)
+    if not key:
+        raise SigningError(_NO, "Invalid User", told)
     given = _decoded(signed.authorization or "")
     if not any(hmac.compare_digest(given, _mac(key, text)) for text in _forms(signed, key)):
-        raise DialectError(_NO, "Invalid Signature", told)
+        raise SigningError(_NO, "Invalid Signature", told)
     return key, given
 
 
 def dated(text: str) -> float:
-    """Return the seconds since 1970 of a date header, with or without its fraction; DialectError if it is none."""
+    """Return the seconds since 1970 of a date header, with or without its fraction; SigningError if it is none."""
     match = _DATE.fullmatch(text)
     try:
         whole = calendar.timegm(time.strptime(match[1], "%Y-%m-%d %H:%M:%S")) if match else None
     except (ValueError, OverflowError):
         whole = None
     if match is None or whole is None:
-        raise DialectError(_BAD, "Invalid Date Format")
+        raise SigningError(_BAD, "Invalid Date Format")
     return whole + int(match[2] or 0) / 1e9
 
 
@@ -109,12 +109,17 @@ class Replays:
     def __init__(self) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
-    def use(self, signature: bytes, now: float) -> None:
-        """Remember a signature; DialectError if it was used before, or if there are too many to remember."""
+    def use(self, signature: bytes, now: float, *, dear: bool = True) -> None:
+        """Remember a signature; SigningError if it was used before, DialectError if there are too many.
+
+        One that is not `dear`, because it changed nothing, is let through unremembered when half the room is taken.
+        """
         while self._until and next(iter(self._until.values())) < now:
             self._until.popitem(last=False)
         if signature in self._until:
-            raise DialectError(_NO, "Signature already used: sign each request with a date of its own")
+            raise SigningError(_NO, "Signature already used: sign each request with a date of its own")
+        if not dear and len(self._until) >= _CHEAP:
+            return
         if len(self._until) >= _MOST:
             raise DialectError(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once: try again in a minute")
         # At least as long as its date can be good, and the same for all, so that they leave as they came.

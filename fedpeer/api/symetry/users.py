@@ -1,31 +1,50 @@
-"""Who may sign requests of the second dialect, and what they call their federations."""
+"""What both dialects need of the users of a node: who they are, and what they call their federations."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
+
+from fedpeer.node.users import Account
 
 
 class Users(Protocol):
-    """Users (cid) with a secret key each, and the federations they created or joined by their own names (pid).
+    """Users (cid) with a secret key each, roles, and the federations they created or joined by their own names (pid).
 
     Obligations: keys are 16 bytes and never on disk in the clear; what an awaited method changed survives a power cut;
-    the others answer from memory.
+    the others answer from memory. UnknownError for a user that is not there.
     """
 
-    def get(self, cid: str) -> bytes | None:
-        """Return the user's key."""
+    def get(self, cid: str) -> Account | None:
+        """Return the user."""
 
     def names(self) -> list[str]:
         """Return every user, sorted."""
 
-    async def add(self, cid: str) -> bytes:
+    async def add(self, cid: str, role: str, grants: Mapping[str, str]) -> bytes:
         """Add a user and return its new key; DuplicateError if there is one of this name."""
 
+    async def permit(self, cid: str, role: str, grants: Mapping[str, str]) -> None:
+        """Give a user these roles in place of those it had."""
+
+    async def rotate(self, cid: str) -> bytes:
+        """Give a user a new key in place of the one it had, and return it."""
+
+    async def revoke(self, cid: str) -> None:
+        """Take a user's key away."""
+
     async def remove(self, cid: str) -> None:
-        """Remove a user and its names for federations; UnknownError if there is none."""
+        """Remove a user and its names for federations."""
 
     def project(self, cid: str, pid: str) -> str | None:
         """Return the id of the federation that the user calls `pid`."""
 
     async def bind(self, cid: str, pid: str, federation: str) -> None:
         """Let the user call a federation `pid` from now on."""
+
+    @property
+    def signed(self) -> int:
+        """Return the second before which every signature may have been used."""
+
+    async def advance(self, second: int) -> None:
+        """Have `signed` be at least this from now on, also after a restart."""

@@ -160,14 +160,14 @@ async def test_two_at_once_cannot_have_one_name(served: Served) -> None:
 async def test_a_name_belongs_to_its_user(mine: Caller, served: Served) -> None:
     status, told, _ = await mine.ask("POST", "/fedml/create", {**CREATE, "fed_schema": SCHEMA}, query="pid=p1")
     assert (status, told["statusCode"]) == (409, "CONFLICT")
-    key = (await served.good("POST", "/v1/symetry/users", {"cid": "c2"}))["secret_key"]
+    key = (await served.good("POST", "/v1/users", {"cid": "c2", "role": "admin"}))["secret_key"]
     other = caller(served, cid="c2", key=key)
     status, told, _ = await other.ask("GET", "/fedml/p1/info")
     assert (status, told["statusString"]) == (400, "Cannot Find SYMETRYML id[p1] for Customer id [c2]")
     assert (await other.ask("GET", "/fedml/hearts/info"))[0] == 200
-    await served.good("DELETE", "/v1/symetry/users/c2")
+    await served.good("DELETE", "/v1/users/c2")
     assert (await other.ask("GET", "/fedml/hearts/info"))[0] == 401
-    assert [u["cid"] for u in await served.good("GET", "/v1/symetry/users")] == ["c1"]
+    assert [u["cid"] for u in await served.good("GET", "/v1/users")] == ["c1"]
 
 
 @pytest.mark.parametrize("name", ["contractValidate", "psrContractValidate"])
