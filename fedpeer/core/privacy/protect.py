@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING
 
 from fedpeer.core.contract.admit import SENDING, Admitted
 from fedpeer.core.privacy.findings import Examined, Finding, examine
@@ -10,6 +11,10 @@ from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+
+if TYPE_CHECKING:
+    from fedpeer.core.privacy.budget import Purse
+    from fedpeer.core.privacy.veil import Veil
 
 _MAKER = object()
 
@@ -20,12 +25,14 @@ class Shareable:
 
     `risk` is the chance (AUC, 0.5 to 1) of telling whether somebody's row is in it, or in its change since an earlier
     release, whichever is higher. `repeated` says that it is the last release again, so the same bytes are resent.
+    Under a policy with noise the summary has it, and `purse` is what must be saved before it leaves.
     """
 
     summary: Summary
     risk: float
     repeated: bool
     maker: InitVar[object]
+    purse: Purse | None = None
 
     def __post_init__(self, maker: object) -> None:
         if maker is not _MAKER:
@@ -47,11 +54,13 @@ class Withheld:
         return cls(finding.rule, finding.feature, finding.measured, finding.text)
 
 
-def protect(admitted: Admitted, policy: Policy, last: Summary | None, past: Past | None = None) -> Shareable | Withheld:
-    """Apply the release rules to a summary that is to be sent.
+def protect(
+    admitted: Admitted, policy: Policy, last: Summary | None, past: Past | None = None, *, veil: Veil | None = None
+) -> Shareable | Withheld:
+    """Apply the release rules to a summary that is to be sent, and then the noise, if the policy asks for it.
 
-    `last` is what this peer released before, if anything, and `past` all that it released before that. The floors hold
-    for a repetition too: whoever joins late has not seen the last release.
+    `last` is what this peer released before, if anything, and `past` all that it released before that, without noise.
+    The floors hold for a repetition too: whoever joins late has not seen the last release.
     """
     if admitted.side is not SENDING:
         raise TypeError("only a summary admitted for sending is protected")
@@ -59,7 +68,14 @@ def protect(admitted: Admitted, policy: Policy, last: Summary | None, past: Past
     found = examined(summary, policy, last, past)
     if found.failed is not None:
         return Withheld.by(found.failed)
-    return Shareable(summary, found.risk, last == summary, _MAKER)
+    if policy.noise is None:
+        return Shareable(summary, found.risk, last == summary, _MAKER)
+    if veil is None:
+        return Withheld("noise", "", "none", "every release here carries noise, and there is nothing to draw it from")
+    veiled = veil.over(summary, policy.noise)
+    if isinstance(veiled, Withheld):
+        return veiled
+    return Shareable(veiled.summary, found.risk, last == summary, _MAKER, veiled.purse)
 
 
 def examined(summary: Summary, policy: Policy, last: Summary | None, past: Past | None = None) -> Examined:
