@@ -18,11 +18,10 @@ from fedpeer.adapters.disposable import dispose
 from fedpeer.core.canonical import Value, decode, digest, encode
 from fedpeer.core.errors import ConfigError, MalformedError, MismatchError, OverflowRefusedError
 from fedpeer.core.privacy import packing
-from fedpeer.core.privacy.cipher import Ciphertext, Terms, agreed, counted, fields, opened, read
+from fedpeer.core.privacy.cipher import CKKS, Ciphertext, Terms, agreed, counted, fields, opened, read
 from fedpeer.core.statistics.residues import Block, Residues
 
-LEAN = (4096, 60, 49)
-USUAL = (8192, 60, 40, 40, 60)
+LEAN, USUAL = CKKS["lean"], CKKS["usual"]
 
 _FLOATS = 33  # bits of a slot's sum that float64's transforms carry
 _MEMORY = 2**31

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from fedpeer.core.canonical import Value, decode, digest, encode
 from fedpeer.core.errors import ConfigError, MalformedError, MismatchError
 from fedpeer.core.privacy import masks, packing
-from fedpeer.core.privacy.cipher import Ciphertext, Terms, agreed, counted, fields, opened, read
+from fedpeer.core.privacy.cipher import LEAST_BITS, Ciphertext, Terms, agreed, counted, fields, opened, read
 from fedpeer.core.statistics.residues import Block, Residues
 
 _SPARE = 16  # bytes drawn beyond a modulus, so that the remainder is uniform but for 2**-128
@@ -39,11 +39,9 @@ class _Secret(Value, frozen=True):
 class PaillierCipher:
     """The port SumCipher by Paillier; ConfigError for a modulus of fewer than 3,072 bits or without gmpy2."""
 
-    least_modulus: ClassVar[int] = (
-        3072  # bits, which stand for the 128 of a symmetric key (NIST SP 800-57, part 1, table 2)
-    )
+    least_modulus: ClassVar[int] = LEAST_BITS
 
-    def __init__(self, layout: tuple[Block, ...], addends: int, *, bits: int = 3072) -> None:
+    def __init__(self, layout: tuple[Block, ...], addends: int, *, bits: int = LEAST_BITS) -> None:
         if bits < self.least_modulus or bits % 16:
             raise ConfigError(
                 f"a modulus of {bits} bits is not offered", hint=f"take {self.least_modulus} or more, a multiple of 16"

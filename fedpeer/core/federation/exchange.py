@@ -8,13 +8,19 @@ from msgspec import Meta
 
 from fedpeer.core.canonical import Value
 from fedpeer.core.errors import ConfigError
+from fedpeer.core.privacy.cipher import CKKS, LEAST_BITS
 
 Mode = Literal["open", "secure", "paillier", "ckks"]
 Part = Literal["contributor", "beneficiary", "coordinator"]
+Primes = Literal["lean", "usual"]
 
 LEAST = 3  # contributors to a sum: with two, each knows the other's part of it
 _USUAL = 5
 _MOST = 10_000
+_MOST_BITS = 8192
+
+# The parts that only one member has.
+LONE: tuple[Part, Part] = ("beneficiary", "coordinator")
 
 # What an invite can be for, in each mode.
 ROLES: dict[Mode, tuple[str, ...]] = {
@@ -26,11 +32,18 @@ ROLES: dict[Mode, tuple[str, ...]] = {
 
 
 class Exchange(Value, frozen=True):
-    """The charter's terms: the mode, the fewest contributors to a sum, and the admin's own part in a cipher's sum."""
+    """The charter's terms: the mode, the fewest contributors to a sum, and the admin's own part in a cipher's sum.
+
+    `release` are rules in the language of contracts that an opened sum must meet. `bits` are those of Paillier's
+    modulus, `primes` which of CKKS's parameters.
+    """
 
     mode: Mode = "open"
     least: Annotated[int, Meta(ge=LEAST, le=_MOST)] = _USUAL
     part: Part = "contributor"
+    release: str = ""
+    bits: Annotated[int, Meta(ge=LEAST_BITS, le=_MOST_BITS)] = LEAST_BITS
+    primes: Primes = "lean"
 
     def check(self) -> Exchange:
         """Return these terms if a federation can have them; ConfigError if not."""
@@ -38,7 +51,24 @@ class Exchange(Value, frozen=True):
             raise ConfigError(f"there is no mode {self.mode}", hint=f"choose one of {', '.join(ROLES)}")
         if not LEAST <= self.least <= _MOST:
             raise ConfigError(f"a sum has {LEAST} to {_MOST} contributors at least, not {self.least}")
+        if not LEAST_BITS <= self.bits <= _MOST_BITS or self.bits % 16:
+            raise ConfigError(
+                f"a modulus of {self.bits} bits is not offered",
+                hint=f"take {LEAST_BITS} to {_MOST_BITS}, a multiple of 16",
+            )
+        if self.primes not in CKKS:
+            raise ConfigError(f"there are no parameters {self.primes} for ckks", hint=f"choose {' or '.join(CKKS)}")
         return self
+
+    @property
+    def ciphered(self) -> bool:
+        """Whether vectors are added under a cipher, by members with parts of their own."""
+        return len(ROLES[self.mode]) > 1
+
+    @property
+    def parameters(self) -> tuple[int, ...]:
+        """The cipher's parameters: bits of the modulus, or degree and bits of primes; none in other modes."""
+        return {"paillier": (self.bits,), "ckks": CKKS[self.primes]}.get(self.mode, ())
 
     @property
     def summed(self) -> bool:

@@ -14,7 +14,7 @@ from fedpeer.core.canonical import Value
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.envelope.keys import Card, check_name
 from fedpeer.core.errors import CharterError, FedpeerError
-from fedpeer.core.federation.exchange import Exchange
+from fedpeer.core.federation.exchange import LONE, Exchange, Part
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import PeerId
 from fedpeer.core.privacy.floor import Policy
@@ -117,6 +117,17 @@ class Roster:
         role = self.members[peer].role
         return {"admin": self.exchange.part, "member": "contributor"}.get(role, role)
 
+    def holds(self, part: Part) -> bool:
+        """Whether a present member has this part."""
+        return any(self.part(peer) == part for peer in self.active)
+
+    def holder(self, part: Part) -> PeerId:
+        """The present member with this part, which only one can have; CharterError if there is none."""
+        found = next((peer for peer in self.active if self.part(peer) == part), None)
+        if found is None:
+            raise CharterError(f"this federation has no {part}")
+        return found
+
     def member(self, peer: str) -> Member | None:
         """The present member with this id."""
         found = self.members.get(PeerId(peer))
@@ -137,6 +148,8 @@ class Roster:
         for name in (decision.name, decision.admin.name):
             check_name(name)
         schema = Schema.from_json(decision.schema)
+        if decision.exchange.release:
+            _contract(decision.exchange.release, schema)
         admin = Member(decision.admin.peer, decision.admin, "admin", at)
         return cls(
             name=decision.name,
@@ -182,7 +195,10 @@ class Roster:
             raise CharterError(f"{decision.card.name} was a member before: a peer joins with new keys")
         if len(self.members) >= MOST_MEMBERS:
             raise CharterError(f"a federation has at most {MOST_MEMBERS} members")
-        member = Member(peer, decision.card, self.exchange.role(decision.role), at)
+        role = self.exchange.role(decision.role)
+        if role in LONE and any(self.part(other) == role for other in self.active):
+            raise CharterError(f"this federation has a {role}: {decision.card.name} cannot be a second one")
+        member = Member(peer, decision.card, role, at)
         return replace(self, members={**self.members, peer: member})
 
     def _removed(self, decision: MemberRemoved, at: int) -> Roster:

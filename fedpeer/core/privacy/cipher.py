@@ -8,14 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from fedpeer.core.canonical import Value, decode, digest, encode
 from fedpeer.core.errors import MismatchError, OverflowRefusedError
 from fedpeer.core.statistics.residues import Block, Residues, integers
 
-_MOST = 1000  # addends of one sum
+MOST = 1000  # addends of one sum
+LEAST_BITS = 3072  # of Paillier's modulus: they stand for 128 of a symmetric key (NIST SP 800-57, part 1, table 2)
+
+# CKKS's degree, and the bits of its primes: what sums need, and what other programs have.
+CKKS: Mapping[str, tuple[int, ...]] = {"lean": (4096, 60, 49), "usual": (8192, 60, 40, 40, 60)}
 
 
 class Terms(Value, frozen=True):
@@ -54,9 +58,9 @@ class Ciphertext(Value, frozen=True):
 
 def agreed(terms: Terms) -> Terms:
     """Return the terms; OverflowRefusedError if they allow more addends than is proved safe, or none."""
-    if not 1 <= terms.addends <= _MOST:
+    if not 1 <= terms.addends <= MOST:
         raise OverflowRefusedError(
-            f"a cipher's sum has 1 to {_MOST} addends, not {terms.addends}",
+            f"a cipher's sum has 1 to {MOST} addends, not {terms.addends}",
             hint="split the federation, or use `secure`",
         )
     return terms

@@ -1,0 +1,52 @@
+"""The end of a round, as it is kept and told: the key, who pledged to the sum, and the sum, or that it is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fedpeer.core.canonical import Value
+from fedpeer.core.envelope.messages import Round
+from fedpeer.core.federation.sealed.documents import Added, Closed, Key, Opened, Pledge, Word, after, kind_of, read
+from fedpeer.core.federation.sealed.terms import Terms
+from fedpeer.core.federation.secure.documents import Heard
+from fedpeer.core.identity import PeerId
+from fedpeer.core.statistics.residues import Residues
+
+
+class Conclusion(Value, frozen=True):
+    """The documents of an opened round, as signed; `end` is an `Opened`, or a `Closed` for who may not see it."""
+
+    round: Round
+    key: bytes
+    added: bytes
+    end: bytes
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """What a conclusion says: whose sum, of which versions, and the sum, if it is shown; `proof` names all but that."""
+
+    versions: Mapping[PeerId, int]
+    total: Residues | None = field(repr=False)
+    proof: bytes
+
+
+def conclude(terms: Terms, conclusion: Conclusion) -> Concluded:
+    """Read a conclusion; RemoteError that says what in it is not as it must be."""
+    key = read(conclusion.key, terms, Key)
+    added = read(conclusion.added, terms, Added)
+    versions = summed(terms, key, added)
+    if kind_of(Word(conclusion.end)) is Closed:
+        after(read(conclusion.end, terms, Closed), added)
+        return Concluded(versions, None, added.digest)
+    opened = after(read(conclusion.end, terms, Opened), added)
+    return Concluded(versions, Residues.from_bytes(terms.sum.layout, opened.document.total), added.digest)
+
+
+def summed(terms: Terms, key: Heard[Key], added: Heard[Added]) -> dict[PeerId, int]:
+    """Whose sum it is, of which versions; RemoteError unless enough contributors have pledged to this very key."""
+    after(added, key)
+    pledges = [after(read(data, terms, Pledge), key) for data in added.document.pledges]
+    terms.check_circle([pledge.author for pledge in pledges])
+    return {pledge.author: pledge.document.version for pledge in pledges}
