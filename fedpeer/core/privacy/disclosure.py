@@ -10,7 +10,7 @@ further column would be. Where rows have gaps, whether a feature is there is a 0
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import gcd, sqrt
+from math import ceil, gcd, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -129,6 +129,25 @@ def risk(columns: int, rows: int, further: int = 0) -> float:
     columns its mean is (p² + p)/n for a row of the release and 0 for another, its variance 2(p² + p)/n for both.
     """
     return NormalDist().cdf(sqrt(columns**2 + 2 * further) / (2 * sqrt(rows))) if rows > 0 else 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How much is told of so many rows: columns, and further independent sums."""
+
+    columns: int
+    rows: int
+    further: int
+
+    @property
+    def risk(self) -> float:
+        """The chance (AUC) of telling a row of them from another."""
+        return risk(self.columns, self.rows, self.further)
+
+    def enough(self, highest: float) -> int:
+        """The rows for which it is no more than this, between 0.5 and 1."""
+        away = NormalDist().inv_cdf(highest)
+        return ceil((self.columns**2 + 2 * self.further) / (4 * away**2))
 
 
 def _coarse(histograms: Integers, bins: int) -> Integers:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, sqrt
 from typing import Literal
 
 from fedpeer.core.privacy.cells import Counted, smallest, thinnest
-from fedpeer.core.privacy.disclosure import Release, risk
-from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.disclosure import Release, Told
+from fedpeer.core.privacy.dominance import dominated
+from fedpeer.core.privacy.floor import Likeness, Policy
+from fedpeer.core.privacy.likeness import LEVEL, Compared, compared
+from fedpeer.core.privacy.people import Known
 from fedpeer.core.privacy.traces import Change, Past
 from fedpeer.core.statistics.summary import Summary
 
@@ -49,29 +54,56 @@ def examine(summary: Summary, policy: Policy, last: Summary | None, past: Past |
     It stands alone where others see it as it is, is masked where they see only a sum that it is in, or is such a sum.
     """
     release = Release.of(summary)
-    compared = [] if last is None or last == summary else [Change.between(release, Release.of(last), LAST)]
-    compared += past.changes(summary, release) if past else []
-    return Examined(tuple(_findings(release, compared, policy, stand)), _risk(release, compared), tuple(compared))
+    before = None if last is None or last == summary else Release.of(last)
+    changes = [] if before is None else [Change.between(release, before, LAST)]
+    changes += past.changes(summary, release) if past else []
+    told = _told(release, changes)
+    found = [*_alone(release, policy, stand), *_since(changes, policy, release.width)]
+    if summary.schema.patient and policy.patient_floor and stand != "sum":
+        found += _persons(changes, policy, past)
+    found += _dominance(release, before, policy, stand)
+    found += _risk([each for each in told if each[1] or stand != "masked"], policy)
+    if stand == "alone" and last is not None and before is not None:
+        found += [_likeness(summary, last, test) for test in policy.tests]
+    return Examined(tuple(found), max(each.risk for each, _ in told), tuple(changes))
 
 
-def _risk(release: Release, compared: Sequence[Change]) -> float:
+def patients_finding(known: Known, policy: Policy) -> Finding:
+    """Whether enough patients stand behind a release."""
+    floor, patients = policy.patient_floor, known.patients
+    text = f"the rows are of {patients} patients, and at least {floor} must stand behind a release"
+    return Finding(f"patients >= {floor}", "", str(patients), patients >= floor, text)
+
+
+def crowded_finding(known: Known, most: int) -> Finding:
+    """Whether no patient has more rows than noise was made for."""
+    text = f"a patient has {known.most} rows, and the noise hides a patient of at most {most}"
+    return Finding(f"rows of a patient <= {most}", "", str(known.most), known.most <= most, text)
+
+
+def _told(release: Release, changes: Sequence[Change]) -> list[tuple[Told, str]]:
+    """What tells of each row by itself, in the release and in each change, and since when."""
     columns, powers = len(release.columns), release.powers.size
-    told = [Counted.of(release), *(change.counted for change in compared if not change.nothing)]
-    return max(risk(columns + len(each.lacking), abs(each.rows), powers + each.told) for each in told)
+    each = [(Counted.of(release), ""), *((change.counted, change.since) for change in changes if not change.nothing)]
+    return [(Told(columns + len(c.lacking), abs(c.rows), powers + c.told), since) for c, since in each]
 
 
-def _findings(release: Release, compared: Sequence[Change], policy: Policy, stand: Stand) -> Iterator[Finding]:
+def _alone(release: Release, policy: Policy, stand: Stand) -> Iterator[Finding]:
     counted, floor = Counted.of(release), _floor(policy, release.width, stand)
-    if not policy.offered:
-        text = "the profile strict needs differential privacy, which is not offered yet: nothing is released under it"
-        yield Finding("profile", "", policy.profile, False, text)
     yield _rows(release, floor)
     if counted.pairwise and stand != "masked":
         yield _gaps(counted, floor, None)
     if policy.cell_floor and stand != "masked":
         yield _cells(counted, policy, None)
-    for change in compared:
-        yield from _changed(change, policy, release.width)
+
+
+def _since(changes: Sequence[Change], policy: Policy, width: int) -> Iterator[Finding]:
+    for change in changes:
+        yield _change(change, policy, width)
+        if change.counted.pairwise:
+            yield _gaps(change.counted, policy.change_floor(width), change)
+        if policy.cell_floor:
+            yield _cells(change.counted, policy, change)
 
 
 def _floor(policy: Policy, width: int, stand: Stand) -> int:
@@ -84,12 +116,24 @@ def _floor(policy: Policy, width: int, stand: Stand) -> int:
             return policy.total_floor(width)
 
 
-def _changed(change: Change, policy: Policy, width: int) -> Iterator[Finding]:
-    yield _change(change, policy, width)
-    if change.counted.pairwise:
-        yield _gaps(change.counted, policy.change_floor(width), change)
-    if policy.cell_floor:
-        yield _cells(change.counted, policy, change)
+def _persons(changes: Sequence[Change], policy: Policy, past: Past | None) -> Iterator[Finding]:
+    """Nobody is known where nobody was counted, so that what was not looked at is never released."""
+    known = past.people.known() if past and past.people else Known(0, 0, {})
+    yield patients_finding(known, policy)
+    for change in changes:
+        if not change.nothing:
+            yield _moved_patients(change, known.moved.get(change.serial or (past.last if past else 0)), policy)
+
+
+def _moved_patients(change: Change, patients: int | None, policy: Policy) -> Finding:
+    """Patients who have as many rows as before may have others, so that a change must be seen in enough of them."""
+    floor = policy.moved_floor
+    rule = f"change >= {floor} patients" + _older(change.since)
+    if patients is None:
+        text = f"whose rows have changed since {change.since} is not known here: this home is older than it"
+        return Finding(rule, "", "", False, text, change.since)
+    text = f"the rows of {patients} patients are more or fewer since {change.since}, and a change must be of {floor}"
+    return Finding(rule, "", str(patients), patients >= floor, text, change.since)
 
 
 def _rows(release: Release, floor: int) -> Finding:
@@ -143,6 +187,65 @@ def _cells(counted: Counted, policy: Policy, change: Change | None) -> Finding:
     return Finding(rule, name, str(rows), True, text, since)
 
 
+def _dominance(release: Release, before: Release | None, policy: Policy, stand: Stand) -> Iterator[Finding]:
+    """Of the release itself, unless it is masked, and of its change since the last."""
+    if not policy.share:
+        return
+    looked = [(release, "", "")] if stand != "masked" else []
+    if before is not None and before.rows != release.rows:
+        looked.append((release.change(before), f" in the change since {LAST}", LAST))
+    for each, place, since in looked:
+        if (worst := dominated(each, policy.share)) is None:
+            continue
+        share = f"{ceil(100 * worst.share)}%"
+        sum_ = f"what {worst.feature} adds up to from its {worst.end} value{worst.where}{place}"
+        text = f"one row holds at most {share} of {sum_}"
+        if not worst.proved:
+            near = f"whoever has the next largest row may tell it to within {policy.share}%"
+            text = f"one row may hold {share} of {sum_}: {near}"
+        yield Finding(f"dominance: p = {policy.share}%{place}", worst.feature, share, worst.proved, text, since)
+
+
+def _risk(told: Sequence[tuple[Told, str]], policy: Policy) -> Iterator[Finding]:
+    """Of the release or of the change that says most of somebody; noise is for what is above the limit."""
+    highest = policy.highest_risk
+    if highest == _CERTAIN or not told:
+        return
+    worst, since = max(told, key=lambda each: each[0].risk)
+    where = f" in the change since {since}" if since else ""
+    measured, behind = f"{worst.risk:.3f}", f"{worst.rows} rows{where} and {worst.columns} columns"
+    text = f"the chance of telling whether somebody is in {behind} is {measured}"
+    passed = policy.noise is not None or worst.risk <= highest / 100
+    if not passed:
+        enough = worst.enough(highest / 100)
+        text += f", and at most {highest / 100:.2f} leaves without noise, for which {enough} rows are needed"
+    yield Finding(f"membership risk <= {highest}%", "", measured, passed, text, since)
+
+
+def _likeness(summary: Summary, last: Summary, test: Likeness) -> Finding:
+    rule = f"{test}: as {LAST}"
+    worst = max(compared(summary, last, test), key=lambda each: each.closeness, default=None)
+    if worst is None:
+        return Finding(rule, "", "", True, f"there is nothing that {test} could compare with {LAST}", LAST)
+    if worst.statistic is None:
+        text = f"{test} needs histograms, which the schema does not count (blocks: histogram)"
+        return Finding(rule, worst.feature, "", False, text, LAST)
+    measured, told = _statistic(worst, worst.statistic, test)
+    like = "can be chance" if worst.passed else "is more than chance"
+    text = f"{told}: what sets {worst.feature} apart from {LAST} {like}"
+    return Finding(rule, worst.feature, measured, worst.passed, text, LAST)
+
+
+def _statistic(worst: Compared, statistic: Fraction, test: Likeness) -> tuple[str, str]:
+    if test == "welch":
+        p = f"{float(1 - statistic):.3g}"
+        return p, f"p = {p} by Welch's t, and at least {float(LEVEL)} is asked for"
+    name = {"ks": "Kolmogorov and Smirnov's D", "integral": "the integral between the distributions"}[test]
+    found, limit = (f"{sqrt(each):.3g}" for each in (statistic, worst.limit))
+    return found, f"{name} is {found}, and must be below {limit}"
+
+
+_CERTAIN = 100
 _ALL = 2**62  # more rows than there are
 
 

@@ -12,12 +12,20 @@ from fedpeer.core.errors import ConfigError, MalformedError
 from fedpeer.core.privacy.floor import Policy
 
 floors = st.integers(0, 100)
-policies = st.builds(Policy, st.sampled_from(["relaxed", "standard", "strict"]), *[floors] * 4)
+tests = st.sets(st.sampled_from(["welch", "ks", "integral"])).map(lambda found: tuple(sorted(found, reverse=True)))
+policies = st.builds(
+    Policy,
+    st.sampled_from(["relaxed", "standard", "strict"]),
+    *[floors] * 4,
+    dominance=floors,
+    risk=st.sampled_from([0, 51, 70, 100]),
+    tests=tests.map(lambda found: Policy(tests=found).check().tests),
+)
 
 
 def _floors(policy: Policy, columns: int) -> tuple[int, ...]:
     rows = policy.row_floor(columns), policy.masked_floor(columns), policy.total_floor(columns)
-    return *rows, policy.change_floor(columns), policy.cell_floor
+    return *rows, policy.change_floor(columns), policy.cell_floor, policy.share, -policy.highest_risk
 
 
 @given(policies, policies, st.integers(1, 200))
@@ -27,15 +35,23 @@ def test_tightening_never_lowers_a_floor_of_either(charter: Policy, node: Policy
         assert tight == max(one, other)
     assert both == node.tightened(charter)
     assert both.tightened(charter) == both
-    assert both.offered is (charter.offered and node.offered)
+    assert set(both.tests) == {*charter.tests, *node.tests}
 
 
 def test_the_profiles_have_the_floors_of_the_rules() -> None:
-    assert _floors(Policy("relaxed"), 30) == (35, 35, 35, 35, 0)
-    assert _floors(Policy(), 30) == (35, 35, 100, 35, 10)
-    assert _floors(Policy(), 3) == (20, 8, 100, 10, 10)
-    assert _floors(Policy("relaxed"), 3) == (8, 8, 8, 8, 0)
+    assert _floors(Policy("relaxed"), 30) == (35, 35, 35, 35, 0, 0, -100)
+    assert _floors(Policy(), 30) == (35, 35, 100, 35, 10, 10, -100)
+    assert _floors(Policy(), 3) == (20, 8, 100, 10, 10, 10, -100)
+    assert _floors(Policy("strict"), 3) == (20, 8, 100, 10, 10, 10, -60)
+    assert _floors(Policy("relaxed"), 3) == (8, 8, 8, 8, 0, 0, -100)
     assert _floors(Policy(total=300), 3)[2] == 300
+
+
+def test_a_risk_is_only_ever_lowered() -> None:
+    assert Policy("strict", risk=90).highest_risk == 60
+    assert Policy("strict", risk=55).highest_risk == 55
+    assert Policy(risk=70).tightened(Policy(risk=80)).highest_risk == 70
+    assert Policy(risk=70).tightened(Policy("strict")).highest_risk == 60
 
 
 @given(policies)
@@ -43,7 +59,13 @@ def test_a_policy_travels_in_the_charter(policy: Policy) -> None:
     assert canonical.decode(canonical.encode(policy), Policy) == policy
 
 
-@pytest.mark.parametrize("change", [{"profile": "none"}, {"rows": -1}, {"cell": 2**41}, {"change": 1.5}, {"extra": 1}])
+_BAD: list[dict[str, object]] = [
+    *({"profile": "none"}, {"rows": -1}, {"cell": 2**41}, {"change": 1.5}, {"extra": 1}),
+    *({"risk": 101}, {"dominance": 1001}, {"tests": ["student"]}),
+]
+
+
+@pytest.mark.parametrize("change", _BAD)
 def test_a_policy_from_elsewhere_is_read_strictly(change: dict[str, object]) -> None:
     fields = msgspec.to_builtins(Policy()) | change
     with pytest.raises(MalformedError):
@@ -53,10 +75,12 @@ def test_a_policy_from_elsewhere_is_read_strictly(change: dict[str, object]) -> 
 @pytest.mark.parametrize(
     ("policy", "says"),
     [
-        (Policy("strict"), "strict is not offered yet"),
         (Policy("none"), "no privacy profile none"),  # type: ignore[arg-type]
         (Policy(rows=-1), "floor rows must lie between"),
         (Policy(cell=2**41), "floor cell must lie between"),
+        (Policy(dominance=1001), "floor dominance must lie between 0 and 1000"),
+        (Policy(risk=50), "between 51 and 100"),
+        (Policy(tests=("student",)), "no statistical test student"),  # type: ignore[arg-type]
     ],
 )
 def test_a_policy_that_cannot_be_kept_is_refused(policy: Policy, says: str) -> None:
@@ -66,3 +90,4 @@ def test_a_policy_that_cannot_be_kept_is_refused(policy: Policy, says: str) -> N
 
 def test_a_policy_that_can_be_kept_is_returned() -> None:
     assert Policy("relaxed", rows=50).check() == Policy("relaxed", rows=50)
+    assert Policy("strict", tests=("ks", "welch", "ks")).check() == Policy("strict", tests=("welch", "ks"))

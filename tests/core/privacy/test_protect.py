@@ -241,10 +241,31 @@ def test_a_column_more_is_compared_over_the_columns_that_both_schemas_have() -> 
     assert withheld.measured == "1"
 
 
-def test_nothing_is_released_under_a_profile_that_cannot_be_kept() -> None:
-    withheld = _withheld(_release(collect(SMALL, _rows(1000)), Policy("strict")))
-    assert (withheld.rule, withheld.measured) == ("profile", "strict")
-    assert _release(collect(SMALL, _rows(1000)), RELAXED.tightened(Policy("strict"))) == withheld
+@pytest.mark.parametrize("columns", [4, 10])
+def test_under_strict_rows_stay_that_could_be_told_apart_and_the_text_says_how_many_would_do(columns: int) -> None:
+    schema = Schema([Feature(f"x{i}", min=-9, max=9, resolution=1) for i in range(columns)])
+    values = np.random.default_rng(1).integers(-9, 10, size=(2000, columns))
+
+    def table(rows: int) -> Table:
+        return {f"x{i}": values[:rows, i].tolist() for i in range(columns)}
+
+    withheld = _withheld(_release(collect(schema, table(30)), Policy("strict")))
+    assert withheld.rule == "membership risk <= 60%"
+    assert float(withheld.measured) == pytest.approx(risk(columns, 30), abs=0.001)
+    enough = int(withheld.text.split()[-4])
+    assert isinstance(_release(collect(schema, table(enough)), Policy("strict")), Shareable)
+    assert _withheld(_release(collect(schema, table(enough - 1)), Policy("strict"))).rule == withheld.rule
+    shown = _release(collect(schema, table(30)))
+    assert isinstance(shown, Shareable)
+    assert f"{shown.risk:.3f}" == withheld.measured
+    assert _release(collect(schema, table(30)), RELAXED.tightened(Policy("strict"))) == withheld
+
+
+def test_under_strict_a_change_that_could_be_told_apart_stays() -> None:
+    first, added = _rows(400), {**_rows(20, seed=1), "a": [1] * 20, "b": [0] * 20}
+    summary = collect(SMALL, _both(first, added))
+    withheld = _withheld(_release(summary, Policy("strict"), collect(SMALL, first)))
+    assert "20 rows in the change since the last release" in withheld.text
 
 
 def test_only_protect_makes_a_shareable_and_only_of_what_is_to_be_sent() -> None:
