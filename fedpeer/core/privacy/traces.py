@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -21,6 +21,7 @@ from fedpeer.core.canonical import Value
 from fedpeer.core.errors import MalformedError
 from fedpeer.core.privacy.cells import Counted, Counts
 from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.people import People
 from fedpeer.core.privacy.sides import Side, exchanged, gapped, valued
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -34,6 +35,7 @@ class Change:
     """What release rules ask of the difference of two releases; `since` names the earlier one.
 
     `nothing` says that both are equal; `valued` and `gapped` name a side where as many rows came as went, if any.
+    `serial` is that of the earlier release, 0 for the last.
     """
 
     since: str
@@ -41,6 +43,7 @@ class Change:
     counted: Counted
     valued: str | None
     gapped: str | None
+    serial: int = 0
 
     @property
     def rows(self) -> int:
@@ -57,10 +60,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The earlier releases of one peer, under one schema: their traces by name, as bytes, and its secret."""
+    """The earlier releases of one peer, under one schema: their traces by name, as bytes, and its secret.
+
+    `people` are whose rows are here and were released, if the schema has their ids; `last` is the newest serial.
+    """
 
     secret: bytes
     traces: Mapping[str, bytes]
+    people: People | None = None
+    last: int = 0
 
     def changes(self, summary: Summary, release: Release) -> Iterator[Change]:
         """The difference of a release from each earlier one, the newest first."""
@@ -68,8 +76,9 @@ class Past:
             return
         new = _Trace.of(summary, release, self.secret)
         for name in sorted(self.traces, reverse=True):
-            since = f"contribution {int(name.split('-')[0])}"
-            yield new.change(_Trace.read(self.traces[name], new.counted), since)
+            serial = int(name.split("-")[0])
+            change = new.change(_Trace.read(self.traces[name], new.counted), f"contribution {serial}")
+            yield replace(change, serial=serial)
 
     def kept(self, serial: int, summary: Summary) -> dict[str, bytes]:
         """The traces with that of one more release, which a newer one replaces; of an empty one none is needed."""
