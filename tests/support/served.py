@@ -142,7 +142,9 @@ async def serving(
 ) -> AsyncIterator[Served]:
     """The application in front of a node, on a port of its own."""
     users = KeptUsers(node._engine, _Keys(), clock)
-    await users.add(CID, "admin", {})
+    await users.load()
+    if users.get(CID) is None:
+        await users.add(CID, "admin", {})
     app = make_app(
         node,
         tokens=Tokens(ADMIN, VIEWER),

@@ -202,11 +202,18 @@ def _signed(request: web.Request, cid: str) -> signing.Signed:
         query=query,
         body=b"",
         cid=cid,
-        date=request.headers.get("Sym-Date"),
-        authorization=request.headers.get("Authorization"),
-        content_md5=request.headers.get("Content-MD5"),
+        date=_header(request, "Sym-Date"),
+        authorization=_header(request, "Authorization"),
+        content_md5=_header(request, "Content-MD5"),
         url=f"{request.scheme}://{request.host}{path}",
     )
+
+
+def _header(request: web.Request, name: str) -> str | None:
+    found = request.headers.getall(name, [])
+    if len(found) > 1:
+        raise SigningError(HTTPStatus.BAD_REQUEST, f"the header {name} is given {len(found)} times")
+    return found[0] if found else None
 
 
 async def _once(dialect: Dialect, point: Endpoint, signed: signing.Signed, signature: bytes, now: float) -> None:

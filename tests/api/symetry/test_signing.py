@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from fedpeer.api.symetry import cipher, signing
 from fedpeer.api.symetry.envelope import DialectError
+from fedpeer.node.users import KeptUsers
 from tests.support import symetry
-from tests.support.served import KEY, NOW, MovableClock, Served, memory_broker, node_on, serving
+from tests.support.served import CONTRACT, KEY, NOW, SCHEMA, MovableClock, Served, memory_broker, node_on, serving
 from tests.support.symetry import Caller
 
+FOUNDED = {"name": "hearts", "schema": SCHEMA, "contract": CONTRACT, "schedule": "d7", "profile": "relaxed"}
 DATE = "2027-01-15 08:00:00;000000"
 GET = signing.Signed(
     method="GET", path="/symetry/rest/c1/fedml/p1/info", query="", body=b"", cid="c1", date=DATE,
@@ -201,6 +203,66 @@ async def test_a_signature_from_before_the_start_changes_nothing(caller: Caller)
     assert "older than this server" in told["statusString"]
     info = path.replace("stopPulse", "info")
     assert (await caller.send("GET", info, caller.headers("GET", info, date=caller.date(-30))))[0] == 200
+
+
+@pytest.mark.parametrize("back_s", [0, 30, 3600])
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_restart_does_not_make_used_signatures_good_again(
+    monkeypatch: pytest.MonkeyPatch, back_s: int, kept: bool
+) -> None:
+    path, clock = "/symetry/rest/c1/fedml/hearts/startPulse", MovableClock()
+    if not kept:
+
+        async def forget(*_: Any) -> None:
+            pass
+
+        monkeypatch.setattr(KeptUsers, "advance", forget)
+    async with node_on(memory_broker(), clock, "n") as node:
+        async with serving(node, clock) as before:
+            await before.good("POST", "/v1/federations", FOUNDED)
+            one = Caller(before.session, before.url, clock)
+            used = one.headers("GET", path, date=one.date(50))  # dates may be a minute ahead
+            assert (await one.send("GET", path, used))[0] == 200
+        clock.at -= back_s
+        async with serving(node, clock) as after:
+            two = Caller(after.session, after.url, clock)
+            told = []
+            for clock.at in (NOW - back_s, NOW - back_s + 50, NOW + 60):
+                told.append((await two.send("GET", path, used))[0])
+            assert (200 in told) is not kept
+            assert not kept or told[-1] == 401
+            assert (await two.send("GET", path, two.headers("GET", path)))[0] == 200
+
+
+async def test_headers_that_are_given_twice_are_none(caller: Caller) -> None:
+    path = "/symetry/rest/c1/fedml/hearts/info"
+    for name in ("Sym-Date", "Authorization", "Content-MD5"):
+        headers = list(caller.headers("GET", path).items())
+        headers.append((name, dict(headers)[name]))
+        async with caller.session.get(caller.url + path, headers=headers) as answer:
+            told = await answer.json()
+        assert (answer.status, told["statusString"]) == (400, f"the header {name} is given 2 times")
+
+
+async def test_encrypted_bodies_are_warned_of(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    for hidden, warned in ((False, 0), (True, 1), (True, 0), (False, 0), (True, 1)):
+        caplog.clear()
+        asked = ["ROWS() > 1"]
+        assert (await caller.ask("POST", "/fedml/hearts/contractValidate", asked, hidden=hidden))[0] == 200
+        assert sum("this is no protection" in record.getMessage() for record in caplog.records) == warned
+
+
+def test_looks_leave_room_for_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "_CHEAP", 2)
+    replays = signing.Replays()
+    for name in b"abcd":
+        replays.use(bytes([name]), NOW, dear=False)
+    assert list(replays._until) == [b"a", b"b"]
+    with pytest.raises(DialectError, match="already used"):
+        replays.use(b"a", NOW, dear=False)
+    replays.use(b"d", NOW)
+    with pytest.raises(DialectError, match="already used"):
+        replays.use(b"d", NOW)
 
 
 async def test_a_wrong_signature_is_shown_what_was_signed(caller: Caller) -> None:
