@@ -86,9 +86,12 @@ class Simulated:
 
     def say(self, peer: PeerId, word: Word) -> None:
         for to in seat.listeners(self.states[peer]):
-            for _ in range({"drop": 0, "twice": 2}.get(fate := self.fate(self.rng), 1)):
-                place = self.rng.randrange(len(self.wire) + 1) if fate == "late" else len(self.wire)
-                self.wire.insert(place, (peer, to, word))
+            self.send(peer, to, word)
+
+    def send(self, peer: PeerId, to: PeerId, word: Word) -> None:
+        for _ in range({"drop": 0, "twice": 2}.get(fate := self.fate(self.rng), 1)):
+            place = self.rng.randrange(len(self.wire) + 1) if fate == "late" else len(self.wire)
+            self.wire.insert(place, (peer, to, word))
 
     def deliver(self, to: PeerId, word: Word) -> None:
         if to in self.absent:
@@ -101,7 +104,7 @@ class Simulated:
     def heard(self, to: PeerId, word: Word) -> Move:
         state = self.states.get(to)
         if state is None and to in self.terms.contributors and kind_of(word) is Key:
-            part = Part(self.vectors[to], 1, self.rng.randbytes(32))
+            part = Part(self.vectors[to], self.rng.randbytes(32))
             return Move(*contributor.encrypt(self.own(to), word, part))
         return seat.hear(state, word, self.now, WAIT_S) if state is not None else Move(None)
 
@@ -125,9 +128,9 @@ class Simulated:
             if peer in self.absent or state is None:
                 continue
             self.moved(peer, seat.advance(state, self.now))
-            word = seat.again(state)
-            if word is not None and self.now % AGAIN_S == 0 and self.states[peer] is state:
-                self.say(peer, word)
+            if self.now % AGAIN_S == 0 and self.states[peer] is state:
+                for to, word in seat.reminders(state):
+                    self.send(peer, to, word)
 
     @property
     def concluded(self) -> tuple[Concluded, Concluded]:

@@ -50,17 +50,21 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A sum of several that was opened: the bytes that prove it, its round's rank, and whose rows are in it."""
+    """A sum of several that was opened: the bytes that prove it, its round's rank, and whose rows are in it.
+
+    `proof` stands for it in its rank where only some may see the sum.
+    """
 
     data: bytes = field(repr=False)
     serial: int
     contributors: tuple[PeerId, ...]
     total: Summary
+    proof: bytes = b""
 
     @property
     def rank(self) -> tuple[int, bytes]:
         """What decides between two opened sums: the higher is held."""
-        return self.serial, bytes.fromhex(self.total.digest)
+        return self.serial, self.proof or bytes.fromhex(self.total.digest)
 
 
 @dataclass(frozen=True, slots=True)

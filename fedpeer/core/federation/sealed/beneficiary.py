@@ -6,7 +6,6 @@ without each contributor's signed pledge, is not opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fedpeer.core.errors import OutsiderError
@@ -25,7 +24,7 @@ from fedpeer.core.federation.sealed.documents import (
 )
 from fedpeer.core.federation.sealed.work import Generate, Keys, Open
 from fedpeer.core.federation.secure.documents import Heard
-from fedpeer.core.identity import PeerId
+from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.machine import Machine
 from fedpeer.core.statistics.residues import Residues
 
@@ -51,7 +50,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Has said the public half, and waits for a sum; `said` is said again to whoever has not heard it."""
+    """Has said the public half, and waits for a sum; `said` is said again to a coordinator that lacks it."""
 
     own: Own
     secret: bytes = field(repr=False)
@@ -66,7 +65,7 @@ class Opening:
     own: Own
     key: Heard[Key]
     added: Heard[Added]
-    versions: Mapping[PeerId, int]
+    versions: Versions
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fedpeer.core.canonical import Value
@@ -10,11 +9,11 @@ from fedpeer.core.envelope.messages import Round
 from fedpeer.core.federation.sealed.documents import Added, Closed, Key, Opened, Pledge, Word, after, kind_of, read
 from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.secure.documents import Heard
-from fedpeer.core.identity import PeerId
+from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.statistics.residues import Residues
 
 
-class Conclusion(Value, frozen=True):
+class Conclusion(Value, frozen=True, tag="conclusion"):
     """The documents of an opened round, as signed; `end` is an `Opened`, or a `Closed` for who may not see it."""
 
     round: Round
@@ -27,7 +26,7 @@ class Conclusion(Value, frozen=True):
 class Concluded:
     """What a conclusion says: whose sum, of which versions, and the sum, if it is shown; `proof` names all but that."""
 
-    versions: Mapping[PeerId, int]
+    versions: Versions
     total: Residues | None = field(repr=False)
     proof: bytes
 
@@ -44,7 +43,7 @@ def conclude(terms: Terms, conclusion: Conclusion) -> Concluded:
     return Concluded(versions, Residues.from_bytes(terms.sum.layout, opened.document.total), added.digest)
 
 
-def summed(terms: Terms, key: Heard[Key], added: Heard[Added]) -> dict[PeerId, int]:
+def summed(terms: Terms, key: Heard[Key], added: Heard[Added]) -> Versions:
     """Whose sum it is, of which versions; RemoteError unless enough contributors have pledged to this very key."""
     after(added, key)
     pledges = [after(read(data, terms, Pledge), key) for data in added.document.pledges]

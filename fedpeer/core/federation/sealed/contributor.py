@@ -11,6 +11,7 @@ from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.sealed.work import Encrypt
 from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.machine import Machine
+from fedpeer.core.privacy import masks
 from fedpeer.core.statistics.residues import Residues
 
 CONTRIBUTOR = Machine(
@@ -38,12 +39,12 @@ class Encrypting:
 
     own: Own
     key: Heard[Key]
-    version: int
+    version: bytes
 
 
 @dataclass(frozen=True)
 class Pledged:
-    """Has said its part, and holds no vector any more; `said` is said again until the round is over."""
+    """Has said its part, and holds no vector any more; `said` is said again to a coordinator that lacks it."""
 
     own: Own
     key: Heard[Key]
@@ -52,10 +53,9 @@ class Pledged:
 
 @dataclass(frozen=True)
 class Part:
-    """What a contributor brings: its vector, which of its versions that is, and 32 bytes drawn for this round alone."""
+    """What a contributor brings: its vector, and 32 bytes drawn for this round alone."""
 
     vector: Residues = field(repr=False)
-    version: int
     seed: bytes = field(repr=False)
 
 
@@ -65,7 +65,12 @@ def encrypt(own: Own, word: Word, part: Part) -> tuple[Encrypting, Encrypt]:
         raise OutsiderError("who brings no rows has nothing to encrypt")
     key = read(word.document, own.terms, Key)
     public = check_load(word.load, key.document.public)
-    return Encrypting(own, key, part.version), Encrypt(public, part.vector, part.seed)
+    return Encrypting(own, key, version(own.identity, part.vector)), Encrypt(public, part.vector, part.seed)
+
+
+def version(identity: Identity, vector: Residues) -> bytes:
+    """What tells a vector from those of other rounds: a keyed digest, so that none is guessed."""
+    return masks.key(identity.secret(), "sealed version", vector.to_bytes())[:16]
 
 
 def pledge(state: Encrypting, ciphertext: bytes) -> Pledged:

@@ -28,6 +28,7 @@ from fedpeer.core.federation.sealed.documents import (
 )
 from fedpeer.core.federation.sealed.work import Add
 from fedpeer.core.federation.secure.documents import Heard
+from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.identity import PeerId
 from fedpeer.core.machine import Machine
 from fedpeer.core.privacy.cipher import Ciphertext
@@ -86,7 +87,7 @@ class Adding:
 
 @dataclass(frozen=True)
 class Summed:
-    """Has said the sum, and holds no contributor's ciphertext any more; `said` is said again until the end."""
+    """Has said the sum, and holds no contributor's ciphertext any more; `said` is said again to who lacks it."""
 
     own: Own
     key: Heard[Key]
@@ -123,7 +124,7 @@ def advance(state: Gathering, now: float) -> tuple[Adding, Add] | None:
     return Adding(state, chosen), Add(state.public, tuple(state.gathered[peer].ciphertext for peer in chosen))
 
 
-def versions(state: Adding) -> dict[PeerId, int]:
+def versions(state: Adding) -> Versions:
     """Whose sum is being made, of which versions of their vectors."""
     return {peer: state.gathering.gathered[peer].pledge.document.version for peer in state.chosen}
 

@@ -25,10 +25,10 @@ class Key(Document, frozen=True, tag="key"):
 
 
 class Pledge(Document, frozen=True, tag="pledge"):
-    """A contributor: this ciphertext is my part. `version` goes up when what is in it is not what was before."""
+    """A contributor: this ciphertext is my part. `version` tells what is in it from my parts of other rounds."""
 
     ciphertext: bytes
-    version: int
+    version: bytes
 
 
 class Added(Document, frozen=True, tag="added"):
@@ -48,7 +48,7 @@ class Closed(Document, frozen=True, tag="closed"):
     """The beneficiary, to all: the sum was opened, and is not shown."""
 
 
-class Word(Value, frozen=True):
+class Word(Value, frozen=True, tag="word"):
     """What travels: a document, and beside it the large thing that it names by digest."""
 
     document: bytes

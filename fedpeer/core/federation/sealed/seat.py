@@ -70,7 +70,7 @@ def hear(state: State | Early, word: Word, now: float, wait_s: float) -> Move:
         case Waiting() if kind is Added:
             return _on(state, "sum", Move(*beneficiary.open_sum(state, word)))
         case Encrypting() | Pledged() | Gathering() | Adding() | Summed() if kind is Key:
-            return _again(state, word)
+            return _reminded(state, word)
         case Adding() | Summed() if kind is Pledge:
             read(word.document, state.own.terms, Pledge)
             return Move(state)  # too late: under one key there is one sum
@@ -111,9 +111,16 @@ def advance(state: State | Early, now: float) -> Move:
     return _on(state, "enough", Move(*ripe)) if ripe else Move(state)
 
 
-def again(state: State | Early) -> Word | None:
-    """What was said last, which may not have been heard."""
-    return state.said if isinstance(state, Waiting | Pledged | Summed) else None
+def reminders(state: State | Early) -> list[tuple[PeerId, Word]]:
+    """What to say again to whom, while something is waited for: the round's key. Who has answered it answers again."""
+    match state:
+        case Waiting():
+            return [(state.own.terms.coordinator, state.said)]
+        case Gathering():
+            word = Word(state.key.data, state.public)
+            return [(peer, word) for peer in state.own.terms.contributors if peer not in {*state.gathered, *state.out}]
+        case _:
+            return []
 
 
 def phase(state: State | Early) -> str:
@@ -154,11 +161,11 @@ def _begun(state: Early, word: Word, now: float, wait_s: float) -> Move:
     return replace(advance(gathering, now), reason=refused)
 
 
-def _again(state: Encrypting | Pledged | Gathering | Adding | Summed, word: Word) -> Move:
-    """The same key again changes nothing; another one for the same round is a lie, or a beneficiary started anew."""
+def _reminded(state: Encrypting | Pledged | Gathering | Adding | Summed, word: Word) -> Move:
+    """The same key again is answered again; another one for the same round is a lie, or a beneficiary started anew."""
     if read(word.document, state.own.terms, Key).digest != state.key.digest:
         raise MismatchError("the beneficiary has said two keys for one round")
-    return Move(state)
+    return Move(state, word=state.said if isinstance(state, Pledged | Summed) else None)
 
 
 def _same(state: Opening, word: Word) -> Move:

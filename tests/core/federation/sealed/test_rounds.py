@@ -137,7 +137,7 @@ def gathering(count: int = 4) -> tuple[Simulated, Gathering, dict]:
     key = Word(sign(Key(simulated.terms.id, b"", load_digest(public)), identity(0)), public)
     words = {}
     for peer in simulated.terms.contributors:
-        part = Part(simulated.vectors[peer], 1, bytes(32))
+        part = Part(simulated.vectors[peer], bytes(32))
         state, task = contributor.encrypt(simulated.own(peer), key, part)
         words[peer] = contributor.pledge(state, simulated.cipher.encrypt(task.public, task.vector, task.seed)).said
     return simulated, coordinator.gather(own, key, 0.0, WAIT_S), words
@@ -150,7 +150,7 @@ def test_one_pledge_of_each_is_taken_and_another_is_refused() -> None:
     assert coordinator.take(once, word) is once
     ciphertext = simulated.cipher.encrypt(state.public, Residues.zero(LAYOUT), bytes(32))
     document = read(word.document, simulated.terms, Pledge).document
-    other = Pledge(document.round, document.after, load_digest(ciphertext), 2)
+    other = Pledge(document.round, document.after, load_digest(ciphertext), b"2")
     with pytest.raises(MismatchError, match="two different things"):
         coordinator.take(once, Word(sign(other, simulated.identities[peer]), ciphertext))
 
@@ -160,7 +160,7 @@ def test_a_pledge_of_a_sum_is_refused() -> None:
     peer, word = next(iter(words.items()))
     double = simulated.cipher.add(state.public, [word.load, word.load])
     document = read(word.document, simulated.terms, Pledge).document
-    false = Pledge(document.round, document.after, load_digest(double), 1)
+    false = Pledge(document.round, document.after, load_digest(double), b"1")
     with pytest.raises(MismatchError, match="the sum of several"):
         coordinator.take(state, Word(sign(false, simulated.identities[peer]), double))
     assert decode(double, Ciphertext).addends == 2
@@ -190,7 +190,7 @@ def damaged(simulated: Simulated, peer, word: Word) -> Word:
     found = decode(word.load, Ciphertext)
     load = encode(Ciphertext(found.terms, bytes(32), 1, found.parts))
     document = read(word.document, simulated.terms, Pledge).document
-    return Word(sign(Pledge(document.round, document.after, load_digest(load), 1), simulated.identities[peer]), load)
+    return Word(sign(Pledge(document.round, document.after, load_digest(load), b"1"), simulated.identities[peer]), load)
 
 
 def test_under_one_key_there_is_one_sum() -> None:
@@ -231,13 +231,38 @@ def test_a_second_key_for_one_round_is_refused_and_the_first_again_is_not() -> N
     simulated = until("beneficiary", Waiting)
     first = simulated.states[simulated.terms.beneficiary].said
     peer = simulated.terms.contributors[0]
-    state, _ = contributor.encrypt(simulated.own(peer), first, Part(simulated.vectors[peer], 1, bytes(32)))
+    state, _ = contributor.encrypt(simulated.own(peer), first, Part(simulated.vectors[peer], bytes(32)))
     assert hear(state, first, 0.0, WAIT_S).state is state
     public = simulated.cipher.public(simulated.cipher.generate(b"x" * 32))
     second = Word(sign(Key(simulated.terms.id, b"", load_digest(public)), identity(0)), public)
     for at in (state, contributor.pledge(state, b"c")):
         with pytest.raises(MismatchError, match="two keys"):
             hear(at, second, 0.0, WAIT_S)
+
+
+def test_whoever_has_answered_a_key_answers_it_again_and_those_who_have_not_are_reminded() -> None:
+    simulated, state, words = gathering()
+    peer, other, *_ = simulated.terms.contributors
+    state = coordinator.take(state, words[peer])
+    reminded = dict(seat.reminders(state))
+    assert set(reminded) == set(simulated.terms.contributors) - {peer}
+    part = Part(simulated.vectors[other], bytes(32))
+    encrypting, _ = contributor.encrypt(simulated.own(other), reminded[other], part)
+    assert hear(encrypting, reminded[other], 0.0, WAIT_S).word is None
+    pledged = contributor.pledge(encrypting, words[other].load)
+    assert hear(pledged, reminded[other], 0.0, WAIT_S).word == words[other]
+    summed = until("coordinator", Summed)
+    waiting = summed.states[summed.terms.beneficiary]
+    ((to, word),) = seat.reminders(waiting)
+    assert to == summed.terms.coordinator
+    state = summed.states[to]
+    assert hear(state, word, 0.0, WAIT_S).word == state.said
+
+
+def test_the_same_vector_has_the_same_version_and_nobody_else_can_compute_it() -> None:
+    one, two = Residues.zero(LAYOUT), sealed.vector(random.Random(1))
+    versions = {contributor.version(identity(i), vector) for i in (0, 1) for vector in (one, two, one)}
+    assert len(versions) == 4
 
 
 def test_a_coordinator_keeps_what_comes_before_the_key() -> None:
@@ -271,7 +296,7 @@ def test_each_says_what_is_its_part_and_nothing_else() -> None:
         beneficiary.begin(simulated.own(terms.coordinator), bytes(32))
     key = simulated.states[terms.beneficiary].said
     with pytest.raises(OutsiderError):
-        contributor.encrypt(simulated.own(terms.coordinator), key, Part(Residues.zero(LAYOUT), 1, bytes(32)))
+        contributor.encrypt(simulated.own(terms.coordinator), key, Part(Residues.zero(LAYOUT), bytes(32)))
 
 
 def test_a_document_is_no_document_of_another_kind() -> None:
@@ -295,7 +320,7 @@ def test_a_word_with_one_bit_changed_is_refused(kind: str) -> None:
     word, act = {
         "key": (
             simulated.states[terms.beneficiary].said,
-            lambda w: contributor.encrypt(simulated.own(peer), w, Part(simulated.vectors[peer], 1, bytes(32))),
+            lambda w: contributor.encrypt(simulated.own(peer), w, Part(simulated.vectors[peer], bytes(32))),
         ),
         "pledge": (words[peer], lambda w: coordinator.take(gather, w)),
         "added": (
@@ -373,7 +398,7 @@ def test_nothing_secret_is_shown() -> None:
     simulated = until("beneficiary", Waiting)
     waiting = simulated.states[simulated.terms.beneficiary]
     peer = simulated.terms.contributors[0]
-    state, task = contributor.encrypt(simulated.own(peer), waiting.said, Part(simulated.vectors[peer], 1, b"s" * 32))
+    state, task = contributor.encrypt(simulated.own(peer), waiting.said, Part(simulated.vectors[peer], b"s" * 32))
     assert isinstance(state, Encrypting)
     assert repr(waiting.secret) not in repr(waiting)
     assert repr(simulated.vectors[peer]) not in repr(task)
