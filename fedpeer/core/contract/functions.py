@@ -15,6 +15,7 @@ from fedpeer.core.errors import ContractError, SchemaError
 from fedpeer.core.statistics import explore
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from fedpeer.core.statistics.uncertain import OVERSHADOWED
 
 _Value = Quantity | Undefined
 
@@ -56,7 +57,12 @@ class _Group:
 
 def measure(call: Call, evidence: Evidence) -> _Value:
     """Evaluate a call that has passed `check` against the summary's schema; the result is exact."""
-    return FUNCTIONS[call.function].evaluate(evidence, *(argument.name for argument in call.arguments))
+    try:
+        return FUNCTIONS[call.function].evaluate(evidence, *(argument.name for argument in call.arguments))
+    except (SchemaError, ArithmeticError):
+        if not evidence.summary.noise:
+            raise
+        return Undefined(OVERSHADOWED)
 
 
 def check_shape(call: Call, name: Span, line: Line) -> None:
@@ -103,9 +109,10 @@ def _near(name: str, names: list[str], *, spelled: Callable[[str], str] = str) -
 def _all(evidence: Evidence, feature: str) -> _Group:
     summary = evidence.summary
     count = summary.count(feature)
-    if count == 0:
-        return _Group(0, None, None, "")
-    return _Group(count, explore.mean(summary, feature), explore.variance(summary, feature), "")
+    if count == 0 or (count < 0 and summary.noise):
+        return _Group(count, None, None, "")
+    spread = explore.covariance(summary, feature, feature) if summary.noise else explore.variance(summary, feature)
+    return _Group(count, explore.mean(summary, feature), spread if spread >= 0 else None, "")
 
 
 def _when(truth: bool) -> Callable[[Evidence, str, str], _Group]:
@@ -155,7 +162,7 @@ def _percent(group: _Group) -> _Value:
 
 
 def _none(group: _Group) -> Undefined:
-    return Undefined(f"no rows{group.where}")
+    return Undefined(OVERSHADOWED if group.rows else f"no rows{group.where}")
 
 
 def _covariance(evidence: Evidence, first: str, second: str) -> _Value:

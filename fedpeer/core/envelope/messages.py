@@ -16,7 +16,9 @@ from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope.keys import Identity, verify
 from fedpeer.core.errors import MalformedError, MismatchError
+from fedpeer.core.privacy.plan import Plan
 from fedpeer.core.privacy.protect import Shareable
+from fedpeer.core.privacy.veil import unlikely
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -240,8 +242,13 @@ def origin_of(signed: bytes) -> str:
     return canonical.decode(signed, Signed).origin
 
 
-def accept(signed: bytes, sign_key: bytes, federation: str, schema: Schema) -> tuple[Contribution, Summary]:
-    """Verify a contribution against its origin's key, and only then read it and its summary."""
+def accept(
+    signed: bytes, sign_key: bytes, federation: str, schema: Schema, plan: Plan | None = None
+) -> tuple[Contribution, Summary]:
+    """Verify a contribution against its origin's key, and only then read it and its summary.
+
+    Whether it carries noise follows from the charter, which has a `plan` for it or none, and never from what arrives.
+    """
     outer = canonical.decode(signed, Signed)
     verify(sign_key, LABEL, outer.body, outer.signature)
     contribution = canonical.decode(outer.body, Contribution)
@@ -249,4 +256,8 @@ def accept(signed: bytes, sign_key: bytes, federation: str, schema: Schema) -> t
         raise MismatchError("a contribution to another federation, or of another peer than it says")
     if contribution.schema != schema.digest:
         raise MismatchError("a contribution with another schema than the federation's")
-    return contribution, Summary.from_bytes(contribution.summary, schema)
+    summary = Summary.from_bytes(contribution.summary, schema, plan.variances if plan else ())
+    fault = unlikely(summary, plan) if plan and summary.noise else None
+    if fault:
+        raise MismatchError(f"no rows could give this summary, with the noise that the charter asks for: {fault}")
+    return contribution, summary

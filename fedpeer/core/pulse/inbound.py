@@ -16,7 +16,9 @@ def inbound(signed: bytes, federation: FederationId, roster: Roster, *, action: 
     origin = roster.member(origin_of(signed))
     if origin is None:
         raise OutsiderError("a contribution of someone who is not a member")
-    contribution, summary = accept(signed, origin.card.sign, federation, roster.schema)
+    noise = roster.policy.noise
+    plan = noise.plan(roster.schema) if noise else None
+    contribution, summary = accept(signed, origin.card.sign, federation, roster.schema, plan)
     return Held(signed, contribution, summary, judge(summary, roster, action=action))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from fedpeer.core.statistics.logrank import log_rank
 from fedpeer.core.statistics.question import Answer, Question
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.survival import kaplan_meier
+from fedpeer.core.statistics.uncertain import OVERSHADOWED, unaccounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,28 @@ def measure(
     if chosen.together:
         columns = question.columns(len(summary.schema.columns))
         question = replace(question, summary=summary.among([column.name for column in columns]))
+    if summary.noise or (other is not None and other.noise):
+        return _under_noise(metric, chosen, question)
     return chosen.answer(question)
+
+
+def _under_noise(metric: str, chosen: Metric, question: Question) -> Answer:
+    """An answer of sums that no rows may have; SchemaError where their formulas have no value."""
+    try:
+        answer = chosen.answer(question)
+    except (SchemaError, ArithmeticError, ValueError, IndexError) as fault:
+        raise SchemaError(f"{OVERSHADOWED}, so {metric} has no value here: {fault}") from None
+    found: Answer = _finite(answer)
+    return {**unaccounted(question.summary), **found}
+
+
+def _finite(value: Any) -> Any:
+    """The same without numbers that are none."""
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _univariate(question: Question) -> Answer:
