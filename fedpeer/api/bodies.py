@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Profile
 
@@ -40,14 +41,18 @@ class Create(Body, frozen=True):
     schedule: _Name = "h1"
     display: _Display = ""
     profile: Profile = "standard"
+    exchange: Exchange = Exchange()
     send_action: Action = "block"
     receive_action: Action = "block"
 
 
 class Issue(Body, frozen=True):
-    """An invite to issue; without `passphrase` one is drawn, which is better, without a span it is the node's own."""
+    """An invite to issue; without `passphrase` one is drawn, which is better, without a span it is the node's own.
 
-    role: Literal["member"] = "member"
+    No role is the mode's usual one.
+    """
+
+    role: Literal["", "member", "contributor", "beneficiary", "coordinator"] = ""
     expires_in_s: Annotated[int, msgspec.Meta(ge=60, le=30 * 24 * _HOUR_S)] | None = None
     passphrase: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
 

@@ -6,14 +6,16 @@ UnknownError for an id that is not known, PermissionRefusedError for what only t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Profile
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.assessing import HeldOut, Trial
 from fedpeer.node.shapes import (
+    Audit,
     Batch,
     CharterEntry,
     ContractCheck,
@@ -28,6 +30,7 @@ from fedpeer.node.shapes import (
     NodeInfo,
     Predicted,
     Preview,
+    Project,
     Synced,
     SyncStats,
     Validated,
@@ -49,14 +52,16 @@ class _Commands(Protocol):
         *,
         display: str,
         profile: Profile = "standard",
+        exchange: Exchange | None = None,
         send_action: Action = "block",
         receive_action: Action = "block",
     ) -> Federation: ...
     async def invite(
-        self, fed: str, *, role: str = "member", expires_in_s: int | None = None, passphrase: str | None = None
+        self, fed: str, *, role: str = "", expires_in_s: int | None = None, passphrase: str | None = None
     ) -> Invite:
         """Issue an invite; `passphrase` None draws one, a given one of under 16 characters is refused."""
 
+    async def audit_round(self, fed: str, *, wait_s: float = 30) -> Audit: ...
     async def revoke_invite(self, fed: str, invite_id: str) -> Invite: ...
     async def join(
         self,
@@ -97,9 +102,13 @@ class _Commands(Protocol):
         features: Sequence[str] | None,
         options: Mapping[str, Any],
         of: str = "total",
+        *,
+        model_id: str = "",
     ) -> Fitted: ...
     async def forget_model(self, fed: str, model_id: str) -> None: ...
-    async def predict(self, fed: str, model_id: str, rows: Rows) -> Predicted: ...
+    async def predict(self, fed: str, model_id: str, rows: Rows, *, missing: str = "") -> Predicted:
+        """Predict; `missing` completes rows (mean, gaussian) also where the model was fitted without that."""
+
     async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> Job: ...
     async def validate(self, fed: str, trial: Trial) -> Validated: ...
     async def explore(
@@ -112,6 +121,28 @@ class _Commands(Protocol):
         options: Mapping[str, Any] | None = None,
         against: str = "",
     ) -> Explored: ...
+
+
+class _Projects(Protocol):
+    async def create_project(self, name: str, schema: Schema | None = None) -> Project: ...
+    async def change_project(
+        self,
+        project: str,
+        *,
+        name: str | None = None,
+        schema: Schema | None = None,
+        frozen: bool | None = None,
+        histogram: bool | None = None,
+    ) -> Project: ...
+    async def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project: ...
+    async def delete_project(self, project: str) -> None: ...
+    async def export_project(self, project: str) -> bytes: ...
+    async def import_project(self, data: bytes, name: str = "") -> Project: ...
+    async def keep_model(self, fed: str, told: bytes, model_id: str = "") -> Fitted: ...
+    def projects(self) -> list[Project]: ...
+    def project(self, project: str) -> Project: ...
+    def begin(self, kind: str, fed: str, work: Callable[[Callable[[int], None]], Awaitable[Any]]) -> Job:
+        """Have something done as a job that people follow; its result is what the work returns."""
 
 
 class _Views(Protocol):
@@ -151,7 +182,7 @@ class _Views(Protocol):
         """A number by name, or a list of (labels, number); a name that ends in _total is a counter."""
 
 
-class Node(_Commands, _Views, Protocol):
+class Node(_Commands, _Projects, _Views, Protocol):
     """A node as the API sees it."""
 
     def watch(self) -> AsyncIterator[LogEntry]:

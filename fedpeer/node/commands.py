@@ -20,10 +20,12 @@ from fedpeer.core.errors import (
     MalformedError,
     RequestError,
     SchemaError,
+    UnknownError,
 )
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.federation.schedule import Schedule
-from fedpeer.core.models.fit import fit, restore
+from fedpeer.core.models.fit import completed, fit, restore
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.project import Project
@@ -36,6 +38,7 @@ from fedpeer.node.counting import Rows, reading_job
 from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, prepared, whose
 from fedpeer.node.foreseen import foreseen
 from fedpeer.node.jobs import Progress
+from fedpeer.node.rounds import audit_shape
 from fedpeer.node.standalone import Standalone
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
 from fedpeer.ports import Commit
@@ -57,10 +60,14 @@ class Node(Standalone):
         *,
         display: str,
         profile: Profile = "standard",
+        exchange: Exchange | None = None,
         send_action: Action = "block",
         receive_action: Action = "block",
     ) -> shapes.Federation:
-        """Found a federation with this node as its admin."""
+        """Found a federation with this node as its admin; without `exchange` in the open."""
+        exchange = (exchange or Exchange()).check()
+        if exchange.release:
+            Contract.parse(exchange.release).validate(schema)
         Contract.parse(contract).validate(schema)
         Schedule.parse(schedule)
         event = ev.Found(
@@ -72,18 +79,18 @@ class Node(Standalone):
             policy=Policy(profile=profile).check(),
             settings=Settings(send_action=send_action, receive_action=receive_action),
             bus=self._bus(),
+            exchange=exchange,
         )
         return self.federation(await self._engine.begin(event))
 
     async def invite(
-        self, fed: str, *, role: str = "member", expires_in_s: int | None = None, passphrase: str | None = None
+        self, fed: str, *, role: str = "", expires_in_s: int | None = None, passphrase: str | None = None
     ) -> shapes.Invite:
-        """Issue an invite; its text and passphrase are in the answer and nowhere else."""
+        """Issue an invite; its text and passphrase are in the answer and nowhere else. No role is the usual one."""
         expires_in_s = self._means.invite_s if expires_in_s is None else expires_in_s
         if not 0 < expires_in_s <= LONGEST_INVITE_S:
             raise RequestError(f"an invite lasts between a second and {LONGEST_INVITE_S // 86_400} days")
-        if role != "member":
-            raise RequestError(f"there is no role {role[:40]!r}: an invite is for a member")
+        role = self._peer(fed).roster.exchange.role(role)
         issued = await self._ask(fed, ev.IssueInvite(role, expires_in_s, passphrase))
         if not isinstance(issued, Issued):
             raise TypeError("an invite was not answered with one")
@@ -185,6 +192,18 @@ class Node(Standalone):
             total_digest=now.total_digest,
         )
 
+    async def audit_round(self, fed: str, *, wait_s: float = 30) -> shapes.Audit:
+        """Have the sum that is shown here opened again from what its collector kept of the round."""
+        scope = self.resolve(fed)
+        rank = await self._ask(scope, ev.AuditRound())
+        done = await self._engine.until(lambda: rank in self._engine.peer(scope).session.audits, wait_s)
+        if not done:
+            raise UnknownError(
+                "the collector of this sum has not answered, or does not keep its evidence any more",
+                hint="ask again when it is connected; after two more rounds there is nothing left to ask for",
+            )
+        return audit_shape(self._engine.peer(scope))
+
     async def preview(self, fed: str) -> shapes.Preview:
         """What would leave this node if it pulsed now; nothing does."""
         return await asyncio.to_thread(foreseen, self._peer(fed), self._world.clock.now())
@@ -226,14 +245,17 @@ class Node(Standalone):
         features: Sequence[str] | None,
         options: Mapping[str, Any],
         of: str = "total",
+        *,
+        model_id: str = "",
     ) -> shapes.Fitted:
-        """Fit a model and keep it."""
+        """Fit a model and keep it, under an id of its own unless one is given, which then is new."""
+        self._check_new_model(fed, model_id)
         scope, peer = self.resolve(fed), self._held(fed)
         summary = whose(peer, of)
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
         fitted = shapes.Fitted(
-            id=self._world.entropy.draw(8).hex(),
+            id=model_id or self._world.entropy.draw(8).hex(),
             federation=scope,
             kind=kind,
             created_at=self._world.clock.now(),
@@ -252,9 +274,12 @@ class Node(Standalone):
         await self._engine.store(Commit({(fitted.federation, f"model/{fitted.id}"): None}))
         del self._fitted[fitted.federation][fitted.id]
 
-    async def predict(self, fed: str, model_id: str, rows: Rows) -> shapes.Predicted:
-        """Predict with a kept model, a number or a class a row; None where an input is missing."""
+    async def predict(self, fed: str, model_id: str, rows: Rows, *, missing: str = "") -> shapes.Predicted:
+        """Predict with a kept model, a number or a class a row; None where an input is missing and not completed."""
         model = restore(self.model(fed, model_id).model)
+        if missing:
+            summary = whose(self._held(fed), self.model(fed, model_id).of)
+            model = await asyncio.to_thread(completed, model, summary, missing)
         table = _columns(rows)
         values, details = await asyncio.to_thread(lambda: (model.predict(table), model.explain(table)))
         return shapes.Predicted(values=_plain(values), details={name: _plain(row) for name, row in details.items()})

@@ -101,6 +101,7 @@ def compared(peer: Peer, of: str, against: str) -> Summary:
 
 def parts(peer: Peer) -> dict[str, Summary]:
     """The total in as many parts as may be shown, by name: members alone, and those who would not be as one part."""
+    _check_apart(peer)
     together = _together(peer)
     alone = [frozenset({member}) for member in peer.ledger.contributors if member not in together]
     every = [*alone, *([together] if together else [])]
@@ -109,6 +110,7 @@ def parts(peer: Peer) -> dict[str, Summary]:
 
 def _shown(peer: Peer, members: frozenset[PeerId], of: str) -> Summary:
     """What these members have in the total, if that may be shown; what one of them sent, also if it does not count."""
+    _check_apart(peer)
     if not members:
         raise UnknownError("nobody else has contributed yet")
     _permit(peer, members)
@@ -121,6 +123,16 @@ def _shown(peer: Peer, members: frozenset[PeerId], of: str) -> Summary:
     if idle:
         raise UnknownError(f"{of[:64]}: {_names(peer, idle)[:64]} is not counted in the total")
     return peer.ledger.subset(members)
+
+
+def _check_apart(peer: Peer) -> None:
+    """PermissionRefusedError where nothing but the sum of all was ever seen."""
+    mode = peer.roster.exchange.mode
+    if peer.roster.exchange.summed:
+        raise PermissionRefusedError(
+            f"in {mode} mode only the sum of all is seen, and no member's rows by themselves",
+            hint="ask for the total, or for this node's own rows (local)",
+        )
 
 
 def _permit(peer: Peer, members: frozenset[PeerId]) -> None:

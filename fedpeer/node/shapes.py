@@ -71,6 +71,7 @@ class Project(Shape, frozen=True):
     created_at: float
     changed_at: float
     frozen: bool
+    histogram: bool  # whether its schema has histograms, or is to have them
     rows: int
     batches: int
     schema_digest: str
@@ -122,6 +123,7 @@ class Batch(Shape, frozen=True):
     digest: str
     withdrawn: int = 0  # rows that were taken out of it again
     missing: dict[str, int] = {}  # of each feature that some of the rows lack, how many do
+    patients: int | None = None  # whose rows they are, where the schema has a column of patient ids
 
 
 class Watch(Shape, frozen=True):
@@ -337,7 +339,7 @@ class Changed(Shape, frozen=True):
 class Preview(Shape, frozen=True):
     """What would leave this node if it pulsed now, and every rule that has a say in it. Nothing has left."""
 
-    outcome: str  # sent | unchanged | refused | withheld | empty
+    outcome: str  # sent | unchanged | refused | withheld | empty | called
     detail: str
     profile: str
     rows: int
@@ -353,12 +355,26 @@ class Preview(Shape, frozen=True):
     membership_risk: float  # AUC: 0.5 is a coin toss
 
 
+class Audit(Shape, frozen=True):
+    """The sum that is shown here, opened again from the evidence of its round; `fault` says what does not hold."""
+
+    holds: bool
+    fault: str
+    pulse: int
+    attempt: int
+    collector: str
+    contributors: list[str]  # names of the members whose rows are in the sum
+    rows: int
+    digest: str  # of the sum
+    transcript: str  # digest of all that it was opened from, as the collector signed it
+
+
 class Synced(Shape, frozen=True):
     """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
 
     converged: bool
     waiting_for: list[str]
-    outcome: str  # sent | unchanged | refused | withheld | empty | asked
+    outcome: str  # sent | unchanged | refused | withheld | empty | called (a round of the secure sum)
     detail: str
     rows: int
     total_digest: str

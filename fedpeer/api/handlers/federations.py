@@ -25,6 +25,7 @@ async def create(call: Call[Create, Nothing]) -> Reply:
         body.schedule,
         display=body.display or call.node.node().name,
         profile=body.profile,
+        exchange=body.exchange,
         send_action=body.send_action,
         receive_action=body.receive_action,
     )

@@ -76,8 +76,9 @@ class Exchange(Value, frozen=True):
         return self.mode != "open"
 
     def role(self, asked: str) -> str:
-        """The role that an invite is for; ConfigError for one that this mode does not have."""
+        """The role that an invite is for, "" for the usual one; ConfigError for one that this mode does not have."""
         roles = ROLES[self.mode]
+        asked = asked or roles[0]
         if asked not in roles:
             raise ConfigError(f"there is no role {asked[:40]!r} in {self.mode} mode", hint=f"choose {', '.join(roles)}")
         return asked

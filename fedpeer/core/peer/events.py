@@ -10,6 +10,7 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -100,6 +101,7 @@ class AddBatch:
     """Rows were counted and are to be part of this node's data, or of the batch of this id if there is one.
 
     `seen` says of which file they are, `since` from which of its bytes on, if what was counted before depends on it.
+    `patients` are whose they are, if the schema has their ids.
     """
 
     batch: Batch
@@ -107,6 +109,7 @@ class AddBatch:
     force: bool
     seen: Seen | None = None
     since: int | None = None
+    patients: Patients = field(default_factory=Patients.none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class WithdrawRows:
     source: str
     summary: Summary
     batch: str
+    patients: Patients = field(default_factory=Patients.none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,11 @@ class PulseDue:
 @dataclass(frozen=True, slots=True)
 class SyncNow:
     """The operator wants a pulse now, and what the others have."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRound:
+    """The operator wants to know whether the sum that is shown is what its round opened; answered with its rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +208,7 @@ Event: TypeAlias = (
     | SawFile
     | PulseDue
     | SyncNow
+    | AuditRound
     | Received
     | Connected
     | Tick

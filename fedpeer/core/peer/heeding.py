@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from fedpeer.core.envelope.messages import (
     Answer,
+    Call,
     CatchUp,
+    Evidence,
     Farewell,
     Hello,
+    Inquiry,
     Message,
     Recall,
     Receipt,
     Share,
     Standing,
     Status,
+    Talk,
     origin_of,
 )
-from fedpeer.core.errors import CharterError, ForkError
-from fedpeer.core.federation.ledger import Held
+from fedpeer.core.errors import CharterError, ForkError, MismatchError
+from fedpeer.core.federation.ledger import SUM, Held
 from fedpeer.core.federation.membership import MEMBERSHIP
 from fedpeer.core.federation.roster import EpochBegun, described
 from fedpeer.core.identity import PeerId
-from fedpeer.core.peer import receipts
+from fedpeer.core.peer import auditing, concluding, receipts, rounds
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
 from fedpeer.core.peer.sharing import pulse, remember, share_again
@@ -58,6 +62,20 @@ def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
             receipts.sign(turn, sender, message)
         case Receipt():
             receipts.keep(turn, sender, message)
+        case _:
+            _heed_round(turn, sender, message)
+
+
+def _heed_round(turn: Turn, sender: PeerId, message: Call | Talk | Inquiry | Evidence) -> None:
+    match message:
+        case Call():
+            rounds.heard(turn, sender, message.round)
+        case Talk():
+            rounds.talked(turn, sender, message)
+        case Inquiry():
+            auditing.answer(turn, sender, message)
+        case Evidence():
+            auditing.look(turn, sender, message)
 
 
 def ask(turn: Turn, peer: PeerId) -> None:
@@ -69,6 +87,8 @@ def ask(turn: Turn, peer: PeerId) -> None:
 def record(turn: Turn, signed: bytes) -> None:
     """Put a contribution into the ledger, if it is newer than what is there."""
     state = turn.state
+    if state.roster.exchange.summed:
+        raise MismatchError("a member's contribution by itself, where only sums of several are seen")
     known = state.ledger.held.get(PeerId(origin_of(signed)))
     if known is not None and known.signed == signed:
         return
@@ -146,7 +166,9 @@ def answer(turn: Turn) -> None:
     heard, answers, offered = state.session.heard, state.session.answers, state.session.offered
     asked = {p: h.status.ask for p, h in heard.items() if h.status.ask > answers.get(p, 0)}
     is_new = offered is None or offered[0] is not state.local or offered[1] is not state.roster
-    if asked and state.phase == "active" and state.settings.pulsing and is_new:
+    if state.session.round is not None and state.session.round.running:
+        return
+    if asked and state.phase == "active" and state.settings.pulsing and is_new and not state.roster.exchange.summed:
         pulse(turn)
     turn.session(answers={**answers, **asked})
 
@@ -182,7 +204,9 @@ def _absent(turn: Turn, to: PeerId, theirs: Standing) -> list[bytes]:
     Those of members who are away; its own, which a restored backup has forgotten; and those whose origin says one thing
     here and another there.
     """
-    found, size, ranks = [], 0, _ranks(theirs)
+    found, size, ranks, opened = [], 0, _ranks(theirs), turn.state.ledger.opened
+    if opened is not None:
+        return [opened.data] if ranks.get(SUM, _NONE) < opened.rank else []
     for peer, held in turn.state.ledger.held.items():
         rank = ranks.get(peer, _NONE)
         comes_anyway = peer == turn.state.me.peer or (online(turn, peer) and peer != to and rank[0] != held.rank[0])
@@ -221,8 +245,8 @@ def _caught_up(turn: Turn, message: CatchUp) -> None:
     if message.epoch == roster.epoch and expected == roster.commitment and turn.state.secret is None:
         turn.hold(roster.epoch, message.secret)
         share_again(turn)
-    for signed in message.contributions:
-        record(turn, signed)
+    for data in message.contributions:
+        (concluding.show if turn.state.roster.exchange.summed else record)(turn, data)
 
 
 def _follow(turn: Turn, entries: tuple[bytes, ...]) -> None:

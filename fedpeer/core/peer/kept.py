@@ -1,9 +1,13 @@
-"""What is kept about a node's own rows beside their sums: withdrawals, files that were counted, places to look at."""
+"""What is kept beside the sums of a node's own rows: withdrawals, files and places, what went into sums of several."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from fedpeer.core.canonical import Value, digest
 from fedpeer.core.envelope.messages import Rank
+from fedpeer.core.statistics.summary import Summary
 
 
 class Marks(Value, frozen=True):
@@ -63,3 +67,18 @@ class Seen(Value, frozen=True):
 def seen_key(path: str) -> str:
     """The name of the record of a file, whatever its path is written in."""
     return digest("seen", path.encode("utf-8", "surrogatepass")).hex()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What is remembered of sums of several, all of it before anything of them leaves.
+
+    `given` is what we brought into one last, whether or not it was opened. `circles` are sets of contributors whose sum
+    we voted for, or have heard: another sum must differ from each by nobody, or by enough. `traces` are those of opened
+    sums, as release rules need them. `evidence` are transcripts of rounds that we collected, by rank.
+    """
+
+    given: Summary | None = None
+    circles: Mapping[str, bytes] = field(default_factory=dict)
+    traces: Mapping[str, bytes] = field(default_factory=dict)
+    evidence: Mapping[str, bytes] = field(default_factory=dict)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fedpeer.core.contract.admit import SENDING, Admitted, Refused, admit
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.effects import Send
-from fedpeer.core.peer.sharing import Outcome, pulse
+from fedpeer.core.peer.outcome import Outcome
+from fedpeer.core.peer.sharing import pulse
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.cells import Cell, Counted, smallest

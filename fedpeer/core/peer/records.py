@@ -16,9 +16,11 @@ from fedpeer.core.envelope.receipts import read
 from fedpeer.core.envelope.window import Windows
 from fedpeer.core.errors import FedpeerError, StoreError
 from fedpeer.core.federation.charter import Charter
-from fedpeer.core.federation.ledger import Held, Ledger
+from fedpeer.core.federation.ledger import Held, Ledger, Opened
+from fedpeer.core.federation.secure.opened import check_circle, read_opened
 from fedpeer.core.identity import FederationId, PeerId
-from fedpeer.core.peer.kept import Marks, Seen, Watch, Withdrawal
+from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
+from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.state import (
     Batch,
     Bus,
@@ -34,6 +36,7 @@ from fedpeer.core.peer.state import (
 )
 from fedpeer.core.privacy.traces import check
 from fedpeer.core.pulse.inbound import inbound
+from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -96,6 +99,13 @@ def _parts(state: State) -> Parts:
         "watch/": state.watches,
         "seen/": state.seen,
         "trace/": state.traces,
+        "opened": state.ledger.opened,
+        "given": state.sums.given,
+        "circle/": state.sums.circles,
+        "sum/": state.sums.traces,
+        "evidence/": state.sums.evidence,
+        "secret/patients/": state.persons.parts,
+        "secret/step/": state.persons.steps,
     }
 
 
@@ -124,6 +134,10 @@ def _bytes(item: Any) -> bytes:
             return item.secret()
         case Held():
             return item.signed
+        case Opened():
+            return item.data
+        case Summary() | Patients():
+            return item.to_bytes()
         case Local():
             return canonical.encode(StoredBatch(item.batch, item.summary.to_bytes()))
         case _:
@@ -149,6 +163,8 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
     ledger = Ledger.empty(schema)
     for signed in _under(records, "ledger/").values():
         ledger = ledger.record(inbound(signed, charter.federation, charter.roster, action=settings.receive_action))
+    if "opened" in records:
+        ledger = ledger.show(read_opened(records["opened"], charter)[1])
     stored = {k: canonical.decode(v, StoredBatch) for k, v in _under(records, "batch/").items()}
     batches = {k: Local(b.batch, Summary.from_bytes(b.summary, schema)) for k, b in stored.items()}
     phase, alarm, _ = canonical.decode(records["phase"], tuple[str, str, str])
@@ -176,7 +192,9 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         receipts=_receipts(records),
         watches=_values(records, "watch/", Watch),
         seen=_values(records, "seen/", Seen),
-        traces=_traces(records, schema),
+        traces=_traces(records, "trace/", schema),
+        sums=_sums(records, schema),
+        persons=_persons(records, {k: b.summary.rows for k, b in batches.items()} if schema.patient else {}),
     )
 
 
@@ -191,10 +209,28 @@ def _receipts(records: Mapping[str, bytes]) -> dict[str, bytes]:
     return receipts
 
 
-def _traces(records: Mapping[str, bytes], schema: Schema) -> dict[str, bytes]:
-    traces = _under(records, "trace/")
+def _traces(records: Mapping[str, bytes], prefix: str, schema: Schema) -> dict[str, bytes]:
+    traces = _under(records, prefix)
     check(traces, schema)
     return traces
+
+
+def _persons(records: Mapping[str, bytes], rows: Mapping[str, int]) -> Persons:
+    parts, steps = (
+        {k: Patients.from_bytes(v) for k, v in _under(records, prefix).items()}
+        for prefix in ("secret/patients/", "secret/step/")
+    )
+    persons = Persons(parts, steps)
+    persons.check(rows)
+    return persons
+
+
+def _sums(records: Mapping[str, bytes], schema: Schema) -> Sums:
+    circles = _under(records, "circle/")
+    for name, circle in circles.items():
+        check_circle(name, circle)
+    given = Summary.from_bytes(records["given"], schema) if "given" in records else None
+    return Sums(given, circles, _traces(records, "sum/", schema), _under(records, "evidence/"))
 
 
 def _charter(entries: Mapping[str, bytes]) -> Charter:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Contribution, Share, contribute
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.peer import receipts
+from fedpeer.core.peer.outcome import Outcome, kept_back, refused
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
 from fedpeer.core.pulse.inbound import inbound
 from fedpeer.core.pulse.outbound import outbound
 from fedpeer.core.statistics.summary import Summary
-
-Outcome = Literal["sent", "unchanged", "refused", "withheld", "empty"]
 
 
 def pulse(turn: Turn) -> tuple[Outcome, str]:
@@ -28,9 +25,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
         return _retracted(turn, last)
     passage = outbound(state.local, state.roster, action=state.settings.send_action, last=last, past=state.past)
     if isinstance(passage, Refused):
-        turn.count(send_contract_failures=1)
-        turn.note("contract", "error", f"not sent: the contract refused: {passage.reason}")
-        return "refused", passage.reason
+        return refused(turn, passage)
     verdict, result = passage
     if verdict.failed:
         turn.count(send_contract_failures=1)
@@ -39,7 +34,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
         case Shareable():
             return _shared(turn, result)
         case Withheld():
-            return _withheld(turn, result)
+            return kept_back(turn, result)
 
 
 def _retracted(turn: Turn, last: Summary) -> tuple[Outcome, str]:
@@ -62,13 +57,6 @@ def remember(turn: Turn, held: Held | None) -> None:
         turn.change(traces=turn.state.past.kept(held.contribution.serial, held.summary))
 
 
-def _withheld(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:
-    turn.count(withheld=1)
-    data = {"rule": withheld.rule, "feature": withheld.feature, "measured": withheld.measured}
-    turn.note("contract", "error", f"not sent: withheld by a release rule: {withheld.text}", data=data)
-    return "withheld", withheld.text
-
-
 def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     if shareable.repeated:
         receipts.forgotten(turn)
@@ -87,6 +75,8 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     signed = contribute(shareable, state.me, outline)
     held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
     turn.change(ledger=state.ledger.record(held))
+    if state.roster.schema.patient:
+        turn.change(persons=state.persons.released(outline.serial))
     remember(turn, state.released)
     receipts.released(turn, state.released, held)
     turn.session(dirty=True)

@@ -20,7 +20,9 @@ from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId, PeerId
-from fedpeer.core.peer.kept import Marks, Seen, Watch, Withdrawal
+from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
+from fedpeer.core.peer.ongoing import Ongoing
+from fedpeer.core.peer.persons import Persons
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.summary import Summary
 
@@ -130,6 +132,7 @@ class Habits:
     """How this node behaves in time, from its configuration."""
 
     status_every_s: float = 10.0
+    absent_after_s: float = 3.0
     offline_after_s: float = 30.0
     kept_for_s: int = 30 * 86_400
 
@@ -139,7 +142,8 @@ class Session:
     """What lives only as long as the process. `boot` makes this process's keys and nonces its own.
 
     `current` says that the admin has decided something in it, so that its charter is known to be the newest; `offered`
-    is what the last pulse considered: rows and terms that have not changed need not be considered again.
+    is what the last pulse considered: rows and terms that have not changed need not be considered again. `audits` has
+    what came of looking at the evidence of opened sums, by rank: nothing to object, or a fault.
     """
 
     boot: bytes
@@ -155,6 +159,8 @@ class Session:
     said_at: Mapping[str, float] = field(default_factory=dict)
     assembly: Assembly = field(default_factory=Assembly)
     offered: tuple[Summary, Roster] | None = None
+    round: Ongoing | None = None
+    audits: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,8 @@ class Peer:
     watches: Mapping[str, Watch] = field(default_factory=dict)
     seen: Mapping[str, Seen] = field(default_factory=dict)
     traces: Mapping[str, bytes] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
+    persons: Persons = field(default_factory=Persons)
 
     @property
     def federation(self) -> FederationId:
@@ -219,7 +227,13 @@ class Peer:
     @property
     def past(self) -> Past:
         """What was released before that, as far as release rules ask."""
-        return Past(self.me.secret(), self.traces)
+        people = self.persons.people if self.roster.schema.patient else None
+        return Past(self.me.secret(), self.traces, people, self.ledger.serial(self.me.peer))
+
+    @property
+    def past_sums(self) -> Past:
+        """The sums of several that were opened before the newest, as far as release rules ask."""
+        return Past(self.me.secret(), self.sums.traces)
 
     @property
     def secret(self) -> Secret | None:
@@ -234,9 +248,14 @@ class Peer:
 
     @property
     def disagreeing(self) -> tuple[PeerId, ...]:
-        """Members that have not said that they hold what we hold and, if we asked, that they have answered."""
+        """Members that have not said that they hold what we hold and, if we asked, that they have answered.
+
+        While a round goes on, we are one of them ourselves.
+        """
         standing, others = self.standing, (p for p in self.roster.active if p != self.me.peer)
-        return tuple(p for p in others if not self._agrees(self.session.heard.get(p), standing))
+        going = self.session.round is not None and self.session.round.running
+        mine = (self.me.peer,) if going else ()
+        return (*mine, *(p for p in others if not self._agrees(self.session.heard.get(p), standing)))
 
     @property
     def differing(self) -> tuple[PeerId, ...]:

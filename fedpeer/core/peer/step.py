@@ -13,10 +13,11 @@ from typing import Any
 
 from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
-from fedpeer.core.peer import deciding, events, joining, rows, sharing, tending, watching
+from fedpeer.core.peer import auditing, deciding, events, joining, rounds, rows, sharing, tending, watching
 from fedpeer.core.peer.effects import Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
+from fedpeer.core.peer.outcome import Outcome
 from fedpeer.core.peer.state import Joining, Peer, Session, State
 from fedpeer.core.peer.turn import Turn
 
@@ -38,13 +39,24 @@ def _received(turn: Turn, event: events.Received) -> None:
 
 def _pulse_due(turn: Turn, _: events.PulseDue) -> None:
     if turn.state.phase == "active" and turn.state.settings.pulsing:
-        sharing.pulse(turn)
+        _pulse(turn, rounds.due)
 
 
 def _sync_now(turn: Turn, _: events.SyncNow) -> None:
     turn.need_active()
     turn.session(ask=max(turn.state.session.ask + 1, int(turn.now * 1000)), dirty=True, status_at=0.0)
-    turn.reply(sharing.pulse(turn))
+    turn.reply(_pulse(turn, rounds.wanted))
+
+
+def _pulse(turn: Turn, round_: Callable[[Turn], tuple[Outcome, str]]) -> tuple[Outcome, str]:
+    """A pulse in the federation's mode; in one that this version does not know nothing leaves."""
+    match turn.state.roster.exchange.mode:
+        case "open":
+            return sharing.pulse(turn)
+        case "secure":
+            return round_(turn)
+        case mode:
+            return "refused", f"this version of fedpeer does not exchange anything in {mode} mode"
 
 
 _HANDLERS: dict[type, Handler] = {
@@ -64,6 +76,7 @@ _HANDLERS: dict[type, Handler] = {
     events.SawFile: watching.saw_file,
     events.PulseDue: _pulse_due,
     events.SyncNow: _sync_now,
+    events.AuditRound: auditing.audit_round,
     events.Received: _received,
     events.Connected: lambda turn, _: tending.connected(turn),
     events.Tick: lambda turn, _: tending.tick(turn),

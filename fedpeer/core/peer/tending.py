@@ -7,6 +7,7 @@ import msgspec
 from fedpeer.core.envelope import subjects
 from fedpeer.core.envelope.messages import Status
 from fedpeer.core.federation.membership import INVITE
+from fedpeer.core.peer import rounds
 from fedpeer.core.peer.deciding import new_epoch
 from fedpeer.core.peer.effects import Enforce, Fetch
 from fedpeer.core.peer.heeding import answer, answers, ask
@@ -39,6 +40,7 @@ def tick(turn: Turn) -> None:
     """Look after what is due."""
     if turn.state.phase != "active":
         return
+    rounds.tick(turn)
     _forget_old_secrets(turn)
     _look_for_secret(turn)
     if turn.now - turn.state.session.status_at >= turn.state.session.habits.status_every_s:

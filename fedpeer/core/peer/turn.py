@@ -16,7 +16,7 @@ from fedpeer.core import canonical
 from fedpeer.core.canonical import digest
 from fedpeer.core.envelope import subjects
 from fedpeer.core.envelope.header import Outline
-from fedpeer.core.envelope.messages import KINDS, Message, Share, Status
+from fedpeer.core.envelope.messages import KINDS, Call, Evidence, Inquiry, Message, Share, Status, Talk
 from fedpeer.core.envelope.seal import seal_direct, seal_group
 from fedpeer.core.errors import CharterError, PermissionRefusedError, StateError
 from fedpeer.core.federation.charter import Charter
@@ -37,6 +37,7 @@ class Turn:
         self.state = state
         self.now = now
         self.effects: list[Effect] = []
+        self.own: list[Talk] = []
         self._entropy = entropy
         self._drawn = 0
 
@@ -145,7 +146,7 @@ class Turn:
 
     # Speaking
 
-    def say(self, message: Share | Status) -> None:
+    def say(self, message: Share | Status | Call) -> None:
         """Seal a message to the group and send it. Without the newest secret nothing can be said, and nothing is."""
         secret = self.state.secret
         if secret is None:
@@ -163,17 +164,26 @@ class Turn:
             self.effects.append(Send(f"{type(message).__name__}/{i}", subject, piece))
 
     def tell(self, peer: PeerId, message: Message) -> None:
-        """Seal a message to one member, past or present, and send it."""
+        """Seal a message to one member, past or present, and send it. What matters only now is not kept for it."""
         card = self.state.roster.members[peer].card
-        outline = self._outline(message, peer, self.state.session.habits.kept_for_s)
+        passing = isinstance(message, _PASSING)
+        outline = self._outline(message, peer, SAID_FOR_S if passing else self.state.session.habits.kept_for_s)
         content = canonical.encode(message)
         pieces = seal_direct(
             outline, content, sequence=self.state.session.sequence, seal_key=card.seal, identity=self.state.me
         )
         self._advance(len(pieces))
+        fed, me = self.state.federation, self.state.me.peer
         for i, piece in enumerate(pieces):
-            subject = subjects.direct(self.state.federation, peer, self.state.me.peer, i)
-            self.effects.append(Send(f"{type(message).__name__}/{peer}/{i}", subject, piece))
+            subject = subjects.talk(fed, peer, me) if passing else subjects.direct(fed, peer, me, i)
+            self.effects.append(Send(f"{_slot(message)}/{peer}/{i}", subject, piece))
+
+    def talk(self, peer: PeerId, talk: Talk) -> None:
+        """Say a word of a round to a member, or to ourselves: that is heard when the round is gone on with."""
+        if peer == self.state.me.peer:
+            self.own.append(talk)
+        else:
+            self.tell(peer, talk)
 
     def _outline(self, message: Message, recipient: str, lasts_s: int) -> Outline:
         state = self.state
@@ -191,6 +201,14 @@ class Turn:
 
     def _advance(self, pieces: int) -> None:
         self.session(sequence=self.state.session.sequence + pieces)
+
+
+_PASSING = (Talk, Inquiry, Evidence)
+
+
+def _slot(message: Message) -> str:
+    """Where a newer message takes the place of one that has not left; a round's two directions are two places."""
+    return f"Talk/{'up' if message.up else 'down'}" if isinstance(message, Talk) else type(message).__name__
 
 
 def _retired(secret: Secret, now: float) -> Secret:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fedpeer.core import canonical
 from fedpeer.core.envelope.messages import Round
-from fedpeer.core.errors import MismatchError
+from fedpeer.core.errors import MalformedError, MismatchError
 from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.exchange import LEAST
 from fedpeer.core.federation.ledger import Opened
@@ -39,6 +39,25 @@ def read_opened(data: bytes, charter: Charter) -> tuple[Concluded, Opened]:
         raise MismatchError(f"no rows could give the sum that {concluded.collector} opened: {fault}")
     total = Summary(schema, concluded.total)
     return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total)
+
+
+class _Circle(canonical.Value, frozen=True, array_like=True):
+    peer: str
+    version: bytes
+
+
+def circle(versions: Versions) -> tuple[str, bytes]:
+    """A set of contributors with their versions as it is kept, under a name that is the same for the same set."""
+    data = canonical.encode(tuple(_Circle(peer, version) for peer, version in sorted(versions.items())))
+    return canonical.digest("circle", data).hex()[:32], data
+
+
+def check_circle(name: str, data: bytes) -> Versions:
+    """Read what `circle` writes; MalformedError if it is something else, or has another name."""
+    versions = {PeerId(each.peer): each.version for each in canonical.decode(data, tuple[_Circle, ...])}
+    if circle(versions) != (name, data):
+        raise MalformedError(f"the circle {name} of a round was altered")
+    return versions
 
 
 def moved(new: Versions, old: Versions) -> int:

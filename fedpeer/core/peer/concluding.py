@@ -1,0 +1,76 @@
+"""Opened sums: put to the charter's rules, shown in the ledger, and remembered for the sums that come after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fedpeer.core.contract.admit import RECEIVING, Refused, admit
+from fedpeer.core.contract.grammar import Contract
+from fedpeer.core.federation.ledger import Opened
+from fedpeer.core.federation.secure.conclusion import Concluded
+from fedpeer.core.federation.secure.opened import Versions, circle, read_opened
+from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy.masked import examined_sum
+
+
+def show(turn: Turn, data: bytes) -> None:
+    """Show an opened sum, if it is newer than the one that is shown and every rule allows it."""
+    known = turn.state.ledger.opened
+    if known is not None and known.data == data:
+        return
+    concluded, opened = read_opened(data, turn.state.charter)
+    ledger = turn.state.ledger.show(opened)
+    remember_circle(turn, concluded.versions)
+    if ledger is turn.state.ledger:
+        return
+    reason = _ruled(turn, opened)
+    if reason:
+        turn.count(receive_errors=1)
+        turn.note("contract", "error", f"the sum of {len(opened.contributors)} members is not shown: {reason}")
+        return
+    _doubled(turn, concluded, opened)
+    if known is not None and known.total != opened.total:
+        sums = turn.state.sums
+        traces = turn.state.past_sums.kept(len(sums.traces) + 1, known.total)
+        turn.change(sums=replace(sums, traces=traces))
+    turn.change(ledger=ledger)
+    turn.session(dirty=True)
+    turn.count(received=1)
+    text = f"the sum of {len(opened.contributors)} members was opened: {opened.total.rows} rows"
+    evidence = {"digest": opened.total.digest, "transcript": concluded.transcript.hex()}
+    turn.note("sync", "info", text, peer=concluded.collector, data=evidence)
+
+
+def fault(turn: Turn, data: bytes) -> str:
+    """Why a sum that we have opened may not be shown to anybody, or nothing."""
+    return _ruled(turn, read_opened(data, turn.state.charter)[1])
+
+
+def remember_circle(turn: Turn, versions: Versions) -> None:
+    """Remember whose vectors a sum is of, that others may have seen."""
+    sums = turn.state.sums
+    name, data = circle(versions)
+    if name not in sums.circles:
+        turn.change(sums=replace(sums, circles={**sums.circles, name: data}))
+
+
+def _ruled(turn: Turn, opened: Opened) -> str:
+    """What the charter's rules have against a sum of several."""
+    state, roster = turn.state, turn.state.roster
+    if roster.exchange.release:
+        contract = Contract.parse(roster.exchange.release)
+        verdict = admit(opened.total, contract, RECEIVING, peers=len(opened.contributors))
+        if isinstance(verdict, Refused):
+            return f"the charter's rules for sums refused: {verdict.reason}"
+    last = state.ledger.opened.total if state.ledger.opened else None
+    failed = examined_sum(opened.total, roster.policy, last, state.past_sums).failed
+    return failed.text if failed else ""
+
+
+def _doubled(turn: Turn, concluded: Concluded, opened: Opened) -> None:
+    """Name a collector that stands by two sums of one round; all hold the same one of them."""
+    known = turn.state.ledger.opened
+    if known is not None and known.serial == opened.serial:
+        text = f"{turn.name(concluded.collector)} signed two different sums of one round"
+        turn.blame(concluded.collector)
+        turn.note("sync", "error", text, peer=concluded.collector)

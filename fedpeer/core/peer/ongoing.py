@@ -1,0 +1,46 @@
+"""The round that a peer is in. It lives as long as the process: who restarts has dropped out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fedpeer.core.federation.secure.collector import Collector
+from fedpeer.core.federation.secure.contribution import Contribution
+from fedpeer.core.federation.secure.terms import Terms
+from fedpeer.core.statistics.summary import Summary
+
+# How many collectors a contributor turns to before it gives the round up.
+_COLLECTORS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ongoing:
+    """A round, our contribution to it if we bring one, and our collecting if it is, or was, our turn.
+
+    `brought` is the summary in the contribution, `said_at` when its collector was last told something, `silent` how
+    many collectors have been given up, and `over` says that the contribution will not go on.
+    """
+
+    terms: Terms
+    began_at: float
+    contribution: Contribution | None = None
+    brought: Summary | None = field(default=None, repr=False)
+    collector: Collector | None = None
+    said_at: float = 0.0
+    silent: int = 0
+    over: bool = False
+
+    @property
+    def contributing(self) -> bool:
+        """Whether our contribution may still become part of a sum."""
+        return self.contribution is not None and not self.over
+
+    @property
+    def running(self) -> bool:
+        """Whether something is still expected of this round here."""
+        return self.contributing or (self.collector is not None and not self.collector.ended)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether there is no further collector to turn to."""
+        return self.silent + 1 >= min(_COLLECTORS, len(self.terms.collectors))

@@ -1,0 +1,26 @@
+"""What a pulse comes to, and how it is told where contract or release rules keep rows back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fedpeer.core.contract.admit import Refused
+from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy.protect import Withheld
+
+Outcome = Literal["sent", "unchanged", "refused", "withheld", "empty", "called"]
+
+
+def refused(turn: Turn, passage: Refused) -> tuple[Outcome, str]:
+    """The contract does not let the rows' sum leave."""
+    turn.count(send_contract_failures=1)
+    turn.note("contract", "error", f"not sent: the contract refused: {passage.reason}")
+    return "refused", passage.reason
+
+
+def kept_back(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:
+    """A release rule does not let it leave."""
+    turn.count(withheld=1)
+    data = {"rule": withheld.rule, "feature": withheld.feature, "measured": withheld.measured}
+    turn.note("contract", "error", f"not sent: withheld by a release rule: {withheld.text}", data=data)
+    return "withheld", withheld.text
