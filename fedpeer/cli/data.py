@@ -285,9 +285,12 @@ def _draw_receipts(withdrawals: list[Withdrawal]) -> None:
 
 def _draw_list(batches: list[Batch]) -> None:
     left_out = {b.id: b.read - b.rows - b.withdrawn for b in batches}
+    persons = any(b.patients is not None for b in batches)
     drawn = (
-        (b.id, b.source, render.moment(b.added_at), f"{b.rows:,}", f"{left_out[b.id]:,}", render.short(b.digest))
+        (b.id, b.source, render.moment(b.added_at), f"{b.rows:,}", f"{left_out[b.id]:,}")
+        + ((f"{b.patients or 0:,}",) if persons else ())
+        + (render.short(b.digest),)
         for b in batches
     )
-    heads = ("BATCH", "SOURCE", "ADDED", ">ROWS", ">LEFT OUT", "DIGEST")
+    heads = ("BATCH", "SOURCE", "ADDED", ">ROWS", ">LEFT OUT", *((">PATIENTS",) if persons else ()), "DIGEST")
     render.table(heads, drawn, empty="no rows yet: `fedpeer data add FILE`")

@@ -13,6 +13,7 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch, seen_key
+from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Batch, Local, Peer
 from fedpeer.core.statistics.collect import Collected, tally
@@ -73,20 +74,21 @@ class Counting(Views):
         """Take a batch's rows out again; the beginning of its id is enough if no other begins so."""
         scope = self.resolve(fed)
         local = self._batch_of(scope, batch_id)
+        gone = batch_shape(local, self._held(scope))
         await self._tell(scope, ev.WithdrawBatch(local.batch.id))
-        return batch_shape(local)
+        return gone
 
     async def withdraw_rows(self, fed: str, rows: HeldOut, batch_id: str = "") -> shapes.Job:
         """Take rows out of the batch that has them; the job's result is that batch as it then is."""
-        scope, schema = self.resolve(fed), _schema(self._held(fed))
+        scope, held = self.resolve(fed), self._held(fed)
         batch = self._batch_of(scope, batch_id).batch.id if batch_id else ""
-        source = await asyncio.to_thread(rows.opened, self._means.open_source, self._means.open_rows, schema)
+        source = await asyncio.to_thread(rows.opened, self._means.open_source, self._means.open_rows, _schema(held))
 
         async def work(progress: Progress) -> shapes.Batch:
-            collected = await asyncio.to_thread(counted, source, schema, progress)
-            event = ev.WithdrawRows(source.name, collected.summary, batch)
+            collected = await asyncio.to_thread(counted, source, held, progress)
+            event = ev.WithdrawRows(source.name, collected.summary, batch, collected.patients)
             local: Local = await self._tell(scope, event)
-            return batch_shape(local)
+            return batch_shape(local, self._held(scope))
 
         return self._jobs.start(reading_job("withdrawal", scope, source), work)
 
@@ -155,15 +157,15 @@ class Counting(Views):
 
     def _count(self, scope: str, source: Source, spot: Spot | None, *, force: bool) -> shapes.Job:
         async def work(progress: Progress) -> shapes.Batch:
-            collected = await asyncio.to_thread(counted, source, _schema(self._held(scope)), progress)
+            collected = await asyncio.to_thread(counted, source, self._held(scope), progress)
             batch = self._batch(source.name, collected)
             seen = None
             if spot is not None and self._means.lookout is not None:
                 digest = await asyncio.to_thread(self._means.lookout.mark, spot.path, spot.size, whole=False)
                 seen = Seen(spot.path, spot.size, spot.mtime_ns, spot.size, digest, False, batch.id, "")
-            event = ev.AddBatch(batch, collected.summary, force, seen)
+            event = ev.AddBatch(batch, collected.summary, force, seen, None, collected.patients)
             await self._tell(scope, event)
-            return batch_shape(Local(batch, collected.summary))
+            return batch_shape(Local(batch, collected.summary), self._held(scope))
 
         return self._jobs.start(reading_job("data", scope, source), work)
 
@@ -177,12 +179,12 @@ class Counting(Views):
         return batch_for(self._world, source, collected)
 
 
-def counted(source: Source, schema: Schema, progress: Progress | None = None) -> Collected:
-    """The rows of a source, counted; `progress` is told in the source's own unit."""
-    names = [feature.name for feature in schema.inputs]
+def counted(source: Source, held: Peer | Project, progress: Progress | None = None) -> Collected:
+    """The rows of a source as they are counted here; `progress` is told in the source's own unit."""
+    schema, key = _schema(held), patient_key(held.me) if isinstance(held, Peer) else b""
     if source.size:
-        return tally(schema, source.batches(names, progress))
-    return tally(schema, source.batches(names), progress)
+        return tally(schema, source.batches(schema.needed, progress), key=key)
+    return tally(schema, source.batches(schema.needed), progress, key=key)
 
 
 def batch_for(world: World, source: str, collected: Collected) -> Batch:

@@ -87,7 +87,8 @@ class Views:
 
     def batches(self, fed: str) -> list[shapes.Batch]:
         """What this node has counted."""
-        return [batch_shape(b) for b in sorted(self._held(fed).batches.values(), key=lambda b: b.batch.added_at)]
+        held = self._held(fed)
+        return [batch_shape(b, held) for b in sorted(held.batches.values(), key=lambda b: b.batch.added_at)]
 
     def receipts(self, fed: str) -> list[shapes.Withdrawal]:
         """What was withdrawn after others had it, and who has confirmed that."""
@@ -283,9 +284,10 @@ def invite_shape(record: InviteRecord, text: str = "", passphrase: str = "") -> 
     )
 
 
-def batch_shape(local: Local) -> shapes.Batch:
+def batch_shape(local: Local, held: Peer | Project) -> shapes.Batch:
     """A batch for people."""
     batch = local.batch
+    patients = held.persons.of(batch.id).distinct if isinstance(held, Peer) and held.roster.schema.patient else None
     return shapes.Batch(
         id=batch.id,
         source=batch.source,
@@ -296,6 +298,7 @@ def batch_shape(local: Local) -> shapes.Batch:
         digest=local.summary.digest,
         withdrawn=batch.withdrawn,
         missing=lacking(local.summary),
+        patients=patients,
     )
 
 

@@ -142,7 +142,8 @@ class Watching:
                 raise SourceError(f"{spot.path} changed while it was counted")
             batch = batch_for(self._world, spot.path, collected)
             new = Seen(spot.path, spot.size, spot.mtime_ns, spot.size, digest, True, batch.id, task.watch.id)
-            await self._engine.ask(task.scope, ev.AddBatch(batch, collected.summary, False, new, 0))
+            event = ev.AddBatch(batch, collected.summary, False, new, 0, collected.patients)
+            await self._engine.ask(task.scope, event)
 
     async def _is(self, spot: Spot) -> bool:
         now = await asyncio.to_thread(self._lookout.look, spot.path)
@@ -198,13 +199,14 @@ class Watching:
             batch = msgspec.structs.replace(batch, id=seen.batch)
         digest = await asyncio.to_thread(self._lookout.mark, spot.path, until, whole=False)
         new = Seen(spot.path, spot.size, spot.mtime_ns, until, digest, False, batch.id, task.watch.id)
-        await self._engine.ask(task.scope, ev.AddBatch(batch, collected.summary, False, new, since))
+        event = ev.AddBatch(batch, collected.summary, False, new, since, collected.patients)
+        await self._engine.ask(task.scope, event)
 
     # Both
 
     async def _counted(self, task: _Task, spot: Spot, span: tuple[int, int] | None) -> Collected:
         source = await asyncio.to_thread(self._lookout.open, spot.path, task.schema, task.options, span)
-        return await asyncio.to_thread(counted, source, task.schema)
+        return await asyncio.to_thread(counted, source, task.peer)
 
     def _say(self, scope: str, watch: Watch, path: str, text: str) -> None:
         """Tell people of a fault once; "" says that there is none any more."""

@@ -15,13 +15,14 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
+from fedpeer.core.errors import DuplicateError, RequestError, StateError, UnknownError
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch, WithdrawRows
 from fedpeer.core.peer.kept import Marks
 from fedpeer.core.peer.state import Batch, Local
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.peer.watching import remember
+from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.summary import Summary
 
@@ -32,6 +33,7 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     """Make counted rows part of this node's data; the same content twice only by force."""
     turn.need_active()
     state, batch = turn.state, event.batch
+    _need_patients(turn, event)
     remember(turn, event)
     before = state.batches.get(batch.id)
     if before is None:
@@ -43,6 +45,7 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     else:
         local = _longer(before, batch, event.summary)
     turn.change(batches={**state.batches, batch.id: local}, local=state.local + event.summary)
+    turn.change(persons=state.persons.more(batch.id, event.patients))
     rejected = batch.read - batch.rows
     more = "more " if before else ""
     text = f"counted {batch.rows} {more}rows of {batch.source}" + (f", rejected {rejected}" if rejected else "")
@@ -58,7 +61,7 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
     if local is None:
         raise UnknownError(f"there is no batch {event.batch}")
     _without(turn, local.batch.id)
-    turn.change(local=state.local - local.summary)
+    turn.change(local=state.local - local.summary, persons=state.persons.only(local.batch.id, Patients.none()))
     receipts.taken_out(turn, local.batch, local.batch.rows)
     turn.note("data", "info", f"withdrew {local.batch.rows} rows of {local.batch.source}", data={"batch": event.batch})
     turn.reply(local.batch)
@@ -67,18 +70,39 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
 def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
     """Take some of a batch's rows out of it, exactly; nothing of them is kept."""
     state, rows = turn.state, event.summary.rows
-    local = having(state.batches, event)
+    _need_patients(turn, event)
+    local = having(_of_patients(turn, event), event)
     rest = local.summary - event.summary
     batch = replace(local.batch, rows=rest.rows, withdrawn=local.batch.withdrawn + rows)
     if rest.rows:
         turn.change(batches={**state.batches, batch.id: Local(batch, rest)})
     else:
         _without(turn, batch.id)
-    turn.change(local=state.local - event.summary)
+    persons = state.persons.only(batch.id, state.persons.of(batch.id) - event.patients)
+    turn.change(local=state.local - event.summary, persons=persons)
     receipts.taken_out(turn, batch, rows)
     text = f"withdrew {rows} rows of {batch.source}, as told by {event.source}"
     turn.note("data", "info", text, data={"batch": batch.id, "left": rest.rows})
     turn.reply(Local(batch, rest))
+
+
+def _need_patients(turn: Turn, event: AddBatch | WithdrawRows) -> None:
+    """StateError unless each row has its patient, where the schema has their ids."""
+    counted = event.summary.rows if turn.state.roster.schema.patient else 0
+    if event.patients.rows != counted:
+        source = event.batch.source if isinstance(event, AddBatch) else event.source
+        raise StateError(f"of {event.summary.rows} rows of {source}, {event.patients.rows} were counted with a patient")
+
+
+def _of_patients(turn: Turn, event: WithdrawRows) -> Mapping[str, Local]:
+    """The batches that have as many rows of each of these patients, or more; the one that is named in any case."""
+    state = turn.state
+    if not state.roster.schema.patient:
+        return state.batches
+    fits = {k: b for k, b in state.batches.items() if (state.persons.of(k) - event.patients).whole}
+    if event.batch in state.batches and event.batch not in fits:
+        raise UnknownError(f"batch {event.batch} has fewer rows than {event.source} of one of its patients")
+    return fits
 
 
 def refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
