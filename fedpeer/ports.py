@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Level = Literal["info", "warning", "error"]
 
+PLEDGE_BYTES = 64  # of a pledge's value, at most
+KEPT_PLEDGES = 100_000  # of each scope, at least: only older ones may be forgotten
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -95,19 +98,24 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One atomic change of the store. A record set to None is deleted. `sent` are outbox ids that have left."""
+    """One atomic change of the store. A record set to None is deleted. `sent` are outbox ids that have left.
+
+    `pledges` are words that are given once: what was pledged under a scope and a name stays the only value there.
+    """
 
     records: Mapping[tuple[str, str], bytes | None] = field(default_factory=dict)
     outbox: Sequence[Outgoing] = ()
     sent: Sequence[int] = ()
     entries: Sequence[Entry] = ()
+    pledges: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 class Store(Protocol):
     """Named records, an outbox and a timeline, changed together or not at all.
 
     Obligations: `commit` returns only when the change survives a power cut, or raises StoreError and changes nothing;
-    records whose name begins with `secret/` are never on disk in the clear; reads never wait for a network.
+    records whose name begins with `secret/` are never on disk in the clear; reads never wait for a network; a commit
+    with another value for a pledge raises PledgeError and changes nothing, whatever happened since it was pledged.
     Methods are called from one thread at a time.
     """
 

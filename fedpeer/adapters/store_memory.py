@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from fedpeer.core.errors import StoreError
-from fedpeer.ports import Commit, Entry, Outgoing
+from fedpeer.core.errors import PledgeError, StoreError
+from fedpeer.ports import KEPT_PLEDGES, PLEDGE_BYTES, Commit, Entry, Outgoing
 
 
 class MemoryStore:
@@ -22,6 +22,7 @@ class MemoryStore:
         self._records: dict[tuple[str, str], bytes] = {}
         self._outbox: dict[int, Outgoing] = {}
         self._entries: list[Entry] = []
+        self._pledges: dict[str, dict[str, bytes]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last_outgoing = 0
         self._last_entry = 0
@@ -30,6 +31,7 @@ class MemoryStore:
         """Return an independent open store with the same content: what a restart or a backup would find."""
         twin = MemoryStore(keep_entries=self._keep)
         twin._records, twin._outbox, twin._entries = dict(self._records), dict(self._outbox), list(self._entries)
+        twin._pledges = {scope: dict(pledges) for scope, pledges in self._pledges.items()}
         twin._counts = self._counts.copy()
         twin._last_outgoing, twin._last_entry = self._last_outgoing, self._last_entry
         return twin
@@ -48,6 +50,7 @@ class MemoryStore:
         """Apply a change; return the outbox ids given to `change.outbox`, in order."""
         self._check(writing=True)
         entries = [_kept(entry, self._last_entry + i) for i, entry in enumerate(change.entries, start=1)]
+        self._pledge(change.pledges)
         for place, value in change.records.items():
             if value is None:
                 self._records.pop(place, None)
@@ -105,6 +108,18 @@ class MemoryStore:
             raise StoreError("the store in memory is closed")
         if writing and self.refuse:
             raise StoreError(self.refuse)
+
+    def _pledge(self, pledges: Mapping[tuple[str, str], bytes]) -> None:
+        for (scope, name), value in pledges.items():
+            if self._pledges.get(scope, {}).get(name, value) != value:
+                raise PledgeError.of(scope, name)
+            if len(value) > PLEDGE_BYTES:
+                raise StoreError(f"the pledge {name} is longer than {PLEDGE_BYTES} bytes")
+        for (scope, name), value in pledges.items():
+            kept = self._pledges.setdefault(scope, {})
+            kept.setdefault(name, bytes(value))
+            if len(kept) > KEPT_PLEDGES:
+                del kept[next(iter(kept))]
 
     def _enqueue(self, outgoing: Outgoing) -> int:
         if outgoing.slot:

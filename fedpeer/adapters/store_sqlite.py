@@ -7,6 +7,7 @@
    place (scope, name) is authenticated, so sealed values cannot be swapped; a repeated random nonce would only show
    that two values are equal.
 4. The schema is the sum of the steps in `_STEPS`; `user_version` says how many a file has had.
+5. That a pledge stays what it was is the file's own rule: triggers refuse whatever would change one, from whomever.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fedpeer.adapters.system import SystemEntropy
 from fedpeer.core.canonical import digest
-from fedpeer.core.errors import StoreError
-from fedpeer.ports import Commit, Entropy, Entry, Outgoing
+from fedpeer.core.errors import PledgeError, StoreError
+from fedpeer.ports import KEPT_PLEDGES, Commit, Entropy, Entry, Outgoing
 
 _APPLICATION_ID = 0x46645072
 _SEALED = "secret/"
@@ -56,6 +57,24 @@ _STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX timeline_kind ON timeline (scope, kind)",
         "CREATE INDEX timeline_scope ON timeline (scope)",
     ),
+    (
+        """CREATE TABLE pledge (
+             id INTEGER PRIMARY KEY CHECK (id > 0), scope TEXT NOT NULL, name TEXT NOT NULL,
+             value BLOB NOT NULL CHECK (length(value) <= 64), UNIQUE (scope, name)
+           ) STRICT""",
+        "CREATE INDEX pledge_age ON pledge (scope, id)",
+        """CREATE TRIGGER pledge_unchanged BEFORE UPDATE ON pledge
+           BEGIN SELECT RAISE(ABORT, 'a pledge cannot be changed'); END""",
+        # Also for a given id, or REPLACE would take away the pledge that has it without asking the triggers of DELETE.
+        """CREATE TRIGGER pledge_once BEFORE INSERT ON pledge
+           WHEN EXISTS (SELECT 1 FROM pledge WHERE scope = NEW.scope AND name = NEW.name AND value <> NEW.value)
+             OR EXISTS (SELECT 1 FROM pledge WHERE id = NEW.id)
+           BEGIN SELECT RAISE(ABORT, 'another value was pledged'); END""",
+        """CREATE TRIGGER pledge_kept BEFORE DELETE ON pledge
+           WHEN OLD.id > coalesce((SELECT id FROM pledge WHERE scope = OLD.scope
+                                   ORDER BY id DESC LIMIT 1 OFFSET 100000), 0)
+           BEGIN SELECT RAISE(ABORT, 'a pledge cannot be taken back'); END""",
+    ),
 )
 
 _PAGE_ALL = """SELECT at, scope, kind, level, text, peer, pulse, data, id FROM timeline
@@ -66,6 +85,9 @@ _PAGE_ALL = """SELECT at, scope, kind, level, text, peer, pulse, data, id FROM t
 _PAGE_SCOPE = _PAGE_ALL.replace("WHERE ", "WHERE scope = :scope AND ")
 _TRIM = """DELETE FROM timeline WHERE id IN
   (SELECT id FROM timeline WHERE scope = ? AND kind = ? ORDER BY id LIMIT ?)"""
+_PLEDGE = "INSERT INTO pledge (scope, name, value) VALUES (?, ?, ?) ON CONFLICT (scope, name) DO NOTHING"
+_OLD_PLEDGES = """DELETE FROM pledge WHERE scope = :scope AND id <=
+  (SELECT id FROM pledge WHERE scope = :scope ORDER BY id DESC LIMIT 1 OFFSET :kept)"""
 _CLEAR = """DELETE FROM timeline WHERE scope = :scope AND kind IN (SELECT value FROM json_each(:kinds))
   AND (:levels = '[]' OR level IN (SELECT value FROM json_each(:levels)))"""
 _LAST_ID = 2**63 - 1
@@ -118,6 +140,7 @@ class SqliteStore:
             )
             db.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in change.sent])
             ids = _enqueued(db, change.outbox)
+            _pledge(db, change.pledges)
             counts = self._appended(db, lines)
         self._counts.update(counts)
         return ids
@@ -300,6 +323,19 @@ def _enqueued(db: sqlite3.Connection, outbox: Sequence[Outgoing]) -> list[int]:
         [(number, o.scope, o.slot, o.subject, o.body) for number, o in zip(ids, outbox, strict=True)],
     )
     return ids
+
+
+def _pledge(db: sqlite3.Connection, pledges: Mapping[tuple[str, str], bytes]) -> None:
+    """Keep pledges, and forget the oldest beyond the bound; PledgeError where the file holds another value."""
+    for (scope, name), value in pledges.items():
+        try:
+            db.execute(_PLEDGE, (scope, name, value))
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorname != "SQLITE_CONSTRAINT_TRIGGER":
+                raise
+            raise PledgeError.of(scope, name) from None
+    for scope in {scope for scope, _ in pledges}:
+        db.execute(_OLD_PLEDGES, {"scope": scope, "kept": KEPT_PLEDGES})
 
 
 def _counted(db: sqlite3.Connection, scope: str, kind: str) -> int:

@@ -176,6 +176,21 @@ class UnreachableError(LocalError):
     hint = "is the daemon running? start it with `fedpeer serve`, or name another one with --home or --url"
 
 
+class PledgeError(StoreError):
+    """A word that this node has given already, as another one; `scope` is the federation that it was given in."""
+
+    code = "FP120"
+    hint = "nothing was said; if it repeats, this node's store or program has been set back: docs/errors/FP120.md"
+    scope: str = ""
+
+    @classmethod
+    def of(cls, scope: str, name: str) -> PledgeError:
+        """What a store says that was asked to keep another value under a name."""
+        error = cls(f"this node has given another word already as {name} of {scope or 'the node'}")
+        error.scope = scope
+        return error
+
+
 class MalformedError(RemoteError):
     """Bytes that are not a message: truncated, oversized, not canonical, of unknown form."""
 

@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedpeer.core.envelope.chunks import Assembly
-from fedpeer.core.errors import DuplicateError, FedpeerError, StoreError, UnknownError
+from fedpeer.core.errors import DuplicateError, FedpeerError, PledgeError, StoreError, UnknownError
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
-from fedpeer.core.peer.records import changes, restore
+from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.state import Habits, Joining, Peer, Session, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.peer.tending import gap_s
+from fedpeer.node.batch import Outcome, Task
 from fedpeer.node.link import Hooks, Line, Link
 from fedpeer.node.pulses import Pulses
 from fedpeer.node.timeline import Timeline
@@ -67,29 +68,6 @@ class Manners:
     assembly: Assembly = field(default_factory=Assembly)
 
 
-@dataclass(slots=True)
-class _Task:
-    """An event on its way through; the future is its operator's, if it has one."""
-
-    scope: str
-    event: ev.Event
-    future: asyncio.Future[Any] | None = None
-    reply: Any = None
-    error: BaseException | None = None
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What a batch of events led to, once it is committed."""
-
-    states: dict[str, State]
-    touched: set[str] = field(default_factory=set)
-    effects: list[tuple[str, fx.Effect]] = field(default_factory=list)
-    outgoing: list[tuple[int, Outgoing]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    failed: FedpeerError | None = None
-
-
 class Engine:
     """Owns the states of this node's memberships. `states` is a snapshot that nobody changes in place."""
 
@@ -102,12 +80,13 @@ class Engine:
         self.pulses = Pulses(lambda scope: self.post(scope, ev.PulseDue()), jitter=manners.jitter)
         self._world = world
         self._manners = manners
-        self._queue: deque[_Task] = deque()
+        self._queue: deque[Task] = deque()
         self._waiting_bytes = 0
         self._more = asyncio.Event()
         self._changed = asyncio.Condition()
         self._left: list[int] = []
         self._last_entry = 0
+        self._broken: dict[str, str] = {}
         self._writer = ThreadPoolExecutor(1, "fedpeer-writer")
         self._session = Session(b"")
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -146,18 +125,18 @@ class Engine:
 
     async def begin(self, event: ev.Found | ev.Join) -> str:
         """Begin a membership; returns its federation's id once that is stored."""
-        return str(await self._await(_Task(NODE, event)))
+        return str(await self._await(Task(NODE, event)))
 
     async def ask(self, scope: str, event: ev.Event) -> Any:
         """Have an operator's event dealt with; returns its answer once its effects are stored, or raises."""
-        return await self._await(_Task(scope, event))
+        return await self._await(Task(scope, event))
 
     def post(self, scope: str, event: ev.Event) -> None:
         """Have an event dealt with. What arrives faster than it can be is dropped: the others will say it again."""
         size = len(event.body) if isinstance(event, ev.Received) else 0
         if len(self._queue) < MOST_WAITING and self._waiting_bytes + size <= MOST_WAITING_BYTES:
             self._waiting_bytes += size
-            self._enqueue(_Task(scope, event))
+            self._enqueue(Task(scope, event))
 
     def note(self, entry: Entry) -> None:
         """Put a line of the node's own on the timeline."""
@@ -219,16 +198,16 @@ class Engine:
                 # What is committed is committed; the loop must go on for the sake of all that is still to come.
                 _log.exception("a bug while carrying out what was committed")
 
-    def _advance(self, tasks: Sequence[_Task]) -> _Outcome:
+    def _advance(self, tasks: Sequence[Task]) -> Outcome:
         """Step every task's event and commit what came of all of them. On the writer thread."""
-        outcome = _Outcome(dict(self.states))
+        outcome = Outcome(dict(self.states))
         for task in tasks:
             self._step(outcome, task)
         for scope in list(outcome.touched):
-            self._step(outcome, _Task(scope, ev.Settle()))
+            self._step(outcome, Task(scope, ev.Settle()))
         self._world.probe("stepped")
         try:
-            self._commit(outcome)
+            self._keep(outcome, tasks)
         except StoreError as error:
             return self._failed(error)
         except Exception:  # noqa: BLE001 see `_step`
@@ -236,14 +215,14 @@ class Engine:
             return self._failed(StoreError("what came of this could not be stored: an internal error, see the log"))
         return outcome
 
-    def _failed(self, error: StoreError) -> _Outcome:
+    def _failed(self, error: StoreError) -> Outcome:
         """Nothing happened, and people can see why."""
         if self.fault != str(error):
             _log.error("nothing can be stored, so rounds have stopped: %s", error)
         self.fault = str(error)
-        return _Outcome(dict(self.states), failed=error)
+        return Outcome(dict(self.states), failed=error)
 
-    def _step(self, outcome: _Outcome, task: _Task) -> None:
+    def _step(self, outcome: Outcome, task: Task) -> None:
         stamped = ev.Stamped(self._world.clock.now(), self._world.entropy.draw(32), task.event)
         before = outcome.states.get(task.scope)
         try:
@@ -272,29 +251,36 @@ class Engine:
             else:
                 outcome.effects.append((task.scope, effect))
 
-    def _commit(self, outcome: _Outcome) -> None:
-        now = self._world.clock.now()
-        records = {
-            (scope, name): value
-            for scope in outcome.touched
-            for name, value in changes(self.states.get(scope), outcome.states[scope]).items()
-        }
-        outbox = [Outgoing(s, e.slot, e.subject, e.body) for s, e in outcome.effects if isinstance(e, fx.Send)]
-        entries = [_entry(now, s, e) for s, e in outcome.effects if isinstance(e, fx.Note)]
-        left = self._left[:]
-        if not (records or outbox or entries or left):
+    def _keep(self, outcome: Outcome, tasks: Sequence[Task]) -> None:
+        """Commit all but what came of a federation's events where that would break a word that was given there."""
+        while True:
+            try:
+                return self._commit(outcome)
+            except PledgeError as error:
+                if not outcome.take_back(error.scope, self.states):
+                    raise
+                if self._broken.get(error.scope) != str(error):
+                    _log.error("nothing was done of what has just happened in a federation: %s", error)
+                    outcome.effects.append((error.scope, fx.Note("sync", "error", str(error))))
+                self._broken[error.scope] = str(error)
+                for task in tasks:
+                    task.error = error if task.scope == error.scope else task.error
+
+    def _commit(self, outcome: Outcome) -> None:
+        change = outcome.change(self.states, self._world.clock.now(), self._left[:])
+        if not (change.records or change.outbox or change.entries or change.sent or change.pledges):
             return
         self._world.probe("before-commit")
-        ids = self._world.store.commit(Commit(records, outbox, left, entries))
+        ids = self._world.store.commit(change)
         self._world.probe("after-commit")
         if self.fault:
             _log.info("the store can be written again")
             self.fault = ""
-        del self._left[: len(left)]
-        outcome.outgoing = list(zip(ids, outbox, strict=True))
+        del self._left[: len(change.sent)]
+        outcome.outgoing = list(zip(ids, change.outbox, strict=True))
         with contextlib.suppress(StoreError):
             # The change is safe; that its entries cannot be read back must not make it seem otherwise.
-            outcome.entries = self._stored(entries)
+            outcome.entries = self._stored(change.entries)
 
     def _stored(self, entries: Sequence[Entry]) -> list[Entry]:
         if not entries:
@@ -303,7 +289,7 @@ class Engine:
         self._last_entry = max((e.id for e in stored), default=self._last_entry)
         return stored
 
-    async def _release(self, outcome: _Outcome, tasks: Sequence[_Task]) -> None:
+    async def _release(self, outcome: Outcome, tasks: Sequence[Task]) -> None:
         self.states = outcome.states
         self.timeline.extend(outcome.entries)
         for number, outgoing in outcome.outgoing:
@@ -314,7 +300,7 @@ class Engine:
         for scope in outcome.touched | settled:
             self._tend(scope)
         for task in tasks:
-            _answer(task, outcome.failed)
+            task.answer(outcome.failed)
         self._world.probe("released")
         await self._carry_out(outcome.effects)
         async with self._changed:
@@ -406,12 +392,12 @@ class Engine:
 
     # Threads
 
-    async def _await(self, task: _Task) -> Any:
+    async def _await(self, task: Task) -> Any:
         task.future = asyncio.get_running_loop().create_future()
         self._enqueue(task)
         return await task.future
 
-    def _enqueue(self, task: _Task) -> None:
+    def _enqueue(self, task: Task) -> None:
         self._queue.append(task)
         self._more.set()
 
@@ -432,17 +418,3 @@ class Engine:
 def _check_new(before: State | None) -> None:
     if before is not None and before.phase in {"joining", "active", "alarmed"}:
         raise DuplicateError("this node is in that federation already")
-
-
-def _entry(now: float, scope: str, note: fx.Note) -> Entry:
-    return Entry(now, scope, note.kind, note.level, note.text, note.peer, note.pulse, note.data)
-
-
-def _answer(task: _Task, failed: FedpeerError | None) -> None:
-    error = failed or task.error
-    if task.future is None or task.future.done():
-        return
-    if error is not None:
-        task.future.set_exception(error)
-    else:
-        task.future.set_result(task.reply)

@@ -14,7 +14,7 @@ import pytest
 from fedpeer.adapters import store_sqlite
 from fedpeer.adapters.store_memory import MemoryStore
 from fedpeer.adapters.store_sqlite import SqliteStore
-from fedpeer.core.errors import StoreError
+from fedpeer.core.errors import PledgeError, StoreError
 from fedpeer.ports import Commit, Entry, Outgoing
 
 KEY = bytes(range(32))
@@ -209,7 +209,7 @@ def test_a_full_database_changes_nothing_and_reads_go_on(tmp_path):
 def test_a_write_that_the_system_refuses_changes_nothing(tmp_path):
     body = """
         import resource
-        from fedpeer.core.errors import StoreError
+        from fedpeer.core.errors import PledgeError, StoreError
         store = SqliteStore(sys.argv[1], wrapping_key=bytes(range(32)))
         store.commit(Commit(records={("f", "x"): b"1"}))
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -342,3 +342,65 @@ def test_the_simulated_full_disk_of_the_memory_store():
     twin = store.copy()
     twin.commit(Commit(records={("f", "x"): b"3"}))
     assert store.load("f") == {"x": b"1"}
+
+
+BREAKS = (
+    "UPDATE pledge SET value = x'02' WHERE name = 'vote'",
+    "UPDATE OR REPLACE pledge SET name = 'vote' WHERE name = 'other'",
+    "UPDATE pledge SET name = 'gone' WHERE name = 'vote'",
+    "INSERT OR REPLACE INTO pledge (scope, name, value) VALUES ('f', 'vote', x'02')",
+    "REPLACE INTO pledge VALUES (1, 'f', 'elsewhere', x'02')",
+    "INSERT INTO pledge (scope, name, value) VALUES ('f', 'vote', x'02') ON CONFLICT DO UPDATE SET value = x'02'",
+    "DELETE FROM pledge WHERE name = 'vote'",
+    "DELETE FROM pledge",
+)
+
+
+@pytest.mark.parametrize("statement", BREAKS)
+def test_the_file_itself_keeps_a_word_that_was_given(tmp_path, statement):
+    path = tmp_path / "node.db"
+    store = opened(path)
+    store.commit(Commit(pledges={("f", "vote"): b"\1"}))
+    store.commit(Commit(pledges={("f", "other"): b"\1"}))
+    store.close()
+    db = sqlite3.connect(path)
+    with pytest.raises(sqlite3.IntegrityError, match="pledge"):
+        db.execute(statement)
+    for trigger in ("pledge_once", "pledge_unchanged", "pledge_kept"):
+        db.execute(f"DROP TRIGGER {trigger}")
+    db.execute(statement)
+    after = dict(db.execute("SELECT name, value FROM pledge WHERE scope = 'f'").fetchall())
+    assert after != {"vote": b"\1", "other": b"\1"}, "it was the trigger that kept it"
+    db.close()
+
+
+def test_ignoring_a_conflict_changes_no_word(tmp_path):
+    path = tmp_path / "node.db"
+    store = opened(path)
+    store.commit(Commit(pledges={("f", "vote"): b"\1"}))
+    store.close()
+    db = sqlite3.connect(path, isolation_level=None)
+    for how in ("OR IGNORE ", "OR ROLLBACK ", ""):
+        with pytest.raises(sqlite3.IntegrityError):
+            db.execute(f"INSERT {how}INTO pledge (scope, name, value) VALUES ('f', 'vote', x'02')")
+    db.close()
+    again = opened(path)
+    with pytest.raises(PledgeError):
+        again.commit(Commit(pledges={("f", "vote"): b"\2"}))
+    again.commit(Commit(pledges={("f", "vote"): b"\1"}))
+    again.close()
+
+
+def test_a_file_from_before_there_were_pledges_keeps_them_from_now_on(tmp_path, monkeypatch):
+    path = tmp_path / "node.db"
+    with monkeypatch.context() as before:
+        before.setattr(store_sqlite, "_STEPS", store_sqlite._STEPS[:1])
+        store = opened(path)
+        store.commit(Commit(records={("f", "x"): b"1"}))
+        store.close()
+    store = opened(path)
+    store.commit(Commit(pledges={("f", "vote"): b"a"}))
+    with pytest.raises(PledgeError):
+        store.commit(Commit(pledges={("f", "vote"): b"b"}))
+    assert store.load("f") == {"x": b"1"}
+    store.close()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 
+import msgspec
 import pytest
 
 from fedpeer.adapters.store_memory import MemoryStore
 from fedpeer.adapters.store_sqlite import SqliteStore
-from fedpeer.core.errors import StateError, StoreError, UnknownError
+from fedpeer.core.errors import PledgeError, StateError, StoreError, UnknownError
+from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import step as steps
 from fedpeer.core.peer.records import changes
+from fedpeer.node import batch
 from fedpeer.node import engine as engines
 from fedpeer.ports import Commit, Entry, Outgoing
 from tests.support.engines import joined, running
@@ -123,6 +126,51 @@ async def test_a_bug_in_one_handler_harms_nobody_else(monkeypatch, caplog):
         assert "a bug while dealing with Received" in caplog.text
 
 
+@pytest.fixture
+def pledging(monkeypatch):
+    """`SetPulsing` becomes an event that gives a new word each time, changes the state and sends."""
+    words = iter(range(1000))
+
+    def give(turn, event):
+        word = b"%d" % next(words)
+        turn.change(settings=msgspec.structs.replace(turn.state.settings, explorable=True))
+        turn.effects += [fx.Pledge("vote", word), fx.Send("", f"fp.{turn.state.federation}.all.x", b"said " + word)]
+
+    monkeypatch.setitem(steps._HANDLERS, ev.SetPulsing, give)
+
+
+async def test_a_word_given_otherwise_before_undoes_its_federation_and_no_other(store, pledging, caplog):
+    async with running("alfa", store=store) as alfa:
+        first, second = await alfa.found(), await alfa.found()
+        await alfa.engine.ask(first, ev.SetPulsing(pulsing=True))
+        before, sent = changes(None, alfa.engine.states[first]), store.pending()
+        told = await asyncio.gather(
+            alfa.engine.ask(first, ev.SetSchedule("m5")),
+            alfa.engine.ask(first, ev.SetPulsing(pulsing=True)),
+            alfa.engine.ask(second, ev.SetPulsing(pulsing=True)),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in told] == [PledgeError, PledgeError, type(None)]
+        assert changes(None, alfa.engine.states[first]) == before
+        assert not any(o.body == b"said 1" for _, o in store.pending()), sent
+        assert alfa.engine.fault == "", "the disk is not full"
+        assert any("has given another word already as vote" in text for text in alfa.texts)
+        assert "given another word already" in caplog.text
+        await alfa.engine.ask(first, ev.SetSchedule("m5"))
+        assert alfa.engine.peer(first).roster.schedule.text == "m5"
+
+
+async def test_two_words_in_one_batch_are_two_words(pledging):
+    async with running("alfa") as alfa:
+        fed = await alfa.found()
+        told = await asyncio.gather(
+            *(alfa.engine.ask(fed, ev.SetPulsing(pulsing=True)) for _ in range(2)), return_exceptions=True
+        )
+        assert [type(each) for each in told] == [PledgeError, PledgeError]
+        assert not any(o.body.startswith(b"said") for _, o in alfa.store.pending())
+        assert not alfa.engine.peer(fed).settings.explorable
+
+
 @pytest.mark.parametrize("where", ["changes", "commit", "stored", "release"])
 async def test_a_bug_around_the_commit_does_not_stop_the_loop(monkeypatch, where, caplog):
     async with running("alfa") as alfa:
@@ -135,7 +183,7 @@ async def test_a_bug_around_the_commit_does_not_stop_the_loop(monkeypatch, where
 
             match where:
                 case "changes":
-                    patch.setattr(engines, "changes", broken)
+                    patch.setattr(batch, "changes", broken)
                 case "commit":
                     patch.setattr(alfa.store, "commit", broken)
                 case "stored":

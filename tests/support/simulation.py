@@ -14,10 +14,8 @@ from typing import Any
 from fedpeer.core.envelope import invite as invites
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import LocalError, PledgeError
-from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
-from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.records import changes, restore
 from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Session, Settings, State
 from fedpeer.core.peer.step import begin, step
@@ -102,10 +100,9 @@ class Simulation:
             schema=schema,
             contract=contract,
             schedule=how.get("schedule", "m1"),
-            policy=how.get("policy", Policy(profile=how.get("profile", "relaxed"))),
+            policy=Policy(profile=how.get("profile", "relaxed")),
             settings=how.get("settings", Settings(pulsing=True)),
             bus=Bus(Access(servers=("nats://127.0.0.1:1",))),
-            exchange=how.get("exchange", Exchange()),
         )
         self._begin(node, event)
         return node
@@ -138,7 +135,7 @@ class Simulation:
         return node
 
     def add(self, node: Node, rows: dict[str, list[float]], *, force: bool = True) -> None:
-        collected = tally(node.peer.roster.schema, rows, key=patient_key(node.peer.me))
+        collected = tally(node.peer.roster.schema, rows)
         self._drawn += 1
         batch = Batch(
             f"b{self._drawn}",
@@ -149,7 +146,7 @@ class Simulation:
             collected.rejected,
             collected.summary.digest,
         )
-        self.act(node, ev.AddBatch(batch, collected.summary, force, patients=collected.patients))
+        self.act(node, ev.AddBatch(batch, collected.summary, force))
 
     # Time and the wire
 
@@ -253,7 +250,7 @@ class Simulation:
 
     def publish(self, subject: str, body: bytes, sender: str = "") -> None:
         self.recorded.append((subject, body))
-        if ".now." not in subject and ".talk." not in subject:
+        if ".now." not in subject:
             self.kept[subject] = body
         for name, other in self.nodes.items():
             listening = other.line and any(matches(p, subject) for p in other.line.subjects)

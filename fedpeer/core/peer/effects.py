@@ -19,6 +19,14 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Pledge:
+    """Give a word once: nothing of this event happens if another value was pledged under this name before."""
+
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Tell people, through the timeline. `data` holds JSON values and never a secret."""
 
@@ -54,4 +62,4 @@ class Reply:
     value: object
 
 
-Effect: TypeAlias = Send | Note | Reconnect | Enforce | Fetch | Reply
+Effect: TypeAlias = Send | Pledge | Note | Reconnect | Enforce | Fetch | Reply

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fedpeer.adapters.store_memory import MemoryStore
 from fedpeer.adapters.store_sqlite import SqliteStore
-from fedpeer.core.errors import StoreError
-from fedpeer.ports import Commit, Entry, Outgoing, Store
+from fedpeer.core.errors import PledgeError, StoreError
+from fedpeer.ports import KEPT_PLEDGES, PLEDGE_BYTES, Commit, Entry, Outgoing, Store
 
 KEY = bytes(range(32))
 Make = Callable[..., Store]
@@ -183,6 +183,52 @@ def test_a_closed_store_says_so(store):
             ask()
 
 
+def test_a_word_is_given_once(store):
+    store.commit(Commit(pledges={("f", "vote 7"): b"a", ("f", "vote 8"): b""}))
+    store.commit(Commit(pledges={("f", "vote 7"): b"a", ("g", "vote 7"): b"b"}, records={("f", "x"): b"1"}))
+    for place in (("f", "vote 7"), ("g", "vote 7"), ("f", "vote 8")):
+        with pytest.raises(PledgeError, match=f"{place[1]} of {place[0]}") as caught:
+            store.commit(Commit(pledges={place: b"c"}))
+        assert caught.value.scope == place[0]
+
+
+def test_nothing_happens_with_a_word_that_would_be_another(store):
+    store.commit(Commit(pledges={("f", "vote"): b"a"}, records={("f", "x"): b"1"}, outbox=[out()]))
+    before = (store.load("f"), store.pending(), store.entries())
+    with pytest.raises(PledgeError):
+        store.commit(
+            Commit(
+                {("f", "x"): b"2", ("g", "x"): b"1"},
+                [out("s")],
+                [store.pending()[0][0]],
+                [said()],
+                {("g", "new"): b"1", ("f", "vote"): b"b"},
+            )
+        )
+    assert (store.load("f"), store.pending(), store.entries(), store.scopes()) == (*before, ["f"])
+    store.commit(Commit(pledges={("g", "new"): b"2"}))
+
+
+def test_a_word_is_short(store):
+    store.commit(Commit(pledges={("f", "a"): bytes(PLEDGE_BYTES)}))
+    with pytest.raises(StoreError) as caught:
+        store.commit(Commit(pledges={("f", "b"): bytes(PLEDGE_BYTES + 1)}))
+    assert not isinstance(caught.value, PledgeError), "nobody has given another word"
+    store.commit(Commit(pledges={("f", "b"): b"1"}))
+
+
+@pytest.mark.long
+def test_only_the_oldest_words_are_forgotten_and_only_beyond_the_bound(store):
+    store.commit(Commit(pledges={("f", str(n)): b"a" for n in range(KEPT_PLEDGES)} | {("g", "0"): b"a"}))
+    with pytest.raises(PledgeError):
+        store.commit(Commit(pledges={("f", "0"): b"b"}))
+    store.commit(Commit(pledges={("f", "one more"): b"a", ("f", "and one"): b"a"}))
+    store.commit(Commit(pledges={("f", "0"): b"b"}))  # forgotten, and so is the third oldest for its sake
+    for place in (("f", "3"), ("f", "one more"), ("f", "0"), ("g", "0")):
+        with pytest.raises(PledgeError):
+            store.commit(Commit(pledges={place: b"c"}))
+
+
 names = st.sampled_from(["x", "y", "secret/z"])
 scopes = st.sampled_from(["f", "g", ""])
 changes = st.builds(
@@ -191,7 +237,16 @@ changes = st.builds(
     outbox=st.lists(st.builds(out, st.sampled_from(["", "s", "t"]), scopes, st.binary(max_size=4)), max_size=4),
     sent=st.lists(st.integers(1, 12), max_size=3),
     entries=st.lists(st.builds(said, st.sampled_from(["a", "b"]), scopes, pulse=st.integers(0, 2**40)), max_size=4),
+    pledges=st.dictionaries(st.tuples(scopes, names), st.binary(max_size=1), max_size=1),
 )
+
+
+def tried(store, change):
+    """What a commit returns, or which pledge it breaks."""
+    try:
+        return store.commit(change)
+    except PledgeError as error:
+        return error.scope, str(error)
 
 
 @settings(max_examples=40, deadline=None)
@@ -201,7 +256,7 @@ def test_the_store_on_disk_does_what_the_one_in_memory_does(history):
         memory = MemoryStore(keep_entries=3)
         disk = SqliteStore(Path(folder) / "node.db", wrapping_key=KEY, keep_entries=3)
         for change in history:
-            assert disk.commit(change) == memory.commit(change)
+            assert tried(disk, change) == tried(memory, change)
         disk.close()
         disk = SqliteStore(Path(folder) / "node.db", wrapping_key=KEY, keep_entries=3)
         assert disk.scopes() == memory.scopes()
