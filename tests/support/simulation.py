@@ -13,7 +13,7 @@ from typing import Any
 
 from fedpeer.core.envelope import invite as invites
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import LocalError, PledgeError
+from fedpeer.core.errors import LocalError
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes, restore
@@ -51,7 +51,6 @@ class Node:
     name: str
     state: State | None = None
     disk: dict[str, bytes] = field(default_factory=dict)
-    pledges: dict[str, bytes] = field(default_factory=dict)
     line: Line | None = None
     notes: list[fx.Note] = field(default_factory=list)
     boots: int = 0
@@ -61,14 +60,6 @@ class Node:
     def peer(self) -> Peer:
         assert isinstance(self.state, Peer), self.state
         return self.state
-
-    def pledge(self, effects: list[fx.Effect]) -> None:
-        """Keep words that are given once; PledgeError, as from a store, before anything else has happened."""
-        given = dict(self.pledges)
-        for effect in effects:
-            if isinstance(effect, fx.Pledge) and given.setdefault(effect.name, effect.value) != effect.value:
-                raise PledgeError.of(self.name, effect.name)
-        self.pledges = given
 
     def said(self, kind: str) -> list[str]:
         return [n.text for n in self.notes if n.kind == kind]
@@ -195,12 +186,9 @@ class Simulation:
         """The process dies; its disk stays."""
         node.online, node.state, node.line = False, None, None
 
-    def restart(
-        self, node: Node, disk: dict[str, bytes] | None = None, pledges: dict[str, bytes] | None = None
-    ) -> None:
-        """Start again from the disk, or from a backup of it (with its `pledges`, if they are not the newest either)."""
+    def restart(self, node: Node, disk: dict[str, bytes] | None = None) -> None:
+        """Start again from the disk, or from a backup of it."""
         node.disk = dict(disk if disk is not None else node.disk)
-        node.pledges = dict(pledges if pledges is not None else node.pledges)
         node.boots += 1
         node.state = restore(self.federation, node.disk, self._session(node))
         node.online = True
@@ -224,7 +212,6 @@ class Simulation:
         self._commit(node, None, state, effects)
 
     def _commit(self, node: Node, before: State | None, after: State, effects: list[fx.Effect]) -> Any:
-        node.pledge(effects)
         for name, value in changes(before, after).items():
             if value is None:
                 node.disk.pop(name, None)
