@@ -13,9 +13,11 @@ from typing import Any
 
 from fedpeer.core.envelope import invite as invites
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import LocalError
+from fedpeer.core.errors import LocalError, PledgeError
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.records import changes, restore
 from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Session, Settings, State
 from fedpeer.core.peer.step import begin, step
@@ -51,6 +53,7 @@ class Node:
     name: str
     state: State | None = None
     disk: dict[str, bytes] = field(default_factory=dict)
+    pledges: dict[str, bytes] = field(default_factory=dict)
     line: Line | None = None
     notes: list[fx.Note] = field(default_factory=list)
     boots: int = 0
@@ -60,6 +63,14 @@ class Node:
     def peer(self) -> Peer:
         assert isinstance(self.state, Peer), self.state
         return self.state
+
+    def pledge(self, effects: list[fx.Effect]) -> None:
+        """Keep words that are given once; PledgeError, as from a store, before anything else has happened."""
+        given = dict(self.pledges)
+        for effect in effects:
+            if isinstance(effect, fx.Pledge) and given.setdefault(effect.name, effect.value) != effect.value:
+                raise PledgeError.of(self.name, effect.name)
+        self.pledges = given
 
     def said(self, kind: str) -> list[str]:
         return [n.text for n in self.notes if n.kind == kind]
@@ -91,9 +102,10 @@ class Simulation:
             schema=schema,
             contract=contract,
             schedule=how.get("schedule", "m1"),
-            policy=Policy(profile=how.get("profile", "relaxed")),
+            policy=how.get("policy", Policy(profile=how.get("profile", "relaxed"))),
             settings=how.get("settings", Settings(pulsing=True)),
             bus=Bus(Access(servers=("nats://127.0.0.1:1",))),
+            exchange=how.get("exchange", Exchange()),
         )
         self._begin(node, event)
         return node
@@ -126,7 +138,7 @@ class Simulation:
         return node
 
     def add(self, node: Node, rows: dict[str, list[float]], *, force: bool = True) -> None:
-        collected = tally(node.peer.roster.schema, rows)
+        collected = tally(node.peer.roster.schema, rows, key=patient_key(node.peer.me))
         self._drawn += 1
         batch = Batch(
             f"b{self._drawn}",
@@ -137,7 +149,7 @@ class Simulation:
             collected.rejected,
             collected.summary.digest,
         )
-        self.act(node, ev.AddBatch(batch, collected.summary, force))
+        self.act(node, ev.AddBatch(batch, collected.summary, force, patients=collected.patients))
 
     # Time and the wire
 
@@ -186,9 +198,12 @@ class Simulation:
         """The process dies; its disk stays."""
         node.online, node.state, node.line = False, None, None
 
-    def restart(self, node: Node, disk: dict[str, bytes] | None = None) -> None:
-        """Start again from the disk, or from a backup of it."""
+    def restart(
+        self, node: Node, disk: dict[str, bytes] | None = None, pledges: dict[str, bytes] | None = None
+    ) -> None:
+        """Start again from the disk, or from a backup of it (with its `pledges`, if they are not the newest either)."""
         node.disk = dict(disk if disk is not None else node.disk)
+        node.pledges = dict(pledges if pledges is not None else node.pledges)
         node.boots += 1
         node.state = restore(self.federation, node.disk, self._session(node))
         node.online = True
@@ -212,6 +227,7 @@ class Simulation:
         self._commit(node, None, state, effects)
 
     def _commit(self, node: Node, before: State | None, after: State, effects: list[fx.Effect]) -> Any:
+        node.pledge(effects)
         for name, value in changes(before, after).items():
             if value is None:
                 node.disk.pop(name, None)
@@ -237,7 +253,7 @@ class Simulation:
 
     def publish(self, subject: str, body: bytes, sender: str = "") -> None:
         self.recorded.append((subject, body))
-        if ".now." not in subject:
+        if ".now." not in subject and ".talk." not in subject:
             self.kept[subject] = body
         for name, other in self.nodes.items():
             listening = other.line and any(matches(p, subject) for p in other.line.subjects)
