@@ -69,7 +69,7 @@ def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
 def _heed_round(turn: Turn, sender: PeerId, message: Call | Talk | Inquiry | Evidence) -> None:
     match message:
         case Call():
-            rounds.heard(turn, sender, message.round)
+            rounds.heard(turn, message.round)
         case Talk():
             rounds.talked(turn, sender, message)
         case Inquiry():

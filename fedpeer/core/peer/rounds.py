@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Call, Round, Talk
 from fedpeer.core.errors import RemoteError
 from fedpeer.core.federation.secure.contribution import Contribution
 from fedpeer.core.federation.secure.contributor import Own
 from fedpeer.core.federation.secure.opened import terms_of
-from fedpeer.core.federation.secure.terms import Terms
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import collecting, contributing
 from fedpeer.core.peer.ongoing import Ongoing
@@ -28,7 +29,6 @@ from fedpeer.core.statistics.summary import Summary
 # How far another clock may be from ours, in pulses; and how long a round may take before another is begun within it.
 _PULSES_OFF = 1
 _LASTS_S = 60.0
-CALLED_S = 1.0
 # How often a contributor says again what was not answered.
 _AGAIN_S = 2.0
 _PATIENCE = 3.0
@@ -49,15 +49,15 @@ def wanted(turn: Turn) -> tuple[Outcome, str]:
     return _called(turn, first if first.rank > newest else _which(turn, newest - first.rank + 1))
 
 
-def heard(turn: Turn, sender: PeerId, which: Round) -> None:
+def heard(turn: Turn, which: Round) -> None:
     """A member calls a round, or speaks of one that we have not heard of: enter it, if it can be one of now."""
-    if _is_next(turn, which) and turn.seldom(f"called/{sender}", CALLED_S):
+    if _is_next(turn, which):
         enter(turn, which, asked=False)
 
 
 def talked(turn: Turn, sender: PeerId, talk: Talk) -> None:
     """A word of a round."""
-    heard(turn, sender, talk.round)
+    heard(turn, talk.round)
     _hear(turn, sender, talk)
     _hear_ourselves(turn)
 
@@ -66,7 +66,7 @@ def enter(turn: Turn, which: Round, *, asked: bool) -> tuple[Outcome, str]:
     """Enter a round with what we can bring; `asked` by our operator also while the pulse is stopped."""
     terms = terms_of(turn.state.charter, which)
     turn.session(round=Ongoing(terms, turn.now), dirty=True)
-    brought = _part(turn, terms, asked=asked)
+    brought = part(turn, tuple(terms.signers), asked=asked)
     if not isinstance(brought, Summary):
         return brought
     root = turn.draw("round")
@@ -137,19 +137,19 @@ def _preflight(turn: Turn) -> str:
     return ""
 
 
-def _part(turn: Turn, terms: Terms, *, asked: bool) -> Part:
-    """What we bring, or why nothing."""
+def part(turn: Turn, contributors: Sequence[PeerId], *, asked: bool) -> Part:
+    """What we bring into a sum of these members, or why nothing."""
     state = turn.state
-    if state.me.peer not in terms.signers:
+    if state.me.peer not in contributors:
         return "empty", "this node's part in the federation is not to contribute"
     if not asked and not state.settings.pulsing:
         return "empty", "this node's pulse is stopped"
     if not state.batches:
         # Taking all rows out is always possible: what was brought before is replaced by nothing.
         return Summary.zero(state.roster.schema) if state.sums.given else ("empty", "this node has no data yet")
-    most = state.roster.schema.row_bound // len(terms.signers)
+    most = state.roster.schema.row_bound // len(contributors)
     if state.local.rows > most:
-        reason = f"{state.local.rows} rows, and {len(terms.signers)} members may have {most} each, lest sums overflow"
+        reason = f"{state.local.rows} rows, and {len(contributors)} members may have {most} each, lest sums overflow"
         turn.note("sync", "error", f"not sent: {reason}")
         return "refused", reason
     return _allowed(turn)
