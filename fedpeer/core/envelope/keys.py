@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -38,6 +39,7 @@ SEALED_OVERHEAD = 1120 + 16
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _MLKEM_SIZE, _X25519_SIZE = 1184, 32
 _MOST_NAME = 64
+_REMEMBERED = 8192  # signatures; documents of a round are met again in the documents of its collector
 
 # The Edwards curve of RFC 8032: -x² + y² = 1 + d x² y² modulo p. Its eight points of small order have these five y.
 _P = 2**255 - 19
@@ -145,9 +147,15 @@ def verify(sign_key: bytes, label: str, data: bytes, signature: bytes) -> None:
     if _y(sign_key) in _SMALL_ORDER:
         raise ForgedError(f"a {label} under a key with which anyone can sign")
     try:
-        Ed25519PublicKey.from_public_bytes(sign_key).verify(signature, _signed(label, data))
+        proved(sign_key, _signed(label, data), signature)
     except (InvalidSignature, ValueError):
         raise ForgedError(f"the signature of a {label} does not verify") from None
+
+
+@lru_cache(_REMEMBERED)
+def proved(sign_key: bytes, digest: bytes, signature: bytes) -> None:
+    """InvalidSignature or ValueError unless it is the signature of a digest. Only what verified is remembered."""
+    Ed25519PublicKey.from_public_bytes(sign_key).verify(signature, digest)
 
 
 def seal_to(seal_key: bytes, info: bytes, plaintext: bytes) -> bytes:

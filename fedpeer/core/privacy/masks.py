@@ -9,6 +9,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -22,16 +26,26 @@ from fedpeer.core.statistics.residues import Block, Residues
 
 KEY = 32  # bytes of a key, a seed, and an agreement
 
+Private = X25519PrivateKey
 
-def public(private: bytes) -> bytes:
-    """Return the public key (X25519) of 32 secret bytes."""
-    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+_WORD = np.dtype("<u8")
+_CHUNK = 8192  # words of every mask that are made and added while they are near the processor
 
 
-def agree(private: bytes, theirs: bytes) -> bytes:
+def private(secret: bytes) -> Private:
+    """Return the private key (X25519) of 32 secret bytes."""
+    return X25519PrivateKey.from_private_bytes(secret)
+
+
+def public(mine: Private) -> bytes:
+    """Return the public key of a private one."""
+    return mine.public_key().public_bytes_raw()
+
+
+def agree(mine: Private, theirs: bytes) -> bytes:
     """Return what both sides of an agreement know; MalformedError for a public key that anyone could agree with."""
     try:
-        return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(theirs))
+        return mine.exchange(X25519PublicKey.from_public_bytes(theirs))
     except ValueError:
         raise MalformedError("a round's public key is of the wrong size or of small order") from None
 
@@ -43,10 +57,43 @@ def key(secret: bytes, purpose: str, *context: bytes) -> bytes:
 
 def mask(layout: tuple[Block, ...], secret: bytes) -> Residues:
     """Return the mask of this key over a layout."""
-    stream = Cipher(AES(secret), CTR(bytes(16))).encryptor().update(bytes(size(layout)))
-    return Residues.from_bytes(layout, stream)
+    return total(layout, [secret])
+
+
+def total(layout: tuple[Block, ...], secrets: Iterable[bytes]) -> Residues:
+    """Return the sum of the masks of these keys."""
+    streams = [Cipher(AES(secret), CTR(bytes(16))).encryptor() for secret in secrets]
+    words, over = np.zeros(size(layout) // 8, np.uint64), np.zeros(size(layout) // 8, np.uint32)
+    wide = any(block.limbs > 1 for block in layout)
+    zeros, fresh = bytes(8 * _CHUNK), np.empty(_CHUNK, _WORD)
+    for at in range(0, len(words), _CHUNK):
+        part = words[at : at + _CHUNK]
+        found = fresh[: len(part)]
+        for stream in streams:
+            stream.update_into(zeros[: 8 * len(part)], found.data.cast("B"))
+            part += found
+            if wide:
+                over[at : at + _CHUNK] += part < found
+    return _carried(layout, words, over) if wide else _shaped(layout, words)
 
 
 def size(layout: tuple[Block, ...]) -> int:
     """Bytes of a vector."""
     return sum(8 * block.entries * block.limbs for block in layout)
+
+
+def _carried(layout: tuple[Block, ...], words: npt.NDArray[np.uint64], over: npt.NDArray[np.uint32]) -> Residues:
+    """Add to each limb how often the one below it went over."""
+    low, carries = _shaped(layout, words), _shaped(layout, np.roll(over, 1).astype(np.uint64))
+    for part in carries.parts:
+        part[:, 0] = 0
+    return low + carries
+
+
+def _shaped(layout: tuple[Block, ...], words: npt.NDArray[np.uint64]) -> Residues:
+    parts, at = [], 0
+    for block in layout:
+        count = block.entries * block.limbs
+        parts.append(words[at : at + count].reshape(block.entries, block.limbs))
+        at += count
+    return Residues(layout, tuple(parts))

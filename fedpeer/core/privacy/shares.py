@@ -9,7 +9,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import operator
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import flint
 
@@ -19,7 +22,8 @@ SIZE = 33  # bytes of a share
 SECRET = 32  # bytes of a secret
 
 _PRIME = 2**256 + 297  # the smallest prime above 2**256
-_POLYNOMIALS = flint.fmpz_mod_poly_ctx(flint.fmpz_mod_ctx(_PRIME))
+_FIELD = flint.fmpz_mod_ctx(_PRIME)
+_POLYNOMIALS = flint.fmpz_mod_poly_ctx(_FIELD)
 _WIDE = 64  # bytes of a coefficient before it is reduced: what the reduction favours is below 2**-255
 
 
@@ -38,18 +42,19 @@ def split(secret: bytes, places: Sequence[int], threshold: int, entropy: bytes) 
 
 def combine(shares: Mapping[int, bytes]) -> bytes:
     """Return the secret whose shares at these places are given, all of them; MalformedError if there is none."""
-    values = {place: _read(share) for place, share in shares.items()}
-    total = 0
-    for place, value in values.items():
-        above = below = 1
-        for other in values:
-            if other != place:
-                above, below = above * other % _PRIME, below * (other - place) % _PRIME
-        total += value * above * pow(below, -1, _PRIME)
+    total: int = sum(map(operator.mul, map(_read, shares.values()), _at_zero(tuple(shares))))
     secret = total % _PRIME
     if secret >= 2**256:
         raise MalformedError("these shares are not of one secret")
     return secret.to_bytes(SECRET, "big")
+
+
+@lru_cache(1)
+def _at_zero(places: tuple[int, ...]) -> tuple[int, ...]:
+    """The weights of values at these places in the value at 0 (Lagrange); most dealers have the same holders."""
+    whole = _FIELD(math.prod(places))
+    below = (place * math.prod([other - place for other in places if other != place]) for place in places)
+    return tuple(int(whole / _FIELD(each)) for each in below)
 
 
 def _read(share: bytes) -> int:

@@ -92,12 +92,24 @@ class Residues:
 
 def add(a: Limbs, b: Limbs) -> Limbs:
     """Return a + b, entry by entry, modulo 2**(64·limbs)."""
-    return _ripple(a, b, carry=False)
+    total = a + b
+    if a.shape[1] > 1:
+        over = total < a
+        for k in range(1, a.shape[1]):
+            total[:, k] += over[:, k - 1]
+            over[:, k] |= total[:, k] < over[:, k - 1]
+    return total
 
 
 def subtract(a: Limbs, b: Limbs) -> Limbs:
-    """Return a − b, which in two's complement is a + not b + 1."""
-    return _ripple(a, ~b, carry=True)
+    """Return a − b, entry by entry, modulo 2**(64·limbs)."""
+    total = a - b
+    if a.shape[1] > 1:
+        under = a < b
+        for k in range(1, a.shape[1]):
+            under[:, k] |= total[:, k] < under[:, k - 1]
+            total[:, k] -= under[:, k - 1]
+    return total
 
 
 def widen(values: npt.NDArray[np.int64], limbs: int, shift: int = 0) -> Limbs:
@@ -133,17 +145,6 @@ def floats(limbs: Limbs) -> npt.NDArray[np.float64]:
     size = np.where(negative[:, None], subtract(np.zeros_like(limbs), limbs), limbs).astype(np.float64)
     whole = size @ (2.0 ** (64 * np.arange(limbs.shape[1])))
     return np.where(negative, -whole, whole)
-
-
-def _ripple(a: Limbs, b: Limbs, *, carry: bool) -> Limbs:
-    out = np.empty_like(a)
-    over: npt.NDArray[np.uint64] = np.full(a.shape[0], carry, np.uint64)
-    for k in range(a.shape[1]):
-        partial = a[:, k] + b[:, k]
-        total = partial + over
-        over = ((partial < a[:, k]) | (total < over)).astype(np.uint64)
-        out[:, k] = total
-    return out
 
 
 def _limbs(values: list[int], limbs: int) -> Limbs:

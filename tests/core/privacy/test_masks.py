@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fedpeer.core.errors import MalformedError
 from fedpeer.core.privacy import masks
-from fedpeer.core.statistics.residues import Block
+from fedpeer.core.statistics.residues import Block, Residues
 
 keys = st.binary(min_size=32, max_size=32)
 LAYOUT = (Block("a", 5, 1), Block("b", 3, 2), Block("c", 2, 3))
@@ -23,8 +23,18 @@ def test_a_mask_is_the_encrypted_count(key: bytes) -> None:
     assert len(data) == masks.size(LAYOUT) == 8 * (5 + 6 + 6)
 
 
+@given(st.lists(keys, max_size=9), st.integers(0, 20_000))
+def test_a_total_is_the_sum_of_masks(secrets: list[bytes], entries: int) -> None:
+    layout = (*LAYOUT, Block("long", entries, 2))
+    expected = Residues.zero(layout)
+    for each in secrets:
+        expected = expected + masks.mask(layout, each)
+    assert masks.total(layout, secrets) == expected
+
+
 @given(keys, keys)
-def test_both_sides_agree(mine: bytes, theirs: bytes) -> None:
+def test_both_sides_agree(one: bytes, other: bytes) -> None:
+    mine, theirs = masks.private(one), masks.private(other)
     assert masks.agree(mine, masks.public(theirs)) == masks.agree(theirs, masks.public(mine))
 
 
@@ -40,4 +50,4 @@ def test_a_key_is_of_one_secret_purpose_and_context(one: bytes, two: bytes, purp
 @pytest.mark.parametrize("theirs", [b"", bytes(31), bytes(33), bytes(32), (1).to_bytes(32, "little")])
 def test_a_key_that_anyone_could_agree_with_is_refused(theirs: bytes) -> None:
     with pytest.raises(MalformedError):
-        masks.agree(b"\x07" * 32, theirs)
+        masks.agree(masks.private(b"\x07" * 32), theirs)

@@ -82,7 +82,7 @@ def own_mask(terms: Terms, peer: PeerId, seed: bytes) -> bytes:
     return masks.key(seed, "own mask", terms.id, peer.encode())
 
 
-def pair_mask(terms: Terms, mine: tuple[PeerId, bytes], theirs: tuple[PeerId, bytes]) -> bytes:
+def pair_mask(terms: Terms, mine: tuple[PeerId, masks.Private], theirs: tuple[PeerId, bytes]) -> bytes:
     """The key of the mask between two peers, from the private key of one and the public key of the other."""
     pair = sorted((mine[0], theirs[0]), key=terms.places.__getitem__)
     return masks.key(masks.agree(mine[1], theirs[1]), "pair mask", terms.id, *(peer.encode() for peer in pair))

@@ -96,7 +96,7 @@ class Contribution:
             case Concealed() as state, Proposal():
                 return contributor.vote(state, expect(heard, Proposal))
             case Voted() as state, Proposal() if heard.digest == state.proposal.digest:
-                votes = [expect(read(data, self.terms), Vote) for data in word.votes]
+                votes = (expect(read(data, self.terms), Vote) for data in word.votes if data != state.said)
                 return contributor.reveal(state, votes)
             case _:
                 raise MismatchError(f"an {event} on another document than the one heard, from {heard.author}")

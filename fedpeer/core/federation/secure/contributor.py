@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -72,6 +73,16 @@ class Own:
     vector: Residues = field(repr=False)
     root: bytes = field(repr=False)
 
+    @cached_property
+    def mask_key(self) -> masks.Private:
+        """The key of this round by which masks are agreed on."""
+        return masks.private(self.secret("mask key"))
+
+    @cached_property
+    def share_key(self) -> masks.Private:
+        """The key of this round by which shares are sealed."""
+        return masks.private(self.secret("share key"))
+
     @property
     def me(self) -> PeerId:
         """Who this is."""
@@ -79,7 +90,7 @@ class Own:
 
     @property
     def version(self) -> bytes:
-        """What tells the vector from those that it brought into other rounds: a keyed digest, so that none is guessed."""
+        """What tells the vector from those of other rounds: a keyed digest, so that nobody can guess it."""
         return masks.key(self.identity.secret(), "version", self.vector.to_bytes())[:16]
 
     def secret(self, purpose: str) -> bytes:
@@ -109,7 +120,10 @@ class Advertised:
 
 @dataclass(frozen=True)
 class Dealt:
-    """Knows the circle, has dealt its secrets to it, and waits for the others' shares. `kept` are its own of itself."""
+    """Has dealt its secrets to the circle, and waits for the others' shares. `kept` are its own of itself.
+
+    `adverts` are those of its neighbours, and `channels` what it and each of them agree on, to seal shares under.
+    """
 
     own: Own
     opening: Heard[Opening]
@@ -153,15 +167,17 @@ State = Advertised | Dealt | Concealed | Voted | Revealed
 
 def advertise(own: Own) -> Advertised:
     """Begin: say the keys of this round."""
-    return Advertised(own, own.signed(_advert(own)))
+    keys = masks.public(own.mask_key), masks.public(own.share_key)
+    return Advertised(own, own.signed(Advert(own.terms.id, b"", *keys, own.version)))
 
 
 def deal(state: Advertised, opening: Heard[Opening]) -> Dealt:
     """Hear who takes part, and deal out the secrets that let the others finish without us."""
-    own, (circle, adverts) = state.own, opened(state.own.terms, opening)
-    if adverts.get(own.me) != _advert(own):
+    if state.said not in opening.document.adverts:
         raise MismatchError("an opening without us, or with other keys than ours")
-    channels = _channels(own, circle, adverts)
+    own, (circle, all_adverts) = state.own, opened(state.own.terms, opening)
+    adverts = {peer: all_adverts[peer] for peer in circle.neighbours(own.me)}
+    channels = {peer: masks.agree(own.share_key, advert.share_key) for peer, advert in adverts.items()}
     holders = circle.holders(own.me)
     pieces = tuple(map(Shares, _split(own, circle, "seed"), _split(own, circle, "mask key")))
     document = Deal(
@@ -183,11 +199,12 @@ def conceal(state: Dealt, delivery: Heard[Delivery], sealed: Mapping[PeerId, byt
     if own.me not in dealers:
         raise MismatchError("a delivery without us")
     held = {p: _unsealed(own, channels[p], p, data) for p, data in sealed.items() if p in dealers and p in channels}
-    private = own.secret("mask key")
-    vector = own.vector + masks.mask(terms.layout, own_mask(terms, own.me, own.secret("seed")))
+    taken: list[bytes] = []
+    added = [own_mask(terms, own.me, own.secret("seed"))]
     for peer in dealers & channels.keys():
-        shared = masks.mask(terms.layout, pair_mask(terms, (own.me, private), (peer, state.adverts[peer].mask_key)))
-        vector = vector + shared if terms.places[own.me] < terms.places[peer] else vector - shared
+        pair = pair_mask(terms, (own.me, own.mask_key), (peer, state.adverts[peer].mask_key))
+        (added if terms.places[own.me] < terms.places[peer] else taken).append(pair)
+    vector = own.vector + masks.total(terms.layout, added) - masks.total(terms.layout, taken)
     said = own.signed(Masked(terms.id, delivery.digest, vector.to_bytes()))
     return Concealed(state, delivery, dealers, held | {own.me: state.kept}, said)
 
@@ -202,27 +219,26 @@ def vote(state: Concealed, proposal: Heard[Proposal]) -> Voted:
     return Voted(state, proposal, frozenset(survivors), own.signed(Vote(own.terms.id, proposal.digest)))
 
 
-def reveal(state: Voted, votes: Sequence[Heard[Vote]]) -> Revealed:
+def reveal(state: Voted, votes: Iterable[Heard[Vote]]) -> Revealed:
     """Hear that enough have voted as we did, and say of each peer the one share that opening the sum takes."""
-    concealed, circle = state.concealed, state.concealed.dealt.circle
-    own = concealed.dealt.own
-    voters = {each.author for each in votes if follows(each, state.proposal)}
-    if len(voters & state.survivors.intersection(circle.holders(own.me))) < circle.threshold:
+    concealed, own = state.concealed, state.concealed.dealt.own
+    if not _enough(state, votes):
         raise MismatchError("too few votes to say a share")
     held = sorted(concealed.held.items(), key=lambda item: own.terms.places[item[0]])
     pieces = (Piece(peer, each.seed if peer in state.survivors else each.key) for peer, each in held)
     return Revealed(own.signed(Reveal(own.terms.id, state.proposal.digest, tuple(pieces))))
 
 
-def _advert(own: Own) -> Advert:
-    masking, sharing = (masks.public(own.secret(purpose)) for purpose in ("mask key", "share key"))
-    return Advert(own.terms.id, b"", masking, sharing, own.version)
-
-
-def _channels(own: Own, circle: Circle, adverts: Mapping[PeerId, Advert]) -> dict[PeerId, bytes]:
-    """What we and each neighbour agree on, to seal shares under."""
-    private = own.secret("share key")
-    return {peer: masks.agree(private, adverts[peer].share_key) for peer in circle.neighbours(own.me)}
+def _enough(state: Voted, votes: Iterable[Heard[Vote]]) -> bool:
+    """Whether so many of our holders have voted as we did; no vote is read that is not needed."""
+    own, circle = state.concealed.dealt.own, state.concealed.dealt.circle
+    voters = state.survivors.intersection(circle.holders(own.me))
+    found = voters & {own.me}
+    each = iter(votes)
+    while len(found) < circle.threshold and (vote := next(each, None)):
+        if vote.author in voters and follows(vote, state.proposal):
+            found |= {vote.author}
+    return len(found) >= circle.threshold
 
 
 def _split(own: Own, circle: Circle, what: str) -> list[bytes]:

@@ -42,17 +42,17 @@ class Opened:
     def total(self) -> Residues:
         """The sum of the survivors' vectors; MismatchError if a secret is not the one promised or advertised."""
         terms, total = self.circle.terms, Residues.zero(self.circle.terms.layout)
-        for peer, vector in self.vectors.items():
-            seed = masks.mask(terms.layout, own_mask(terms, peer, self._seed(peer)))
-            total = total + Residues.from_bytes(terms.layout, vector.document.vector) - seed
+        taken: list[bytes] = []
+        added = [own_mask(terms, peer, self._seed(peer)) for peer in self.vectors]
         for gone in self.dealers - self.vectors.keys():
             private = self._key(gone)
             for peer in self.vectors.keys() & set(self.circle.neighbours(gone)):
                 pair = pair_mask(terms, (gone, private), (peer, self.adverts[peer].mask_key))
-                shared = masks.mask(terms.layout, pair)
                 # The survivor added it if it comes first.
-                total = total - shared if terms.places[peer] < terms.places[gone] else total + shared
-        return total
+                (added if terms.places[peer] < terms.places[gone] else taken).append(pair)
+        for vector in self.vectors.values():
+            total = total + Residues.from_bytes(terms.layout, vector.document.vector)
+        return total - masks.total(terms.layout, added) + masks.total(terms.layout, taken)
 
     def _seed(self, peer: PeerId) -> bytes:
         seed = shares.combine(self._pieces(peer))
@@ -60,8 +60,8 @@ class Opened:
             raise MismatchError(f"{peer} dealt shares of another seed than it promised")
         return seed
 
-    def _key(self, peer: PeerId) -> bytes:
-        private = shares.combine(self._pieces(peer))
+    def _key(self, peer: PeerId) -> masks.Private:
+        private = masks.private(shares.combine(self._pieces(peer)))
         if masks.public(private) != self.adverts[peer].mask_key:
             # Without its promises nobody can tell whether the dealer or a holder has lied.
             whose = (

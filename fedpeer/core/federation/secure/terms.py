@@ -69,15 +69,17 @@ class Circle:
 
     def neighbours(self, peer: PeerId) -> tuple[PeerId, ...]:
         """Those that share a mask with a peer, in the charter's order: all others, or DEGREE of them by lot."""
-        if len(self.peers) <= COMPLETE:
-            return tuple(other for other in self.peers if other != peer)
-        at, reach = self._seat[peer], range(1, DEGREE // 2 + 1)
-        near = {self._lots[(at + step) % len(self._lots)] for k in reach for step in (k, -k)}
-        return tuple(sorted(near, key=self.terms.places.__getitem__))
+        return tuple(other for other in self.holders(peer) if other != peer)
 
     def holders(self, peer: PeerId) -> tuple[PeerId, ...]:
         """Those that hold a share of a peer's secrets: its neighbours and itself, in the charter's order."""
-        return tuple(sorted((*self.neighbours(peer), peer), key=self.terms.places.__getitem__))
+        if len(self.peers) <= COMPLETE:
+            return self.peers
+        if peer not in self._known:
+            at, around = self._seat[peer], range(-(DEGREE // 2), DEGREE // 2 + 1)
+            near = (self._lots[(at + step) % len(self._lots)] for step in around)
+            self._known[peer] = tuple(sorted(near, key=self.terms.places.__getitem__))
+        return self._known[peer]
 
     @cached_property
     def threshold(self) -> int:
@@ -88,6 +90,11 @@ class Circle:
     def members(self) -> frozenset[PeerId]:
         """The contributors, as a set."""
         return frozenset(self.peers)
+
+    @cached_property
+    def _known(self) -> dict[PeerId, tuple[PeerId, ...]]:
+        """The holders that were asked for before."""
+        return {}
 
     @cached_property
     def _lots(self) -> tuple[PeerId, ...]:

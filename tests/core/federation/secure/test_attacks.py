@@ -99,7 +99,7 @@ def exposed(simulated: Simulated, victim, seed: bytes, private: bytes) -> Residu
     vector = vector - masks.mask(terms.layout, own_mask(terms, victim, seed))
     for peer, advert in collector.course.adverts.items():
         if peer != victim:
-            pair = masks.mask(terms.layout, pair_mask(terms, (victim, private), (peer, advert.mask_key)))
+            pair = masks.mask(terms.layout, pair_mask(terms, (victim, masks.private(private)), (peer, advert.mask_key)))
             vector = vector - pair if terms.places[victim] < terms.places[peer] else vector + pair
     return vector
 
@@ -231,9 +231,9 @@ def test_all_but_two_and_the_collector_cannot_tell_whose_vector_is_whose() -> No
     trials, right = 10_000, 0
     for _ in range(trials):
         truth = rng.randrange(2)
-        mine, theirs = rng.randbytes(32), masks.public(rng.randbytes(32))
+        mine, theirs = (masks.private(rng.randbytes(32)) for _ in range(2))
         # What the colluders cannot take off: everything else they know from the round.
-        shared = masks.mask(terms.layout, pair_mask(terms, (honest, mine), (other, theirs)))
+        shared = masks.mask(terms.layout, pair_mask(terms, (honest, mine), (other, masks.public(theirs))))
         seen = (one if truth else zero) + shared
         guess = min((0, 1), key=lambda bit: (seen - (one if bit else zero)).to_bytes())
         right += guess == truth
