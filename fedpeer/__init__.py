@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedpeer.adapters.source_dask import collect_dask as collect_dask
+    from fedpeer.client import AsyncClient as AsyncClient
     from fedpeer.client import Client as Client
+    from fedpeer.client import SymetryClient as SymetryClient
     from fedpeer.core.contract.admit import admit as admit
     from fedpeer.core.contract.grammar import Contract as Contract
     from fedpeer.core.models.evaluate import evaluate as evaluate
@@ -40,12 +42,14 @@ if TYPE_CHECKING:
     from fedpeer.plots.gallery import picture as picture
 
 _PLACES = {
+    "AsyncClient": "client",
     "Client": "client",
     "Contract": "core.contract.grammar",
     "Feature": "core.statistics.feature",
     "Model": "core.models.model",
     "Schema": "core.statistics.schema",
     "Summary": "core.statistics.summary",
+    "SymetryClient": "client",
     "admit": "core.contract.admit",
     "collect": "core.statistics.collect",
     "collect_dask": "adapters.source_dask",

@@ -72,7 +72,8 @@ def own(value: type) -> Iterator[tuple[str, Any]]:
     """What the classes of this package define, each name once, the nearest definition of it."""
     seen: set[str] = set()
     for each in value.__mro__:
-        if not each.__module__.startswith("fedpeer."):
+        # What scripts/clients.py writes says again, awaited, what is said of `Client`.
+        if not each.__module__.startswith("fedpeer.") or each.__module__ == "fedpeer.client.awaited":
             continue
         for key, member in vars(each).items():
             public = not key.startswith("_") and key not in seen

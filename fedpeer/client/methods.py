@@ -6,14 +6,16 @@ call opens one and closes it, so it may be shared between threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.line import Line, asked, place
 from fedpeer.node.shapes import (
+    Audit,
     Batch,
     CharterEntry,
     ContractCheck,
@@ -35,6 +37,8 @@ from fedpeer.node.shapes import (
     Watch,
     Withdrawal,
 )
+
+_STEP_S = 0.25
 
 
 class Client(Line):
@@ -66,6 +70,21 @@ class Client(Line):
         """Stop long work; what it did is undone."""
         return self.call("DELETE", place("/v1/jobs", job_id), shape=Job)
 
+    def done(self, job: Job, progress: Callable[[Job], None] | None = None) -> Job:
+        """Wait for the end of long work and return it as it ended; ApiError says why it did not get there.
+
+        `progress` is told the job now and then until it ends: `current` of `maximum`, in `unit`.
+        """
+        while job.state == "running":
+            job = self.call("GET", place("/v1/jobs", job.id), wait_s=_STEP_S, shape=Job)
+            if progress is not None:
+                progress(job)
+        if job.error is not None:
+            raise ApiError.of(job.error)
+        if job.state != "done":
+            raise ApiError(Problem(code="FP111", detail=f"job {job.id} was {job.state}"))
+        return job
+
     # federations
 
     def federations(self) -> list[Federation]:
@@ -77,7 +96,7 @@ class Client(Line):
         return self.call("GET", place("/v1/federations", fed), shape=Federation)
 
     def create(self, name: str, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
-        """Found a federation; `options`: schedule, display, profile, send_action, receive_action."""
+        """Found a federation; `options`: schedule, display, profile, exchange, send_action, receive_action."""
         body = {"name": name, "schema": schema, "contract": contract, **options}
         return self.call("POST", "/v1/federations", body=body, shape=Federation)
 
@@ -138,6 +157,10 @@ class Client(Line):
     def preview(self, fed: str) -> Preview:
         """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""
         return self._get(fed, "preview", Preview)
+
+    def audit_round(self, fed: str, *, wait_s: float = 30.0) -> Audit:
+        """Have the sum that is shown opened again from what its collector kept of the round."""
+        return self.call("POST", place("/v1/federations", fed, "audit/round"), wait_s=wait_s, shape=Audit)
 
     # contract
 

@@ -1,4 +1,4 @@
-"""Pages that programs write are what these programs write now."""
+"""Pages and files that programs write are what these programs write now."""
 
 import subprocess
 import sys
@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     "script",
     [
+        "clients",
         "diagrams",
         "reference",
         pytest.param("pictures", marks=pytest.mark.long),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +13,12 @@ import msgspec
 import pytest
 
 from fedpeer.api.routes import ROUTES
-from fedpeer.client import ApiError, Client, read_token
+from fedpeer.client import ApiError, AsyncClient, Client, read_token
 from fedpeer.core.errors import AccessError, HomeError, RequestError, UnreachableError
+from fedpeer.node import shapes
 from tests.support import answers
 from tests.support.answers import FED, NOW
-from tests.support.world import EVALUATED, SCHEMA, WORLD
+from tests.support.world import EVALUATED, JOB, SCHEMA, WORLD
 
 NOT_FOR_CLIENTS = {"/v1/metrics", "/v1/openapi.json"}
 
@@ -47,6 +50,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.jobs(),
     lambda c: c.job("j1"),
     lambda c: c.cancel("j1"),
+    lambda c: c.done(shapes.Job(**{**msgspec.structs.asdict(JOB), "id": "j1", "state": "running"})),
     lambda c: c.federations(),
     lambda c: c.federation(FED),
     lambda c: c.create("hearts", SCHEMA, "ROWS() >= 50", schedule="h1", display="north"),
@@ -73,7 +77,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.error_log(FED),
     lambda c: c.clear_errors(FED),
     lambda c: c.stats(FED),
-    lambda c: list(c.events(federation=FED, after=7)),
+    lambda c: c.events(federation=FED, after=7),
     lambda c: c.batches(FED),
     lambda c: c.add_source(FED, "/data/patients.csv", force=True, delimiter=";"),
     lambda c: c.add_rows(FED, [{"age": 50.5}], source="notebook"),
@@ -103,14 +107,80 @@ CALLS: list[Callable[[Client], Any]] = [
 ]
 
 
+def _got(value: Any) -> Any:
+    return list(value) if inspect.isgenerator(value) else value
+
+
+async def _awaited(value: Any) -> Any:
+    if inspect.isasyncgen(value):
+        return [one async for one in value]
+    if isinstance(value, list):
+        return [await one for one in value]
+    return await value
+
+
 def test_every_route_has_a_method_and_every_method_a_route(daemon: answers.Daemon, client: Client) -> None:
     for call in CALLS:
-        call(client)
+        _got(call(client))
     spoken = {(r.method, r.path) for r in daemon.routes}
     native = {(r.method, r.path) for r in ROUTES if r.path not in NOT_FOR_CLIENTS}
     assert spoken == native
     public = {name for name in vars(Client) if not name.startswith("_")} - {"of_home", "call"}
     assert len(CALLS) == len(public)
+
+
+def test_the_client_that_is_awaited_says_the_same_and_is_told_the_same(daemon: answers.Daemon, client: Client) -> None:
+    told = [_got(call(client)) for call in CALLS]
+    asked, daemon.asked = daemon.asked, []
+
+    async def talk() -> list[Any]:
+        async with AsyncClient(daemon.url, answers.TOKEN) as other:
+            return [await _awaited(call(other)) for call in CALLS]
+
+    assert asyncio.run(talk()) == told
+    assert daemon.asked == asked
+    assert len(asked) > len(CALLS)
+
+
+async def test_the_no_of_the_client_that_is_awaited() -> None:
+    with answers.serving(WORLD) as daemon:
+        async with AsyncClient(daemon.url, answers.TOKEN) as client:
+            with pytest.raises(ApiError, match="is not a schedule") as caught:
+                await client.set_schedule(FED, "often")
+            assert (caught.value.code, caught.value.status) == ("FP106", 422)
+            daemon.answer = lambda *_: (302, b"")  # type: ignore[method-assign]
+            with pytest.raises(RequestError, match="not understood"):
+                await client.node()
+        daemon.answer = lambda *_: (502, b"<html>bad gateway</html>")  # type: ignore[method-assign]
+        async with AsyncClient(daemon.url, "x") as client:
+            with pytest.raises(ApiError, match="502"):
+                await client.health()
+    async with AsyncClient(daemon.url, "x") as client:
+        with pytest.raises(UnreachableError, match="no daemon answers"):
+            await client.node()
+        await client.close()
+        with pytest.raises(UnreachableError):
+            _ = [entry async for entry in client.events()]
+
+
+def test_long_work_is_followed_to_its_end_or_its_fault(daemon: answers.Daemon, client: Client) -> None:
+    begun = msgspec.structs.replace(JOB, id="j1", state="running", current=0, result=None)
+    steps = [
+        msgspec.structs.replace(begun, current=5),
+        msgspec.structs.replace(begun, current=9),
+        msgspec.structs.replace(begun, state="done", current=10),
+    ]
+    seen: list[int] = []
+    left = iter(steps)
+    daemon.answers["GET", "/v1/jobs/j1"] = lambda _: next(left)
+    assert client.done(begun, lambda job: seen.append(job.current)).state == "done"
+    assert seen == [5, 9, 10]
+    failure = shapes.Failure(code="FP103", detail="row 7 is not a row", hint="mend it")
+    with pytest.raises(ApiError, match="row 7") as caught:
+        client.done(msgspec.structs.replace(begun, state="failed", error=failure))
+    assert (caught.value.code, caught.value.hint) == ("FP103", "mend it")
+    with pytest.raises(ApiError, match="was cancelled"):
+        client.done(msgspec.structs.replace(begun, state="cancelled"))
 
 
 def test_answers_are_shapes(client: Client) -> None:

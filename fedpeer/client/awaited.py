@@ -1,0 +1,344 @@
+"""One method a route, awaited: scripts/clients.py writes this file, from fedpeer/client/methods.py.
+
+An `AsyncClient` keeps its connections; use it in one event loop, and close it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from fedpeer.client.address import ApiError, Problem
+from fedpeer.client.asynchronous import AsyncLine
+from fedpeer.client.line import asked, place
+from fedpeer.node.shapes import (
+    Batch,
+    CharterEntry,
+    ContractCheck,
+    Explored,
+    Federation,
+    Fitted,
+    Invite,
+    Job,
+    LogEntry,
+    LogPage,
+    Member,
+    NodeInfo,
+    Predicted,
+    Preview,
+    Synced,
+    SyncStats,
+    User,
+    Validated,
+    Watch,
+    Withdrawal,
+)
+
+_STEP_S = 0.25
+
+
+class AsyncClient(AsyncLine):
+    """Talks to the daemon at `url`; `token` is the text of its token file. Has the methods of `Client`, awaited.
+
+    Use it as `async with AsyncClient(url, token) as client:`, or close it. It belongs to the loop of its first call.
+    """
+
+    async def node(self) -> NodeInfo:
+        """Who answers."""
+        return await self.call("GET", "/v1/node", shape=NodeInfo)
+
+    async def health(self) -> dict[str, Any]:
+        """How the node is, in words."""
+        return await self.call("GET", "/v1/health", shape=dict[str, Any])
+
+    async def jobs(self) -> list[Job]:
+        """Long work, running and done."""
+        return await self.call("GET", "/v1/jobs", shape=list[Job])
+
+    async def job(self, job_id: str) -> Job:
+        """One piece of long work."""
+        return await self.call("GET", place("/v1/jobs", job_id), shape=Job)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stop long work; what it did is undone."""
+        return await self.call("DELETE", place("/v1/jobs", job_id), shape=Job)
+
+    async def done(self, job: Job, progress: Callable[[Job], None] | None = None) -> Job:
+        """Wait for the end of long work and return it as it ended; ApiError says why it did not get there.
+
+        `progress` is told the job now and then until it ends: `current` of `maximum`, in `unit`.
+        """
+        while job.state == "running":
+            job = await self.call("GET", place("/v1/jobs", job.id), wait_s=_STEP_S, shape=Job)
+            if progress is not None:
+                progress(job)
+        if job.error is not None:
+            raise ApiError.of(job.error)
+        if job.state != "done":
+            raise ApiError(Problem(code="FP111", detail=f"job {job.id} was {job.state}"))
+        return job
+
+    async def federations(self) -> list[Federation]:
+        """Every federation this node is, or was, in."""
+        return await self.call("GET", "/v1/federations", shape=list[Federation])
+
+    async def federation(self, fed: str) -> Federation:
+        """One federation."""
+        return await self.call("GET", place("/v1/federations", fed), shape=Federation)
+
+    async def create(self, name: str, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
+        """Found a federation; `options`: schedule, display, profile, send_action, receive_action."""
+        body = {"name": name, "schema": schema, "contract": contract, **options}
+        return await self.call("POST", "/v1/federations", body=body, shape=Federation)
+
+    async def join(self, text: str, passphrase: str, *, wait_s: float = 30.0, **options: Any) -> Federation:
+        """Redeem an invite; `options`: display, send_action, receive_action."""
+        body = {"text": text, "passphrase": passphrase, **options}
+        return await self.call("POST", "/v1/joins", body=body, wait_s=wait_s, shape=Federation)
+
+    async def invite(self, fed: str, *, role: str = "member", expires_in_s: int | None = None) -> Invite:
+        """Issue an invite; only this answer ever has its text and passphrase. Unsaid, it lasts as the node is set."""
+        return await self._post(fed, "invites", {"role": role, "expires_in_s": expires_in_s}, Invite)
+
+    async def invites(self, fed: str) -> list[Invite]:
+        """Invites that were issued, without their secrets."""
+        return await self._get(fed, "invites", list[Invite])
+
+    async def revoke(self, fed: str, invite_id: str) -> Invite:
+        """Make an invite worthless."""
+        return await self._delete(fed, f"invites/{quote(invite_id, safe='')}", Invite)
+
+    async def members(self, fed: str) -> list[Member]:
+        """The roster, with what this node knows of each member."""
+        return await self._get(fed, "members", list[Member])
+
+    async def remove(self, fed: str, member: str, *, reason: str = "") -> Federation:
+        """Shut a member out (the admin only)."""
+        query = {"reason": reason} if reason else {}
+        return await self._delete(fed, f"members/{quote(member, safe='')}", Federation, query)
+
+    async def leave(self, fed: str) -> Federation:
+        """Leave the federation for good."""
+        return await self._post(fed, "leave", None, Federation)
+
+    async def charter(self, fed: str) -> list[CharterEntry]:
+        """Every decision of the admin."""
+        return await self._get(fed, "charter", list[CharterEntry])
+
+    async def schema(self, fed: str) -> dict[str, Any]:
+        """The federation's schema, as `Schema.from_dict` reads it."""
+        return await self._get(fed, "schema", dict[str, Any])
+
+    async def set_schedule(self, fed: str, schedule: str) -> Federation:
+        """Change when the federation pulses (the admin only)."""
+        return await self._put(fed, "schedule", {"schedule": schedule}, Federation)
+
+    async def set_pulsing(self, fed: str, pulsing: bool) -> Federation:
+        """Start or stop this node's pulse."""
+        return await self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
+
+    async def set_explorable(self, fed: str, explorable: bool) -> Federation:
+        """Consent, or no longer, to others exploring this node's own summary."""
+        return await self._put(fed, "explorable", {"explorable": explorable}, Federation)
+
+    async def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
+        """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
+        return await self.call("POST", place("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
+
+    async def preview(self, fed: str) -> Preview:
+        """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""
+        return await self._get(fed, "preview", Preview)
+
+    async def contract(self, fed: str) -> str:
+        """The text of the contract."""
+        return str((await self._get(fed, "contract", dict[str, Any]))["text"])
+
+    async def check_contract(self, fed: str, text: str) -> ContractCheck:
+        """Try a contract against the federation's schema and this node's own rows."""
+        return await self._post(fed, "contract/check", {"text": text}, ContractCheck)
+
+    async def check_contract_text(self, text: str, schema: Mapping[str, Any]) -> ContractCheck:
+        """Try a contract against a schema."""
+        return await self.call("POST", "/v1/contract/check", body={"text": text, "schema": schema}, shape=ContractCheck)
+
+    async def set_contract(self, fed: str, text: str) -> Federation:
+        """Set the contract (the admin only)."""
+        return await self._put(fed, "contract", {"text": text}, Federation)
+
+    async def log(self, fed: str, **page: Any) -> LogPage:
+        """A page of the timeline; `page`: kinds, levels, after, before, limit."""
+        return await self._get(fed, "log", LogPage, page)
+
+    async def sync_log(self, fed: str, **page: Any) -> LogPage:
+        """A page of what was sent and received."""
+        return await self._get(fed, "log/sync", LogPage, page)
+
+    async def error_log(self, fed: str, **page: Any) -> LogPage:
+        """A page of what went wrong."""
+        return await self._get(fed, "log/errors", LogPage, page)
+
+    async def clear_errors(self, fed: str) -> int:
+        """Forget the error log; return how many entries there were."""
+        return int((await self._delete(fed, "log/errors", dict[str, Any]))["cleared"])
+
+    async def stats(self, fed: str) -> SyncStats:
+        """Counters of the federation's traffic."""
+        return await self._get(fed, "stats", SyncStats)
+
+    async def events(self, **query: Any) -> AsyncIterator[LogEntry]:
+        """What happens from now on, as it happens; ends when the daemon does. `query`: federation, after."""
+        async for line in self.lines(asked("/v1/events", query)):
+            if line.startswith(b"data:"):
+                yield msgspec.json.decode(line[5:], type=LogEntry)
+
+    async def batches(self, fed: str) -> list[Batch]:
+        """The rows of this node, by when they were counted."""
+        return await self._get(fed, "data", list[Batch])
+
+    async def add_source(self, fed: str, location: str, *, force: bool = False, **options: Any) -> Job:
+        """Count the rows at a location that the daemon can read; see `job` for the outcome."""
+        return await self._post(fed, "data", {"location": location, "options": options, "force": force}, Job)
+
+    async def add_rows(
+        self, fed: str, rows: Sequence[Any] | Mapping[str, Any], *, source: str, force: bool = False
+    ) -> Job:
+        """Count rows sent along: a list of objects, or an object of columns."""
+        return await self._post(fed, "data/rows", {"rows": rows, "source": source, "force": force}, Job)
+
+    async def withdraw(self, fed: str, batch_id: str) -> Batch:
+        """Take rows back out, exactly."""
+        return await self._delete(fed, f"data/{quote(batch_id, safe='')}", Batch)
+
+    async def withdraw_rows(
+        self,
+        fed: str,
+        location: str = "",
+        *,
+        rows: Sequence[Any] | Mapping[str, Any] | None = None,
+        batch: str = "",
+        **options: Any,
+    ) -> Job:
+        """Take rows out of the batch that has them: those at a location that the daemon can read, or sent along."""
+        body = {"location": location, "rows": rows, "options": options, "batch": batch}
+        return await self._post(fed, "data/withdrawn", body, Job)
+
+    async def watches(self, fed: str) -> list[Watch]:
+        """The places that are looked at for new rows."""
+        return await self._get(fed, "data/watches", list[Watch])
+
+    async def watch(self, fed: str, location: str, *, every_s: int = 60, force: bool = False, **options: Any) -> Watch:
+        """Look at a folder, a pattern or a growing file from now on, and count what is new."""
+        body = {"location": location, "every_s": every_s, "options": options, "force": force}
+        return await self._post(fed, "data/watches", body, Watch)
+
+    async def unwatch(self, fed: str, watch_id: str) -> Watch:
+        """Look at a place no more; what was counted stays."""
+        return await self._delete(fed, f"data/watches/{quote(watch_id, safe='')}", Watch)
+
+    async def receipts(self, fed: str) -> list[Withdrawal]:
+        """What was withdrawn after others had it, with the receipts of those who hold it no longer."""
+        return await self._get(fed, "data/receipts", list[Withdrawal])
+
+    async def explore(
+        self,
+        fed: str,
+        features: Sequence[str] = (),
+        *,
+        of: str = "total",
+        metric: str = "",
+        against: str = "",
+        **options: Any,
+    ) -> Explored:
+        """Statistics of all features, of one, or of a pair; or a `metric`, with options of its own: docs/statistics.md.
+
+        `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas; `of` may be each.
+        """
+        body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
+        return await self._post(fed, "explore", body, Explored)
+
+    async def fit(
+        self, fed: str, kind: str, *, target: str | None = None, features: Sequence[str] = (), **options: Any
+    ) -> Fitted:
+        """Fit and keep a model; `options`: `of` (total, local, rest, or members with commas) and the model's own."""
+        of = options.pop("of", "total")
+        body = {"kind": kind, "target": target, "features": list(features), "options": options, "of": of}
+        return await self._post(fed, "models", body, Fitted)
+
+    async def models(self, fed: str) -> list[Fitted]:
+        """The models that are kept."""
+        return await self._get(fed, "models", list[Fitted])
+
+    async def model(self, fed: str, model_id: str) -> Fitted:
+        """One model."""
+        return await self._get(fed, f"models/{quote(model_id, safe='')}", Fitted)
+
+    async def forget(self, fed: str, model_id: str) -> None:
+        """Forget a model."""
+        await self._delete(fed, f"models/{quote(model_id, safe='')}", object)
+
+    async def predict(self, fed: str, model_id: str, rows: Sequence[Any] | Mapping[str, Any]) -> Predicted:
+        """Predict rows: a list of objects, or an object of columns."""
+        return await self._post(fed, f"models/{quote(model_id, safe='')}/predict", {"rows": rows}, Predicted)
+
+    async def export(self, fed: str, model_id: str, form: str, *, table: str = "patients") -> bytes:
+        """A model as json, python, sql (a query of `table`) or onnx."""
+        return await self._get(fed, f"models/{quote(model_id, safe='')}/export", bytes, {"form": form, "table": table})
+
+    async def report(self, fed: str, model_id: str, form: str = "text") -> str:
+        """The report of a model as text, html or csv."""
+        return (await self._get(fed, f"models/{quote(model_id, safe='')}/report", bytes, {"form": form})).decode()
+
+    async def validate(
+        self, fed: str, kind: str, *, target: str, features: Sequence[str] = (), grid: Any = None, **options: Any
+    ) -> Validated:
+        """Cross-validate by leaving out one part of the total after the other; `grid`: values of an option."""
+        body = {"kind": kind, "target": target, "features": list(features), "options": options, "grid": grid or {}}
+        return await self._post(fed, "validate", body, Validated)
+
+    async def evaluate(
+        self, fed: str, model_id: str, location: str = "", *, rows: Any = None, terms: Mapping[str, Any], **options: Any
+    ) -> Job:
+        """Compare predictions with the truth in rows at a location that the daemon can read, or sent along.
+
+        `terms`: target, positive, threshold, confidence. `Job.result` is then an `Evaluated`; see `job`.
+        """
+        body = {"location": location, "rows": rows, "options": options, **terms}
+        return await self._post(fed, f"models/{quote(model_id, safe='')}/evaluate", body, Job)
+
+    async def picture(self, fed: str, picture: str, **what: Any) -> bytes:
+        """A plot as a file, `density.svg` or `drift.png`: of a `model`, of the `job` of an evaluation, or of rows.
+
+        Of rows, `what` are `features`, `of` and `against` (docs/plots.md).
+        """
+        model, job, name = (what.pop("model", ""), what.pop("job", ""), quote(picture, safe=""))
+        if job:
+            return await self.call("GET", f"{place('/v1/jobs', job)}/plots/{name}", shape=bytes)
+        where = f"models/{quote(model, safe='')}/plots" if model else "plots"
+        return await self._get(fed, f"{where}/{name}", bytes, what)
+
+    async def users(self) -> list[User]:
+        """Who may ask this node with a key of its own, without the keys."""
+        return await self.call("GET", "/v1/users", shape=list[User])
+
+    async def add_user(self, cid: str, *, role: str = "none", grants: Mapping[str, str] | None = None) -> User:
+        """Add a user with a role on the whole node, and roles in single federations; only this answer has its key."""
+        return await self.call("POST", "/v1/users", body={"cid": cid, "role": role, "grants": grants or {}}, shape=User)
+
+    async def permit_user(self, cid: str, *, role: str = "none", grants: Mapping[str, str] | None = None) -> User:
+        """Give a user these roles in place of those it had."""
+        return await self.call("PUT", place("/v1/users", cid), body={"role": role, "grants": grants or {}}, shape=User)
+
+    async def rotate_key(self, cid: str) -> User:
+        """Give a user a new key; only this answer has it, and the one before is worthless."""
+        return await self.call("POST", place("/v1/users", cid, "key"), shape=User)
+
+    async def revoke_key(self, cid: str) -> User:
+        """Take a user's key away; its roles stay."""
+        return await self.call("DELETE", place("/v1/users", cid, "key"), shape=User)
+
+    async def remove_user(self, cid: str) -> None:
+        """Remove a user and its names for federations."""
+        await self.call("DELETE", place("/v1/users", cid), shape=object)
