@@ -74,6 +74,9 @@ def _found(turn: Turn, opened: Opened, concluded: Concluded, fault: str) -> None
 
 def _shown(turn: Turn) -> tuple[Opened, Concluded]:
     opened = turn.state.ledger.opened
+    if turn.state.roster.exchange.ciphered:
+        hint = "who pledged to a sum under a cipher is in its conclusion, which every member has checked"
+        raise UnknownError("a sum under a cipher has no evidence beside its conclusion", hint=hint)
     if opened is None:
         raise UnknownError("no sum of several is shown here", hint="rounds are held in secure mode, at each pulse")
     return opened, read_opened(opened.data, turn.state.charter)[0]

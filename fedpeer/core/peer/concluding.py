@@ -7,8 +7,8 @@ from dataclasses import replace
 from fedpeer.core.contract.admit import RECEIVING, Refused, admit
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.federation.ledger import Opened
-from fedpeer.core.federation.secure.conclusion import Concluded
-from fedpeer.core.federation.secure.opened import Versions, circle, read_opened
+from fedpeer.core.federation.opened import Concluded, read_opened
+from fedpeer.core.federation.secure.opened import Versions, check_circle, circle, distinct, moved
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.masked import examined_sum
 
@@ -23,7 +23,7 @@ def show(turn: Turn, data: bytes) -> None:
     remember_circle(turn, concluded.versions)
     if ledger is turn.state.ledger:
         return
-    reason = _ruled(turn, opened)
+    reason = "" if concluded.total is None else _ruled(turn, opened)
     if reason:
         turn.count(receive_errors=1)
         turn.note("contract", "error", f"the sum of {len(opened.contributors)} members is not shown: {reason}")
@@ -36,7 +36,7 @@ def show(turn: Turn, data: bytes) -> None:
     turn.change(ledger=ledger)
     turn.session(dirty=True)
     turn.count(received=1)
-    text = f"the sum of {len(opened.contributors)} members was opened: {opened.total.rows} rows"
+    text = f"the sum of {len(opened.contributors)} members was opened: {_what(turn, concluded, opened)}"
     evidence = {"digest": opened.total.digest, "transcript": concluded.transcript.hex()}
     turn.note("sync", "info", text, peer=concluded.collector, data=evidence)
 
@@ -52,6 +52,25 @@ def remember_circle(turn: Turn, versions: Versions) -> None:
     name, data = circle(versions)
     if name not in sums.circles:
         turn.change(sums=replace(sums, circles={**sums.circles, name: data}))
+
+
+def clash(turn: Turn, versions: Versions) -> str:
+    """What is wrong with opening the sum of these beside those of earlier circles, if anything."""
+    return next(filter(None, (_clash(turn, versions, *item) for item in turn.state.sums.circles.items())), "")
+
+
+def _clash(turn: Turn, versions: Versions, name: str, data: bytes) -> str:
+    earlier = check_circle(name, data)
+    if distinct(versions, earlier):
+        return ""
+    who = sorted(turn.name(p) for p in versions.keys() | earlier.keys() if versions.get(p) != earlier.get(p))
+    few = moved(versions, earlier)
+    return f"only {few} ({', '.join(who)}) differ from a sum before, and the two sums would show what they have"
+
+
+def _what(turn: Turn, concluded: Concluded, opened: Opened) -> str:
+    shown = concluded.total is not None
+    return f"{opened.total.rows} rows" if shown else f"it is for {turn.name(concluded.collector)} alone"
 
 
 def _ruled(turn: Turn, opened: Opened) -> str:

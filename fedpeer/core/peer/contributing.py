@@ -18,12 +18,12 @@ from fedpeer.core.federation.secure.conclusion import Conclusion
 from fedpeer.core.federation.secure.contribution import Contribution
 from fedpeer.core.federation.secure.contributor import Concealed, Revealed, Voted
 from fedpeer.core.federation.secure.documents import Word
-from fedpeer.core.federation.secure.opened import Versions, check_circle, distinct, moved
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import concluding
 from fedpeer.core.peer.effects import Pledge
 from fedpeer.core.peer.ongoing import Ongoing
 from fedpeer.core.peer.turn import Turn
+from fedpeer.core.statistics.summary import Summary
 
 
 def say(turn: Turn, word: Word) -> None:
@@ -79,7 +79,7 @@ def _may_answer(turn: Turn, ongoing: Ongoing, after: Contribution) -> bool:
     before = ongoing.contribution.state if ongoing.contribution else None
     match after.state:
         case Concealed() if not isinstance(before, Concealed):
-            _brought(turn, ongoing)
+            given(turn, ongoing.brought, "masked")
         case Voted() if not isinstance(before, Voted):
             return _may_vote(turn, after.state)
         case Revealed() if isinstance(before, Voted):
@@ -89,23 +89,23 @@ def _may_answer(turn: Turn, ongoing: Ongoing, after: Contribution) -> bool:
     return True
 
 
-def _brought(turn: Turn, ongoing: Ongoing) -> None:
-    """Our vector leaves: from now on it may be in a sum that somebody has seen."""
-    sums, brought = turn.state.sums, ongoing.brought
+def given(turn: Turn, brought: Summary | None, how: str) -> None:
+    """Our vector leaves, hidden: from now on it may be in a sum that somebody has seen."""
+    sums = turn.state.sums
     if brought is None:
         raise TypeError("a contribution without what is in it")
     if sums.given is not None and sums.given != brought:
         turn.change(traces=turn.state.past.kept(len(turn.state.traces) + 1, sums.given))
     turn.change(sums=replace(sums, given=brought))
     turn.count(sent=1)
-    turn.note("sync", "info", f"sent {brought.rows} rows, masked", peer=turn.state.me.peer)
+    turn.note("sync", "info", f"sent {brought.rows} rows, {how}", peer=turn.state.me.peer)
 
 
 def _may_vote(turn: Turn, state: Voted) -> bool:
     dealt = state.concealed.dealt
     _, adverts = opened(dealt.own.terms, dealt.opening)
     versions = {peer: adverts[peer].version for peer in state.survivors}
-    clash = next(filter(None, (_clash(turn, versions, *item) for item in turn.state.sums.circles.items())), "")
+    clash = concluding.clash(turn, versions)
     if clash:
         turn.count(withheld=1)
         turn.note("contract", "warning", f"no vote for the sum of {len(versions)}: {clash}")
@@ -114,16 +114,6 @@ def _may_vote(turn: Turn, state: Voted) -> bool:
     concluding.remember_circle(turn, versions)
     turn.effects.append(_pledge(state))
     return True
-
-
-def _clash(turn: Turn, versions: Versions, name: str, data: bytes) -> str:
-    """What is wrong with opening the sum of these beside that of an earlier circle, if anything."""
-    earlier = check_circle(name, data)
-    if distinct(versions, earlier):
-        return ""
-    who = sorted(turn.name(p) for p in versions.keys() | earlier.keys() if versions.get(p) != earlier.get(p))
-    few = moved(versions, earlier)
-    return f"only {few} ({', '.join(who)}) differ from a sum before, and the two sums would show what they have"
 
 
 def _pledge(state: Voted) -> Pledge:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from fedpeer.core.federation.sealed.work import Task
+from fedpeer.core.privacy.cipher import Terms
+
 Level = Literal["info", "warning", "error"]
 
 
@@ -62,4 +65,13 @@ class Reply:
     value: object
 
 
-Effect: TypeAlias = Send | Pledge | Note | Reconnect | Enforce | Fetch | Reply
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Have a cipher for these terms do a task, and post what comes of it as `Computed` for this round."""
+
+    round: bytes
+    terms: Terms
+    task: Task
+
+
+Effect: TypeAlias = Send | Pledge | Note | Reconnect | Enforce | Fetch | Reply | Compute

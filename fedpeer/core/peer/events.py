@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from fedpeer.core.envelope.invite import Invitation
 from fedpeer.core.federation.exchange import Exchange
+from fedpeer.core.federation.sealed.work import Answer
 from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.privacy.floor import Policy
@@ -180,6 +181,14 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """What was to be computed for a round under a cipher is there."""
+
+    round: bytes
+    answer: Answer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed."""
 
@@ -211,6 +220,7 @@ Event: TypeAlias = (
     | AuditRound
     | Received
     | Connected
+    | Computed
     | Tick
     | Settle
 )

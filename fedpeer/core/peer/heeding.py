@@ -22,9 +22,10 @@ from fedpeer.core.envelope.messages import (
 from fedpeer.core.errors import CharterError, ForkError, MismatchError
 from fedpeer.core.federation.ledger import SUM, Held
 from fedpeer.core.federation.membership import MEMBERSHIP
+from fedpeer.core.federation.opened import passed_on
 from fedpeer.core.federation.roster import EpochBegun, described
 from fedpeer.core.identity import PeerId
-from fedpeer.core.peer import auditing, concluding, receipts, rounds
+from fedpeer.core.peer import auditing, ciphering, concluding, receipts, rounds
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
 from fedpeer.core.peer.sharing import pulse, remember, share_again
@@ -67,7 +68,12 @@ def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
 
 
 def _heed_round(turn: Turn, sender: PeerId, message: Call | Talk | Inquiry | Evidence) -> None:
+    ciphered = turn.state.roster.exchange.ciphered
     match message:
+        case Call() if ciphered:
+            ciphering.called(turn, sender, message.round)
+        case Talk() if ciphered:
+            ciphering.talked(turn, sender, message)
         case Call():
             rounds.heard(turn, message.round)
         case Talk():
@@ -166,11 +172,19 @@ def answer(turn: Turn) -> None:
     heard, answers, offered = state.session.heard, state.session.answers, state.session.offered
     asked = {p: h.status.ask for p, h in heard.items() if h.status.ask > answers.get(p, 0)}
     is_new = offered is None or offered[0] is not state.local or offered[1] is not state.roster
-    if state.session.round is not None and state.session.round.running:
+    if state.session.running:
         return
-    if asked and state.phase == "active" and state.settings.pulsing and is_new and not state.roster.exchange.summed:
-        pulse(turn)
+    if asked and state.phase == "active" and state.settings.pulsing:
+        _pulse_as_asked(turn, is_new=is_new)
     turn.session(answers={**answers, **asked})
+
+
+def _pulse_as_asked(turn: Turn, *, is_new: bool) -> None:
+    exchange = turn.state.roster.exchange
+    if exchange.ciphered:
+        ciphering.due(turn)
+    elif is_new and not exchange.summed:
+        pulse(turn)
 
 
 def _compare(turn: Turn, sender: PeerId, theirs: Standing) -> None:
@@ -206,7 +220,8 @@ def _absent(turn: Turn, to: PeerId, theirs: Standing) -> list[bytes]:
     """
     found, size, ranks, opened = [], 0, _ranks(theirs), turn.state.ledger.opened
     if opened is not None:
-        return [opened.data] if ranks.get(SUM, _NONE) < opened.rank else []
+        lacking = ranks.get(SUM, _NONE) < opened.rank
+        return [passed_on(opened, turn.state.charter, turn.state.me)] if lacking else []
     for peer, held in turn.state.ledger.held.items():
         rank = ranks.get(peer, _NONE)
         comes_anyway = peer == turn.state.me.peer or (online(turn, peer) and peer != to and rank[0] != held.rank[0])
@@ -246,7 +261,15 @@ def _caught_up(turn: Turn, message: CatchUp) -> None:
         turn.hold(roster.epoch, message.secret)
         share_again(turn)
     for data in message.contributions:
-        (concluding.show if turn.state.roster.exchange.summed else record)(turn, data)
+        _shown_or_recorded(turn, data)
+
+
+def _shown_or_recorded(turn: Turn, data: bytes) -> None:
+    exchange = turn.state.roster.exchange
+    if exchange.ciphered:
+        ciphering.show(turn, data)
+    else:
+        (concluding.show if exchange.summed else record)(turn, data)
 
 
 def _follow(turn: Turn, entries: tuple[bytes, ...]) -> None:

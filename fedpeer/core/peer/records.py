@@ -17,7 +17,8 @@ from fedpeer.core.envelope.window import Windows
 from fedpeer.core.errors import FedpeerError, StoreError
 from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Held, Ledger, Opened
-from fedpeer.core.federation.secure.opened import check_circle, read_opened
+from fedpeer.core.federation.opened import read_opened
+from fedpeer.core.federation.secure.opened import check_circle
 from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons

@@ -23,6 +23,7 @@ from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.ongoing import Ongoing
 from fedpeer.core.peer.persons import Persons
+from fedpeer.core.peer.sitting import Sealed
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.summary import Summary
 
@@ -160,7 +161,13 @@ class Session:
     assembly: Assembly = field(default_factory=Assembly)
     offered: tuple[Summary, Roster] | None = None
     round: Ongoing | None = None
+    sealed: Sealed = field(default_factory=Sealed)
     audits: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Whether a round goes on here."""
+        return any(each is not None and each.running for each in (self.round, self.sealed.sitting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,14 +260,18 @@ class Peer:
         While a round goes on, we are one of them ourselves.
         """
         standing, others = self.standing, (p for p in self.roster.active if p != self.me.peer)
-        going = self.session.round is not None and self.session.round.running
-        mine = (self.me.peer,) if going else ()
+        mine = (self.me.peer,) if self.session.running else ()
         return (*mine, *(p for p in others if not self._agrees(self.session.heard.get(p), standing)))
+
+    @property
+    def total_told(self) -> bytes:
+        """The digest of the total, for others; nothing where they may not even guess at it."""
+        return b"" if self.roster.exchange.mode == "paillier" else bytes.fromhex(self.ledger.total.digest)
 
     @property
     def differing(self) -> tuple[PeerId, ...]:
         """Members that hold what we hold and yet compute another total, because they admit other contributions."""
-        standing, total = self.standing, bytes.fromhex(self.ledger.total.digest)
+        standing, total = self.standing, self.total_told
         heard = {p: h.status for p, h in self.session.heard.items()}
         return tuple(p for p, s in sorted(heard.items()) if s.standing == standing and s.total != total)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
-from fedpeer.core.peer import auditing, deciding, events, joining, rounds, rows, sharing, tending, watching
+from fedpeer.core.peer import auditing, ciphering, deciding, events, joining, rounds, rows, sharing, tending, watching
 from fedpeer.core.peer.effects import Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
@@ -22,6 +22,7 @@ from fedpeer.core.peer.state import Joining, Peer, Session, State
 from fedpeer.core.peer.turn import Turn
 
 Handler = Callable[[Turn, Any], None]
+_Pulse = Callable[[Turn], tuple[Outcome, str]]
 
 # A flood of one kind of fault is counted in full and noted this often.
 FAULTS_EVERY_S = 0.2
@@ -39,24 +40,24 @@ def _received(turn: Turn, event: events.Received) -> None:
 
 def _pulse_due(turn: Turn, _: events.PulseDue) -> None:
     if turn.state.phase == "active" and turn.state.settings.pulsing:
-        _pulse(turn, rounds.due)
+        _pulse(turn, rounds.due, ciphering.due)
 
 
 def _sync_now(turn: Turn, _: events.SyncNow) -> None:
     turn.need_active()
     turn.session(ask=max(turn.state.session.ask + 1, int(turn.now * 1000)), dirty=True, status_at=0.0)
-    turn.reply(_pulse(turn, rounds.wanted))
+    turn.reply(_pulse(turn, rounds.wanted, ciphering.wanted))
 
 
-def _pulse(turn: Turn, round_: Callable[[Turn], tuple[Outcome, str]]) -> tuple[Outcome, str]:
-    """A pulse in the federation's mode; in one that this version does not know nothing leaves."""
+def _pulse(turn: Turn, masked: _Pulse, ciphered: _Pulse) -> tuple[Outcome, str]:
+    """A pulse in the federation's mode."""
     match turn.state.roster.exchange.mode:
         case "open":
             return sharing.pulse(turn)
         case "secure":
-            return round_(turn)
-        case mode:
-            return "refused", f"this version of fedpeer does not exchange anything in {mode} mode"
+            return masked(turn)
+        case "paillier" | "ckks":
+            return ciphered(turn)
 
 
 _HANDLERS: dict[type, Handler] = {
@@ -79,6 +80,7 @@ _HANDLERS: dict[type, Handler] = {
     events.AuditRound: auditing.audit_round,
     events.Received: _received,
     events.Connected: lambda turn, _: tending.connected(turn),
+    events.Computed: ciphering.computed,
     events.Tick: lambda turn, _: tending.tick(turn),
     events.Settle: lambda turn, _: tending.settle(turn),
 }

@@ -7,7 +7,7 @@ import msgspec
 from fedpeer.core.envelope import subjects
 from fedpeer.core.envelope.messages import Status
 from fedpeer.core.federation.membership import INVITE
-from fedpeer.core.peer import rounds
+from fedpeer.core.peer import ciphering, rounds
 from fedpeer.core.peer.deciding import new_epoch
 from fedpeer.core.peer.effects import Enforce, Fetch
 from fedpeer.core.peer.heeding import answer, answers, ask
@@ -41,6 +41,7 @@ def tick(turn: Turn) -> None:
     if turn.state.phase != "active":
         return
     rounds.tick(turn)
+    ciphering.tick(turn)
     _forget_old_secrets(turn)
     _look_for_secret(turn)
     if turn.now - turn.state.session.status_at >= turn.state.session.habits.status_every_s:
@@ -69,8 +70,7 @@ def settle(turn: Turn) -> None:
         answer(turn)
         turn.session(dirty=False, status_at=turn.now)
         state, session = turn.state, turn.state.session
-        total = bytes.fromhex(state.ledger.total.digest)
-        turn.say(Status(state.standing, total, state.settings.explorable, session.ask, answers(turn)))
+        turn.say(Status(state.standing, state.total_told, state.settings.explorable, session.ask, answers(turn)))
 
 
 def _look_for_secret(turn: Turn) -> None:

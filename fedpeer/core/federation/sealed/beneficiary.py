@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import OutsiderError
 from fedpeer.core.federation.sealed.conclusion import Conclusion, summed
 from fedpeer.core.federation.sealed.contributor import Own
@@ -22,6 +23,7 @@ from fedpeer.core.federation.sealed.documents import (
     read,
     sign,
 )
+from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.sealed.work import Generate, Keys, Open
 from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.federation.secure.opened import Versions
@@ -105,5 +107,10 @@ def end(state: Opening, total: Residues) -> Ended:
     kept = Conclusion(own.terms.round, *chain, sign(opened, own.identity))
     if own.terms.shown:
         return Ended(kept, kept)
-    closed = Closed(own.terms.id, state.added.digest)
-    return Ended(kept, Conclusion(own.terms.round, *chain, sign(closed, own.identity)))
+    return Ended(kept, closed(own.terms, kept, own.identity))
+
+
+def closed(terms: Terms, kept: Conclusion, identity: Identity) -> Conclusion:
+    """A conclusion of ours for those who may not see its sum: always the same bytes for the same round."""
+    added = read(kept.added, terms, Added)
+    return Conclusion(kept.round, kept.key, kept.added, sign(Closed(terms.id, added.digest), identity))

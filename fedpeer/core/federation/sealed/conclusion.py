@@ -10,6 +10,7 @@ from fedpeer.core.federation.sealed.documents import Added, Closed, Key, Opened,
 from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.federation.secure.opened import Versions
+from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.residues import Residues
 
 
@@ -24,11 +25,15 @@ class Conclusion(Value, frozen=True, tag="conclusion"):
 
 @dataclass(frozen=True)
 class Concluded:
-    """What a conclusion says: whose sum, of which versions, and the sum, if it is shown; `proof` names all but that."""
+    """What a conclusion says: whose sum, of which versions, the sum, if it is shown, and who opened it.
+
+    `transcript` names all that led to it, and not the sum.
+    """
 
     versions: Versions
     total: Residues | None = field(repr=False)
-    proof: bytes
+    collector: PeerId
+    transcript: bytes
 
 
 def conclude(terms: Terms, conclusion: Conclusion) -> Concluded:
@@ -38,9 +43,10 @@ def conclude(terms: Terms, conclusion: Conclusion) -> Concluded:
     versions = summed(terms, key, added)
     if kind_of(Word(conclusion.end)) is Closed:
         after(read(conclusion.end, terms, Closed), added)
-        return Concluded(versions, None, added.digest)
+        return Concluded(versions, None, key.author, added.digest)
     opened = after(read(conclusion.end, terms, Opened), added)
-    return Concluded(versions, Residues.from_bytes(terms.sum.layout, opened.document.total), added.digest)
+    total = Residues.from_bytes(terms.sum.layout, opened.document.total)
+    return Concluded(versions, total, key.author, added.digest)
 
 
 def summed(terms: Terms, key: Heard[Key], added: Heard[Added]) -> Versions:

@@ -30,7 +30,7 @@ def read_opened(data: bytes, charter: Charter) -> tuple[Concluded, Opened]:
     concluded = conclude(terms_of(charter, conclusion.round), conclusion)
     schema = charter.roster.schema
     total = Summary.zero(schema) if concluded.total is None else summary(charter, concluded.total)
-    return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total, concluded.proof)
+    return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total, concluded.transcript)
 
 
 def summary(charter: Charter, total: Residues) -> Summary:

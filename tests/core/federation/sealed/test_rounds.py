@@ -45,7 +45,7 @@ def test_the_opened_sum_is_shown_under_ckks_and_the_beneficiarys_alone_under_pai
         assert kept.total == simulated.plain()
         assert told.total == (simulated.plain() if shown else None)
         assert kept.versions == told.versions
-        assert kept.proof == told.proof
+        assert kept.transcript == told.transcript
         assert (simulated.plain().to_bytes() in encode(simulated.ended.told)) is shown
 
 
