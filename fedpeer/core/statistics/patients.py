@@ -12,7 +12,6 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +30,9 @@ Counts = npt.NDArray[np.int64]
 _SIZE = 16
 _PERSON = b"fedpeer patient"
 _MOST = 2**62  # rows: as many as a schema allows
+_NOBODY, _SOMEBODY = bytes(8 + _SIZE), (1).to_bytes(8, "big")
+_DIGITS = 100  # of a number that has one spelling
+_TRUTH = frozenset({"true", "false"})
 _CACHE = 2**16  # ids whose tokens are remembered while a table is read
 
 
@@ -126,8 +128,8 @@ class Identified:
     """Reads one column of ids: whether each is there and, with a key, its token."""
 
     def __init__(self, name: str, key: bytes) -> None:
-        self._name, self._key = name, key
-        self._known: dict[Any, bytes] = {}
+        self._name, self._known = name, dict[str, bytes]()
+        self._keyed = hashlib.blake2b(digest_size=_SIZE, key=key, person=_PERSON) if key else None
 
     def open(self, array: pa.Array) -> Callable[[int, int], tuple[npt.NDArray[np.bool_], Tokens]]:
         """Return what tells of a slice of this array where an id is, and the tokens (zeros where none is)."""
@@ -150,16 +152,16 @@ class Identified:
         """For each value whether it is an id, and its token; the last entry is for null."""
         if len(self._known) > _CACHE:
             self._known.clear()
-        told = [*map(self._token, spelled(values)), bytes(8 + _SIZE)]
-        return np.frombuffer(b"".join(told), ">u8").astype(np.uint64).reshape(-1, 3)
+        known = self._known
+        told = [known.get(value) or self._token(value) for value in spelled(values)]
+        return np.frombuffer(b"".join([*told, _NOBODY]), ">u8").astype(np.uint64).reshape(-1, 3)
 
     def _token(self, value: str) -> bytes:
-        if value not in self._known:
-            text = spelling(value)
-            there = text.lower() not in MISSING
-            token = _token(self._key, text) if there and self._key else bytes(_SIZE)
-            self._known[value] = int(there).to_bytes(8, "big") + token
-        return self._known[value]
+        text, token = _spelling(value), _NOBODY
+        if text.lower() not in MISSING:
+            token = _SOMEBODY + (_hashed(self._keyed, text) if self._keyed else bytes(_SIZE))
+        self._known[value] = token
+        return token
 
 
 def grown(parts: tuple[Patients, ...], more: Patients) -> tuple[Patients, ...]:
@@ -170,8 +172,17 @@ def grown(parts: tuple[Patients, ...], more: Patients) -> tuple[Patients, ...]:
     return tuple(told)
 
 
-def _token(key: bytes, text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE, key=key, person=_PERSON).digest()
+def _hashed(keyed: hashlib.blake2b, text: str) -> bytes:
+    state = keyed.copy()
+    state.update(text.encode("utf-8", "surrogatepass"))
+    return state.digest()
+
+
+def _spelling(value: str) -> str:
+    """The text under which an id is known: as that of a level, and sooner for the usual ones."""
+    text = value.strip()
+    usual = text.isascii() and ((text.isdigit() and text[0] != "0" and len(text) < _DIGITS) or text[:1].isalpha())
+    return text if usual and text.lower() not in _TRUTH else spelling(text)
 
 
 def _sorted(tokens: Tokens, counts: Counts) -> Patients:

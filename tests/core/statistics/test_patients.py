@@ -18,6 +18,7 @@ from fedpeer.core.statistics.collect import collect, tally
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, spelling
 from fedpeer.core.statistics.patients import Patients, grown
+from fedpeer.core.statistics.patients import _spelling as known_as
 from fedpeer.core.statistics.schema import Schema
 
 FEATURES = [Feature("age", min=0, max=100, resolution=1), Feature("ill", "binary")]
@@ -137,6 +138,12 @@ def test_without_the_column_nothing_is_counted_and_a_column_of_lists_is_none_of_
         collect(SCHEMA, {"age": [1], "ill": [0]})
     with pytest.raises(TableError, match="'who' holds list"):
         collect(SCHEMA, pa.table({"age": [1], "ill": [0], "who": [[1]]}))
+
+
+@given(text=st.text(max_size=9) | st.from_regex(r"[ +\-]?[0-9.eE]{0,4}[0-9a-zA-Z]{0,3} ?", fullmatch=True))
+@settings(max_examples=500)
+def test_an_id_has_the_spelling_of_a_level(text):
+    assert known_as(text) == spelling(text)
 
 
 # What is kept
