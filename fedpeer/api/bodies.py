@@ -46,6 +46,38 @@ class Create(Body, frozen=True):
     receive_action: Action = "block"
 
 
+class CreateProject(Body, frozen=True):
+    """A project to make; without `schema` one must be set before its first rows."""
+
+    name: _Name
+    schema: dict[str, Any] | None = None
+
+
+class ChangeProject(Body, frozen=True):
+    """What to change of a project; what is not said stays as it is."""
+
+    name: _Name | None = None
+    schema: dict[str, Any] | None = None
+    frozen: bool | None = None
+    histogram: bool | None = None
+
+
+class MergeProject(Body, frozen=True):
+    """The project whose rows are counted too; `force` also those that are here already."""
+
+    other: _Name
+    force: bool = False
+
+
+class ImportProject(Body, frozen=True):
+    """A project as it was exported, in base64; without `name` it keeps its own."""
+
+    large: ClassVar[bool] = True
+
+    project: bytes
+    name: _Display = ""
+
+
 class Issue(Body, frozen=True):
     """An invite to issue; without `passphrase` one is drawn, which is better, without a span it is the node's own.
 
@@ -246,7 +278,7 @@ class Wait(Body, frozen=True):
 
 
 class JoinWait(Body, frozen=True):
-    """Seconds to wait for the admin's answer; joining goes on by itself after that."""
+    """Seconds to wait for another node's answer; joining goes on by itself after that."""
 
     wait: _Seconds = 30.0
 

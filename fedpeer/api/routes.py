@@ -11,13 +11,17 @@ from fedpeer.api.bodies import (
     AddSource,
     AddUser,
     Body,
+    ChangeProject,
     Contract,
     Create,
+    CreateProject,
     Evaluate,
     Explore,
     Fit,
+    ImportProject,
     Issue,
     Join,
+    MergeProject,
     Permissions,
     Predict,
     SetExplorable,
@@ -29,12 +33,14 @@ from fedpeer.api.bodies import (
     WithdrawRows,
 )
 from fedpeer.api.call import Handler
-from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, pictures, service
+from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, pictures, projects, service
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
+from fedpeer.api.handlers.projects import Carried
 from fedpeer.api.permits import Role
 from fedpeer.node.shapes import (
+    Audit,
     Batch,
     CharterEntry,
     ContractCheck,
@@ -49,6 +55,7 @@ from fedpeer.node.shapes import (
     NodeInfo,
     Predicted,
     Preview,
+    Project,
     Synced,
     SyncStats,
     User,
@@ -60,7 +67,7 @@ from fedpeer.node.shapes import (
 JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
 
 _ANY, _SEE, _RUN, _ACT = "anyone", "viewer", "operator", "admin"
-_V1, _FED = "/v1", "/v1/federations/{fed}"
+_V1, _FED, _PRO = "/v1", "/v1/federations/{fed}", "/v1/projects/{fed}"
 _OBJECT = dict[str, Any]
 _MEDIA: dict[Any, tuple[str, ...]] = {
     LogEntry: (EVENTS,),
@@ -68,6 +75,7 @@ _MEDIA: dict[Any, tuple[str, ...]] = {
     Export: (JSON, TEXT, "application/octet-stream"),
     Report: (TEXT, "text/html", "text/csv"),
     Picture: ("image/svg+xml", "image/png"),
+    Carried: ("application/octet-stream",),
 }
 
 
@@ -125,7 +133,7 @@ class Route:
 
 
 _feds = federations
-_SHARED = (_feds.every, data.jobs, data.job, data.cancel, pictures.of_job, contracts.check_text)
+_SHARED = (_feds.every, projects.every, data.jobs, data.job, data.cancel, pictures.of_job, contracts.check_text)
 # fmt: off
 ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     # method   path                                role  status handler              body           answer
@@ -145,6 +153,14 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("DELETE", _V1,  "/users/{cid}",               _ACT, 204, people.remove_user,    None,          None),
     ("POST",   _V1,  "/users/{cid}/key",           _ACT, 201, people.rotate_key,     None,          User),
     ("DELETE", _V1,  "/users/{cid}/key",           _ACT, 200, people.revoke_key,     None,          User),
+    ("GET",    _V1,  "/projects",                  _SEE, 200, projects.every,        None,          list[Project]),
+    ("POST",   _V1,  "/projects",                  _RUN, 201, projects.create,       CreateProject, Project),
+    ("POST",   _V1,  "/projects/import",           _RUN, 201, projects.take_in,      ImportProject, Project),
+    ("GET",    _PRO, "",                           _SEE, 200, projects.one,          None,          Project),
+    ("PUT",    _PRO, "",                           _RUN, 200, projects.change,       ChangeProject, Project),
+    ("POST",   _PRO, "/merge",                     _RUN, 200, projects.merge,        MergeProject,  Project),
+    ("GET",    _PRO, "/export",                    _RUN, 200, projects.export,       None,          Carried),
+    ("DELETE", _PRO, "",                           _RUN, 204, projects.delete,       None,          None),
     ("POST",   _V1,  "/joins",                     _ACT, 201, _feds.join,            Join,          Federation),
     ("GET",    _V1,  "/federations",               _SEE, 200, _feds.every,           None,          list[Federation]),
     ("POST",   _V1,  "/federations",               _ACT, 201, _feds.create,          Create,        Federation),
@@ -155,6 +171,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("PUT",    _FED, "/explorable",                _ACT, 200, _feds.set_explorable,  SetExplorable, Federation),
     ("POST",   _FED, "/sync",                      _RUN, 200, _feds.sync,            None,          Synced),
     ("GET",    _FED, "/preview",                   _SEE, 200, _feds.preview,         None,          Preview),
+    ("POST",   _FED, "/audit/round",               _RUN, 200, _feds.audit_round,     None,          Audit),
     ("GET",    _FED, "/schema",                    _SEE, 200, _feds.schema,          None,          _OBJECT),
     ("GET",    _FED, "/charter",                   _SEE, 200, _feds.charter,         None,          list[CharterEntry]),
     ("GET",    _FED, "/members",                   _SEE, 200, people.members,        None,          list[Member]),

@@ -34,10 +34,12 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Data": {
         "schema": ("schema", "Propose, show and check schemas."),
         "data": ("data", "Add, list and withdraw rows."),
+        "project": ("project", "Keep rows without a federation."),
         "contract": ("contract", "Check, set and show the contract."),
     },
     "Exchange": {
         "preview": ("preview", "Show what would leave this node if it pulsed now."),
+        "audit": ("audit", "Look at what was announced, instead of believing it."),
         "pulse": ("pulse", "Start or stop this node's pulse."),
         "sync": ("pulse", "Exchange now, without waiting for the schedule."),
         "log": ("log", "Show what happened."),

@@ -30,6 +30,7 @@ from fedpeer.node.shapes import (
     NodeInfo,
     Predicted,
     Preview,
+    Project,
     Synced,
     SyncStats,
     User,
@@ -160,7 +161,42 @@ class Client(Line):
 
     def audit_round(self, fed: str, *, wait_s: float = 30.0) -> Audit:
         """Have the sum that is shown opened again from what its collector kept of the round."""
-        return self.call("POST", place("/v1/federations", fed, "audit/round"), wait_s=wait_s, shape=Audit)
+        return self.call("POST", place("/v1/federations", fed, "audit", "round"), wait_s=wait_s, shape=Audit)
+
+    # projects: their data, statistics and models are asked for by their id or name in the place of a federation's
+
+    def projects(self) -> list[Project]:
+        """Rows of this node without a federation."""
+        return self.call("GET", "/v1/projects", shape=list[Project])
+
+    def project(self, project: str) -> Project:
+        """One project."""
+        return self.call("GET", place("/v1/projects", project), shape=Project)
+
+    def create_project(self, name: str, schema: Mapping[str, Any] | None = None) -> Project:
+        """Make a project; without a schema, set one before its first rows."""
+        return self.call("POST", "/v1/projects", body={"name": name, "schema": schema}, shape=Project)
+
+    def change_project(self, project: str, **what: Any) -> Project:
+        """Change a project; `what`: name, frozen, or, while it has no rows, schema."""
+        return self.call("PUT", place("/v1/projects", project), body=what, shape=Project)
+
+    def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project:
+        """Count the rows of another project of the same schema in this one too."""
+        body = {"other": other, "force": force}
+        return self.call("POST", place("/v1/projects", project, "merge"), body=body, shape=Project)
+
+    def delete_project(self, project: str) -> None:
+        """Delete a project, its rows and its models."""
+        self.call("DELETE", place("/v1/projects", project), shape=object)
+
+    def export_project(self, project: str) -> bytes:
+        """A project with its sums and models, as bytes that any node reads."""
+        return self.call("GET", place("/v1/projects", project, "export"), shape=bytes)
+
+    def import_project(self, data: bytes, name: str = "") -> Project:
+        """A project out of such bytes, under its own name unless one is given."""
+        return self.call("POST", "/v1/projects/import", body={"project": data, "name": name}, shape=Project)
 
     # contract
 

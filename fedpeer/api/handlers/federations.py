@@ -7,7 +7,7 @@ from typing import Any
 from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetSchedule, Wait
 from fedpeer.api.call import Call, Reply
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import CharterEntry, Federation, Preview, Synced
+from fedpeer.node.shapes import Audit, CharterEntry, Federation, Preview, Synced
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
@@ -75,6 +75,11 @@ async def set_explorable(call: Call[SetExplorable, Nothing]) -> Federation:
 async def sync(call: Call[Nothing, Wait]) -> Synced:
     """Pulse now and ask the others for their state; `wait` until all hold the same."""
     return await call.node.sync(call.fed, wait_s=call.query.wait)
+
+
+async def audit_round(call: Call[Nothing, JoinWait]) -> Audit:
+    """Open the sum that is shown here again, from what its collector kept of the round; `wait` for the collector."""
+    return await call.node.audit_round(call.fed, wait_s=call.query.wait)
 
 
 async def preview(call: Call[Nothing, Nothing]) -> Preview:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from fedpeer.api.node import Node
-from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import Federation, Job, LogEntry, Member, SyncStats
+from fedpeer.api.symetry import algorithms
+from fedpeer.node.shapes import Federation, Job, LogEntry, Member, Project, SyncStats
 
 _NO_AWS = ("aws_id", "aws_access_key", "aws_secret_key", "aws_queue_url", "aws_topic_arn", "s3_bucket")
 _LINES = 1000
@@ -36,7 +36,7 @@ def federation_info(pid: str, fed: Federation, members: Sequence[Member]) -> dic
         "contract": fed.contract,
         "rcv_error_action": f"fed_psr_contract_rcv_fail_action_{fed.receive_action}",
         "snd_error_action": f"fed_psr_contract_snd_fail_action_{fed.send_action}",
-        "fed_use_smpc": "false",
+        "fed_use_smpc": str(fed.mode == "secure").lower(),
         "allow_peers_explore": fed.explorable,
     }
 
@@ -52,29 +52,47 @@ def invitation(fed: Federation, text: str, bus: str, rest: str) -> dict[str, str
     }
 
 
-def project_info(pid: str, node: Node, fed: Federation) -> dict[str, Any]:
-    """A ProjectInfo (smlInfo). Dates are milliseconds since 1970."""
-    schema, charter, models = node.schema(fed.id), node.charter(fed.id), node.models(fed.id)
-    created = min((entry.at for entry in charter), default=0.0)
+def info(node: Node, pid: str, scope: str) -> dict[str, Any]:
+    """A ProjectInfo (smlInfo) of a federation, or of a project without one. Dates are milliseconds since 1970."""
+    project = next((one for one in node.projects() if one.id == scope), None)
+    told = _federated(node, node.federation(scope)) if project is None else _alone(project)
+    schema = node.schema(scope) if told["hash"] else None
+    columns, models = schema.columns if schema else (), node.models(scope)
     return {
         "pid": pid,
         "encoderName": "",
         "modelsList": [model.id for model in models],
-        "modelTypeList": [model.kind for model in models],
-        "dsList": [batch.source for batch in node.batches(fed.id)],
-        "attributeNames": [column.name for column in schema.columns],
-        "attributeIndexes": list(range(len(schema.columns))),
-        "attributeTypes": _types(schema),
-        "params": _params(node, fed),
-        "hash": int(fed.schema_digest[:8] or "0", 16),
+        "modelTypeList": [algorithms.named(model.kind) for model in models],
+        "dsList": [batch.source for batch in node.batches(scope)],
+        "attributeNames": [column.name for column in columns],
+        "attributeIndexes": list(range(len(columns))),
+        "attributeTypes": ["C" if column.kind == "continuous" else "B" for column in columns],
         "categorySeparator": "$",
         "type": "cpu",
-        "creationDate": int(created * 1000),
-        "lastModificationDate": int(max(created, fed.released_at) * 1000),
         "loaded": True,
         "persisted": True,
-        "histogramEnabled": False,
+        "histogramEnabled": "histogram" in schema.blocks if schema else bool(project and project.histogram),
         "autoSave": True,
+        **told,
+    }
+
+
+def _federated(node: Node, fed: Federation) -> dict[str, Any]:
+    created = min((entry.at for entry in node.charter(fed.id)), default=0.0)
+    return {
+        "params": _params(node, fed),
+        "hash": int(fed.schema_digest[:8] or "0", 16),
+        "creationDate": int(created * 1000),
+        "lastModificationDate": int(max(created, fed.released_at) * 1000),
+    }
+
+
+def _alone(project: Project) -> dict[str, Any]:
+    return {
+        "params": {"sml_project_is_freeze": str(project.frozen).lower(), "sml_rows": str(project.rows)},
+        "hash": int(project.schema_digest[:8] or "0", 16),
+        "creationDate": int(project.created_at * 1000),
+        "lastModificationDate": int(project.changed_at * 1000),
     }
 
 
@@ -126,10 +144,6 @@ def _line(entry: LogEntry) -> str:
     moment = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%dT%H.%M.%S")
     peer = f" name:[{entry.peer}]" if entry.peer else ""
     return f"{entry.text}{peer} id:[{entry.id}] time:{moment}"
-
-
-def _types(schema: Schema) -> list[str]:
-    return ["C" if column.kind == "continuous" else "B" for column in schema.columns]
 
 
 def _params(node: Node, fed: Federation) -> dict[str, str]:

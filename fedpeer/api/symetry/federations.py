@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
@@ -26,7 +25,7 @@ _GONE = ("left", "removed", "declined")
 async def create(ask: Ask) -> web.Response:
     """Found a federation under the user's name for it."""
     told = maps.to_create(ask.body, ask.node.node().bus)
-    with _naming(ask) as pid:
+    with naming(ask) as pid:
         made = await ask.node.create(
             told["fed_name"],
             maps.schema(ask.body),
@@ -34,6 +33,7 @@ async def create(ask: Ask) -> web.Response:
             told["sync_sched"],
             display=told.get("fed_local_name") or ask.node.node().name,
             profile=maps.profile(told),
+            exchange=maps.exchange(told),
             send_action=maps.action(told, "snd"),
             receive_action=maps.action(told, "rcv"),
         )
@@ -44,7 +44,7 @@ async def create(ask: Ask) -> web.Response:
 async def join(ask: Ask) -> web.Response:
     """Redeem an invite under the user's name for its federation."""
     told = maps.to_join(ask.body)
-    with _naming(ask) as pid:
+    with naming(ask) as pid:
         joined = await ask.node.join(
             told["invite"],
             told["passwd"],
@@ -159,9 +159,9 @@ def _federation(ask: Ask) -> Federation:
 
 
 @contextmanager
-def _naming(ask: Ask) -> Iterator[str]:
-    """Yield the new project's name, kept for this request; DialectError if the user has a federation of that name."""
-    pid = _free(ask)
+def naming(ask: Ask, pid: str | None = None) -> Iterator[str]:
+    """Yield the new project's name, kept for this request; DialectError if the user has a project of that name."""
+    pid = _free(ask, ask.query("pid") if pid is None else pid)
     mine = (ask.cid, pid)
     ask.dialect.naming.add(mine)
     try:
@@ -170,10 +170,10 @@ def _naming(ask: Ask) -> Iterator[str]:
         ask.dialect.naming.discard(mine)
 
 
-def _free(ask: Ask) -> str:
+def _free(ask: Ask, given: str) -> str:
     if not ask.flag("persist", True):
-        raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a federation is always kept")
-    pid = maps.new_pid(ask.query("pid"))
+        raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a project is always kept")
+    pid = maps.new_pid(given)
     known = ask.dialect.users.project(ask.cid, pid)
     if (ask.cid, pid) in ask.dialect.naming or (known is not None and _alive(ask, known)):
         raise DialectError(HTTPStatus.CONFLICT, f"Customer [{ask.cid}] already have SYMETRYML with id[{pid}]")
@@ -182,7 +182,8 @@ def _free(ask: Ask) -> str:
 
 def _alive(ask: Ask, fed: str) -> bool:
     try:
-        state: Any = ask.node.federation(fed).state
+        if ask.node.resolve(fed) in {project.id for project in ask.node.projects()}:
+            return True
+        return ask.node.federation(fed).state not in _GONE
     except UnknownError:
         return False
-    return state not in _GONE

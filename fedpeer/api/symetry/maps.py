@@ -11,6 +11,7 @@ import msgspec
 
 from fedpeer.api import strict
 from fedpeer.api.symetry.envelope import DialectError
+from fedpeer.core.federation.exchange import LEAST, Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Profile
 from fedpeer.core.statistics.schema import Schema
@@ -25,7 +26,8 @@ _SHARED = {"fed_name", "sync_sched", "fed_local_type", "fed_encrypt", "fed_use_s
 _CREATE = _SHARED | _NATS | _TUNING | _ACTIONS | {"fed_schema", "fed_contract", "fed_profile", "fed_local_name"}
 _INVITE = {"fedInfoEncrypted", "encryptedGroupInfo", "fed_req_token", "fed_secret_key", "passwd", "fed_rest_url"}
 _JOIN = _SHARED | _NATS | _TUNING | _ACTIONS | _INVITE | {"fed_rest_host", "fed_local_name"}
-_KINDS = frozenset("CBSTX-")
+_OPTIONS = {"sml_project_autosave": "true", "sml_project_learn_merge": "false"}  # and what each must be
+_KINDS = frozenset("CBSTPX-")
 _LEFT_OUT = frozenset("X-")
 _PID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
@@ -53,9 +55,14 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     error_handling: Any = None
 
     @property
+    def kinds(self) -> list[str]:
+        """The type of each attribute, a letter."""
+        return [kind.strip().upper() for kind in self.attribute_types]
+
+    @property
     def columns(self) -> dict[str, list[Any]]:
         """The columns that count, by name; an empty text is a missing value."""
-        names, kinds = self.attribute_names, [kind.strip().upper() for kind in self.attribute_types]
+        names, kinds = self.attribute_names, self.kinds
         if len(names) != len(kinds) or len(set(names)) != len(names):
             raise DialectError(_BAD, "attributeNames and attributeTypes must be of one length, and no name given twice")
         for name, kind in zip(names, kinds, strict=True):
@@ -99,17 +106,23 @@ def to_join(body: Map) -> dict[str, str]:
     return {**told, "invite": text, "passwd": word}
 
 
+def to_project(body: Map) -> Schema | None:
+    """Return the schema in a project's map, if it has one; DialectError for an option that is not supported."""
+    for key, value in body.items():
+        if key in _OPTIONS and _text("" if value is None else value).lower() in ("", _OPTIONS[key]):
+            continue
+        if key != "sml_schema":
+            raise DialectError(_BAD, f"{key[:60]!r} is not supported by this node")
+    return _schema("sml_schema", body["sml_schema"]) if body.get("sml_schema") else None
+
+
 def schema(body: Map) -> Schema:
     """Return the schema in a create map: an object, or its JSON text."""
     given = body.get("fed_schema")
     if not given:
         text = "fed_schema is missing: a federation agrees on what it measures before it begins (docs/symetry.md)"
         raise DialectError(_BAD, text)
-    if isinstance(given, str):
-        return Schema.from_dict(strict.decode(given.encode("utf-8", "surrogatepass"), dict[str, Any]))
-    if not isinstance(given, dict):
-        raise DialectError(_BAD, "fed_schema is neither an object nor its JSON text")
-    return Schema.from_dict(given)
+    return _schema("fed_schema", given)
 
 
 def action(told: Mapping[str, str], side: str) -> Action:
@@ -132,11 +145,30 @@ def profile(told: Mapping[str, str]) -> Profile:
         raise DialectError(_BAD, f"fed_profile is {told['fed_profile'][:40]!r}, which is not one") from None
 
 
+def exchange(told: Mapping[str, str]) -> Exchange:
+    """Return how contributions are exchanged: as secure sums of three or more, or in the open."""
+    match told.get("fed_use_smpc", "false"):
+        case "true":
+            return Exchange(mode="secure", least=LEAST)
+        case "false":
+            return Exchange()
+        case other:
+            raise DialectError(_BAD, f"fed_use_smpc is {other[:40]!r}; it is true or false")
+
+
 def new_pid(text: str) -> str:
     """Return a name for a project; DialectError if it is none."""
     if not _PID.fullmatch(text):
         raise DialectError(_BAD, "pid must be 1 to 64 of the letters, digits and the signs _ . -")
     return text
+
+
+def _schema(key: str, given: Any) -> Schema:
+    if isinstance(given, str):
+        return Schema.from_dict(strict.decode(given.encode("utf-8", "surrogatepass"), dict[str, Any]))
+    if not isinstance(given, dict):
+        raise DialectError(_BAD, f"{key} is neither an object nor its JSON text")
+    return Schema.from_dict(given)
 
 
 def _known(body: Map, names: set[str]) -> dict[str, str]:
@@ -162,9 +194,8 @@ def _check_promises(told: Mapping[str, str], bus: str) -> None:
     """Refuse what was asked for and would not be: a promise that is silently not kept is worse than a no."""
     if told.get("fed_local_type", "cpu") != "cpu":
         raise DialectError(_BAD, "fed_local_type: only cpu is supported")
-    for name in ("fed_use_smpc", "fed_enforce_hipaa_compliance"):
-        if told.get(name, "false") != "false":
-            raise DialectError(_BAD, f"{name}: not supported by this node")
+    if told.get("fed_enforce_hipaa_compliance", "false") != "false":
+        raise DialectError(_BAD, "fed_enforce_hipaa_compliance: not supported by this node")
     wanted = {_host(part) for part in told.get("nats_hosts", "").split(",") if part.strip()}
     if bus and wanted and not wanted & {_host(part) for part in bus.split(",")}:
         raise DialectError(_BAD, f"nats_hosts: this node's bus is {bus}; it is chosen when the node is started")
