@@ -7,7 +7,7 @@ import msgspec
 from fedpeer.core.canonical import digest
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.envelope.messages import CatchUp, Farewell
-from fedpeer.core.errors import PermissionRefusedError, StateError, UnknownError
+from fedpeer.core.errors import ConfigError, PermissionRefusedError, StateError, UnknownError
 from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
 from fedpeer.core.federation.roster import ContractSet, EpochBegun, MemberRemoved, ScheduleSet
 from fedpeer.core.federation.schedule import Schedule
@@ -19,6 +19,7 @@ from fedpeer.core.peer.events import (
     RevokeInvite,
     SetContract,
     SetExplorable,
+    SetPolicy,
     SetPulsing,
     SetSchedule,
 )
@@ -136,3 +137,14 @@ def set_explorable(turn: Turn, event: SetExplorable) -> None:
     turn.change(settings=msgspec.structs.replace(turn.state.settings, explorable=event.explorable))
     turn.session(dirty=True)
     turn.note("audit", "info", f"exploration of this node alone is {'allowed' if event.explorable else 'not allowed'}")
+
+
+def set_policy(turn: Turn, event: SetPolicy) -> None:
+    """Keep stricter release rules than the charter's from the next pulse on."""
+    turn.need_active()
+    policy = event.policy.check()
+    if policy.noise is not None:
+        raise ConfigError("noise is for the charter to ask for: others must know of it", hint="tighten something else")
+    turn.change(settings=msgspec.structs.replace(turn.state.settings, policy=policy))
+    turn.session(offered=None)
+    turn.note("audit", "info", f"the release rules of this node are now {turn.state.terms.policy.told}")

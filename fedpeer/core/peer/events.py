@@ -98,6 +98,13 @@ class SetExplorable:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """The operator tightens the charter's release rules for this node, in place of what it had set before."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class AddBatch:
     """Rows were counted and are to be part of this node's data, or of the batch of this id if there is one.
 
@@ -209,6 +216,7 @@ Event: TypeAlias = (
     | SetContract
     | SetPulsing
     | SetExplorable
+    | SetPolicy
     | AddBatch
     | WithdrawBatch
     | WithdrawRows

@@ -55,7 +55,7 @@ def preview(peer: Peer, now: float) -> Preview:
         sealed=bodies,
         readers=tuple(p for p in peer.roster.active if p != peer.me.peer),
         verdict=admit(peer.local, peer.roster.contract, SENDING, peers=len(peer.roster.active), action="allow"),
-        examined=examined(peer.local, peer.roster.policy, last, peer.past),
+        examined=examined(peer.local, peer.terms.policy, last, peer.past),
         cell=smallest(Counted.of(Release.of(peer.local)), _ALL),
     )
 

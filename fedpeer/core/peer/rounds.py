@@ -71,7 +71,7 @@ def enter(turn: Turn, which: Round, *, asked: bool) -> tuple[Outcome, str]:
         return brought
     root = turn.draw("round")
     contribution = Contribution.begin(Own(terms, turn.state.me, brought.residues, root), turn.now)
-    turn.session(round=Ongoing(terms, turn.now, contribution, brought, said_at=turn.now))
+    turn.session(round=Ongoing(terms, turn.now, contribution, brought, turn.state.persons, said_at=turn.now))
     contributing.say(turn, contribution.again)
     _hear_ourselves(turn)
     return "called", f"round {_name(which)} was called, and {brought.rows} rows are brought into it"
@@ -158,7 +158,7 @@ def part(turn: Turn, contributors: Sequence[PeerId], *, asked: bool) -> Part:
 def _allowed(turn: Turn) -> Part:
     state = turn.state
     last, past = state.sums.given, state.past
-    passage = hidden(state.local, state.roster, action=state.settings.send_action, last=last, past=past)
+    passage = hidden(state.local, state.terms, action=state.settings.send_action, last=last, past=past)
     if isinstance(passage, Refused):
         return refused(turn, passage)
     verdict, result = passage

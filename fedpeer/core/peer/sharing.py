@@ -23,7 +23,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
     last = state.released.summary if state.released else None
     if last is not None and not state.batches:
         return _retracted(turn, last)
-    passage = outbound(state.local, state.roster, action=state.settings.send_action, last=last, past=state.past)
+    passage = outbound(state.local, state.terms, action=state.settings.send_action, last=last, past=state.past)
     if isinstance(passage, Refused):
         return refused(turn, passage)
     verdict, result = passage

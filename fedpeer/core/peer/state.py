@@ -24,6 +24,7 @@ from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.ongoing import Ongoing
 from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.sitting import Sealed
+from fedpeer.core.privacy.floor import LAXEST, Policy
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.summary import Summary
 
@@ -34,12 +35,13 @@ PROVES_S = 30.0
 
 
 class Settings(Value, frozen=True):
-    """What this node's operator chose for itself."""
+    """What this node's operator chose for itself; `policy` tightens the charter's release rules."""
 
     send_action: Action = "block"
     receive_action: Action = "block"
     pulsing: bool = False
     explorable: bool = False
+    policy: Policy = LAXEST
 
 
 class Bus(Value, frozen=True):
@@ -130,12 +132,13 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How this node behaves in time, from its configuration."""
+    """How this node behaves, from its configuration: in time, and with what release rules at least."""
 
     status_every_s: float = 10.0
     absent_after_s: float = 3.0
     offline_after_s: float = 30.0
     kept_for_s: int = 30 * 86_400
+    policy: Policy = LAXEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,12 @@ class Peer:
         return self.charter.roster
 
     @property
+    def terms(self) -> Roster:
+        """The same with the release rules that this node keeps: the charter's, or stricter ones of its operator."""
+        own = self.settings.policy.tightened(self.session.habits.policy)
+        return replace(self.roster, policy=self.roster.policy.tightened(own))
+
+    @property
     def is_admin(self) -> bool:
         """Whether this node decides."""
         return self.me.peer == self.roster.admin
@@ -235,7 +244,9 @@ class Peer:
     def past(self) -> Past:
         """What was released before that, as far as release rules ask."""
         people = self.persons.people if self.roster.schema.patient else None
-        return Past(self.me.secret(), self.traces, people, self.ledger.serial(self.me.peer))
+        shown = self.roster.exchange.mode == "open"
+        last = self.ledger.serial(self.me.peer) if shown else self.persons.last
+        return Past(self.me.secret(), self.traces, people, last)
 
     @property
     def past_sums(self) -> Past:

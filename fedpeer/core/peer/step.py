@@ -69,6 +69,7 @@ _HANDLERS: dict[type, Handler] = {
     events.SetContract: deciding.set_contract,
     events.SetPulsing: deciding.set_pulsing,
     events.SetExplorable: deciding.set_explorable,
+    events.SetPolicy: deciding.set_policy,
     events.AddBatch: rows.add_batch,
     events.WithdrawBatch: rows.withdraw_batch,
     events.WithdrawRows: rows.withdraw_rows,

@@ -124,6 +124,12 @@ class Policy(Value, frozen=True):
         return max(min(_MOVED, self.patient_floor), self.change) if self.patient_floor else 0
 
     @property
+    def told(self) -> str:
+        """The profile and what is raised beyond it, for people."""
+        raised = [f"{name} {value}" for name in (*_FLOORS, "risk") if (value := getattr(self, name))]
+        return ", ".join([self.profile, *raised, *self.tests])
+
+    @property
     def share(self) -> int:
         """The p of the p% rule, in percent; 0: dominance is not looked at."""
         return max(self._own.dominance, self.dominance)
@@ -136,6 +142,9 @@ class Policy(Value, frozen=True):
     @property
     def _own(self) -> _Own:
         return _OWN[self.profile]
+
+
+LAXEST: Final = Policy("relaxed")  # tightens nothing
 
 
 def _ordered(tests: Iterable[Likeness]) -> tuple[Likeness, ...]:
