@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from fedpeer.core.envelope.keys import Identity
@@ -101,7 +101,7 @@ def take(state: Collector, word: Word) -> tuple[Collector, Words]:
 def advance(state: Collector, now: float) -> tuple[Collector, Words]:
     """Go on as far as what was gathered allows."""
     words: Words = []
-    while not state.ended:
+    while not state.ended and not _early(state, now):
         try:
             after, said = _TURNS[state.phase](state, now)
         except RemoteError as error:
@@ -113,10 +113,8 @@ def advance(state: Collector, now: float) -> tuple[Collector, Words]:
     return state, words
 
 
-def _open(state: Collector, now: float) -> tuple[Collector, Words]:
+def _open(state: Collector, _: float) -> tuple[Collector, Words]:
     adverts = state.gathered.get(Advert, {})
-    if not _ripe(state, now, adverts, state.terms.signers):
-        return state, []
     opening = _decision(state, Opening)
     if opening is None:
         if len(adverts) < state.terms.enough:
@@ -128,11 +126,9 @@ def _open(state: Collector, now: float) -> tuple[Collector, Words]:
     return _on(state, "opening", course), [(peer, word) for peer in course.circle.peers]
 
 
-def _deliver(state: Collector, now: float) -> tuple[Collector, Words]:
+def _deliver(state: Collector, _: float) -> tuple[Collector, Words]:
     course = _course(state)
     deals = _fitting(state, Deal, course.opening, lambda deal: is_deal(course.circle, deal))
-    if not _ripe(state, now, deals, course.circle.peers):
-        return state, []
     delivery = _decision(state, Delivery)
     if delivery is None:
         if len(deals) < state.terms.enough:
@@ -141,17 +137,15 @@ def _deliver(state: Collector, now: float) -> tuple[Collector, Words]:
             _said(state, Delivery(state.terms.id, course.opening.digest, _ordered(state, deals))), Delivery
         )
     dealers = delivered(course.circle, delivery)
-    course = replace(course, delivery=delivery, deals={p: d for p, d in deals.items() if p in dealers})
+    known = {peer: deal for peer, deal in deals.items() if peer in dealers}
+    course = replace(course, delivery=delivery, dealers=dealers, deals=known)
     return _on(state, "delivery", course), [(peer, course.delivered(peer)) for peer in course.deals]
 
 
-def _propose(state: Collector, now: float) -> tuple[Collector, Words]:
+def _propose(state: Collector, _: float) -> tuple[Collector, Words]:
     course = _course(state)
-    delivery = there(course.delivery)
-    dealers = delivered(course.circle, delivery)
+    delivery, dealers = there(course.delivery), course.dealers
     vectors = _fitting(state, Masked, delivery, lambda masked: is_masked(state.terms, dealers, masked))
-    if not _ripe(state, now, vectors, dealers):
-        return state, []
     proposal = _decision(state, Proposal)
     if proposal is None:
         if len(vectors) < state.terms.enough:
@@ -166,11 +160,9 @@ def _propose(state: Collector, now: float) -> tuple[Collector, Words]:
     return _on(state, "proposal", course), [(peer, word) for peer in dealers]
 
 
-def _agree(state: Collector, now: float) -> tuple[Collector, Words]:
+def _agree(state: Collector, _: float) -> tuple[Collector, Words]:
     course = _course(state)
     votes = _fitting(state, Vote, there(course.proposal))
-    if not _ripe(state, now, votes, course.vectors):
-        return state, []
     if len(votes.keys() & course.vectors.keys()) < course.circle.threshold:
         return _short(state, f"{len(votes)} have voted")
     course = replace(course, votes=votes)
@@ -180,11 +172,11 @@ def _agree(state: Collector, now: float) -> tuple[Collector, Words]:
 def _sum(state: Collector, now: float) -> tuple[Collector, Words]:
     course = _course(state)
     reveals = _fitting(state, Reveal, there(course.proposal))
-    dealers = delivered(course.circle, there(course.delivery))
-    summed = Opened(course.circle, dealers, course.adverts, course.deals, course.vectors, reveals)
+    summed = Opened(course.circle, course.dealers, course.adverts, course.deals, course.vectors, reveals)
+    late = now - state.since >= state.wait_s
+    if not late and (not summed.answered or summed.lacking):
+        return state, []
     if summed.lacking:
-        if now - state.since < state.wait_s:
-            return state, []
         return _short(state, f"of {len(summed.lacking)} contributors too few shares came back")
     total = summed.total().to_bytes()
     course = replace(course, reveals=reveals)
@@ -201,11 +193,15 @@ _TURNS: Mapping[str, Callable[[Collector, float], tuple[Collector, Words]]] = {
     "gathering votes": _agree,
     "gathering reveals": _sum,
 }
+_GATHERED: Mapping[str, type[Document]] = dict(zip(_TURNS, (Advert, Deal, Masked, Vote, Reveal), strict=True))
 _DECISIONS = (Opening, Delivery, Proposal)
 
 
-def _ripe(state: Collector, now: float, have: Container[PeerId], expected: Iterable[PeerId]) -> bool:
-    return now - state.since >= state.wait_s or all(peer in have for peer in expected)
+def _early(state: Collector, now: float) -> bool:
+    """Whether some may still say what this phase gathers. Who has said something that does not fit, says nothing else."""
+    said = state.gathered.get(_GATHERED[state.phase], {})
+    awaited = state.course.awaited if state.course else state.terms.signers
+    return now - state.since < state.wait_s and any(peer not in said for peer in awaited)
 
 
 def _on(state: Collector, event: str, course: Course) -> Collector:

@@ -35,12 +35,20 @@ class Course:
     circle: Circle
     adverts: Mapping[PeerId, Advert]
     delivery: Heard[Delivery] | None = None
+    dealers: frozenset[PeerId] = frozenset()
     deals: Mapping[PeerId, Heard[Deal]] = field(default_factory=dict)
     proposal: Heard[Proposal] | None = None
     vectors: Mapping[PeerId, Heard[Masked]] = field(default_factory=dict)
     votes: Mapping[PeerId, Heard[Vote]] = field(default_factory=dict)
     reveals: Mapping[PeerId, Heard[Reveal]] = field(default_factory=dict)
     result: bytes = b""
+
+    @property
+    def awaited(self) -> Iterable[PeerId]:
+        """Who is to speak before it goes on, unless that takes too long; shares are asked of whoever comes first."""
+        if self.votes:
+            return ()
+        return self.vectors or self.dealers or self.circle.peers
 
     @property
     def concluded(self) -> Word:

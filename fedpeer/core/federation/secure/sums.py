@@ -33,11 +33,17 @@ class Opened:
     vectors: Mapping[PeerId, Heard[Masked]]
     reveals: Mapping[PeerId, Heard[Reveal]]
 
+    @property
+    def answered(self) -> bool:
+        """Whether so many holders of every dealer have spoken that its secret can be put together, if none lied."""
+        spoken, enough = self.reveals.keys(), self.circle.threshold
+        return all(len(spoken & self.circle.holders(dealer)) >= enough for dealer in self.dealers)
+
     @cached_property
     def lacking(self) -> tuple[PeerId, ...]:
         """Dealers whose secret cannot be put together yet."""
         unknown = self.vectors.keys() - self.deals.keys()
-        return tuple(p for p in self.dealers if p in unknown or len(self._pieces(p)) < self.circle.threshold)
+        return tuple(p for p in self.dealers if p in unknown or len(self._pieces[p]) < self.circle.threshold)
 
     def total(self) -> Residues:
         """The sum of the survivors' vectors; MismatchError if a secret is not the one promised or advertised."""
@@ -55,13 +61,13 @@ class Opened:
         return total - masks.total(terms.layout, added) + masks.total(terms.layout, taken)
 
     def _seed(self, peer: PeerId) -> bytes:
-        seed = shares.combine(self._pieces(peer))
+        seed = shares.combine(self._pieces[peer])
         if seed_promise(self.circle.terms, peer, seed) != self.deals[peer].document.seed:
             raise MismatchError(f"{peer} dealt shares of another seed than it promised")
         return seed
 
     def _key(self, peer: PeerId) -> masks.Private:
-        private = masks.private(shares.combine(self._pieces(peer)))
+        private = masks.private(shares.combine(self._pieces[peer]))
         if masks.public(private) != self.adverts[peer].mask_key:
             # Without its promises nobody can tell whether the dealer or a holder has lied.
             whose = (
@@ -70,8 +76,12 @@ class Opened:
             raise MismatchError(f"{whose} shares of another key than it advertised")
         return private
 
-    def _pieces(self, dealer: PeerId) -> dict[int, bytes]:
-        """As many shares of the dealer's one secret as are needed, by the place of their holder."""
+    @cached_property
+    def _pieces(self) -> dict[PeerId, dict[int, bytes]]:
+        """As many shares of each dealer's one secret as are needed, by the place of their holder."""
+        return {dealer: self._of(dealer) for dealer in self.dealers}
+
+    def _of(self, dealer: PeerId) -> dict[int, bytes]:
         found: dict[int, bytes] = {}
         for at, holder in enumerate(self.circle.holders(dealer)):
             share = self._said.get(holder, {}).get(dealer)
