@@ -220,27 +220,3 @@ def test_a_peer_who_collects_later_decides_nothing_yet() -> None:
     with pytest.raises(MismatchError, match="whose turn"):
         told(part, Word((sign(false, usurper),)))
     assert told(replace(part, rank=1), Word((sign(false, usurper),))).said[-1] != part.said[-1]
-
-
-@pytest.mark.long
-def test_all_but_two_and_the_collector_cannot_tell_whose_vector_is_whose() -> None:
-    """Four of five contributors' knowledge, but for the mask between the two honest: a guess is right half the time."""
-    terms, rng = rounds.terms(5, layout=rounds.LAYOUT[:1]), random.Random(5)
-    honest, other = list(terms.signers)[:2]
-    zero, one = (Residues.of(terms.layout, [[value] * 5]) for value in (0, 2**60))
-    trials, right = 10_000, 0
-    for _ in range(trials):
-        truth = rng.randrange(2)
-        mine, theirs = (masks.private(rng.randbytes(32)) for _ in range(2))
-        # What the colluders cannot take off: everything else they know from the round.
-        shared = masks.mask(terms.layout, pair_mask(terms, (honest, mine), (other, masks.public(theirs))))
-        seen = (one if truth else zero) + shared
-        guess = min((0, 1), key=lambda bit: (seen - (one if bit else zero)).to_bytes())
-        right += guess == truth
-    assert abs(right / trials - 0.5) <= 0.01
-
-
-def test_a_vector_without_the_mask_between_the_honest_two_is_seen_at_once() -> None:
-    layout = rounds.LAYOUT[:1]
-    zero, one = (Residues.of(layout, [[value] * 5]) for value in (0, 2**60))
-    assert [min((0, 1), key=lambda b: (seen - (one if b else zero)).to_bytes()) for seen in (zero, one)] == [0, 1]
