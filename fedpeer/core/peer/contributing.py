@@ -22,6 +22,7 @@ from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import concluding
 from fedpeer.core.peer.effects import Pledge
 from fedpeer.core.peer.ongoing import Ongoing
+from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.summary import Summary
 
@@ -79,7 +80,7 @@ def _may_answer(turn: Turn, ongoing: Ongoing, after: Contribution) -> bool:
     before = ongoing.contribution.state if ongoing.contribution else None
     match after.state:
         case Concealed() if not isinstance(before, Concealed):
-            given(turn, ongoing.brought, "masked")
+            given(turn, ongoing.brought, "masked", ongoing.persons)
         case Voted() if not isinstance(before, Voted):
             return _may_vote(turn, after.state)
         case Revealed() if isinstance(before, Voted):
@@ -89,14 +90,16 @@ def _may_answer(turn: Turn, ongoing: Ongoing, after: Contribution) -> bool:
     return True
 
 
-def given(turn: Turn, brought: Summary | None, how: str) -> None:
-    """Our vector leaves, hidden: from now on it may be in a sum that somebody has seen."""
+def given(turn: Turn, brought: Summary | None, how: str, whose: Persons | None = None) -> None:
+    """Our vector leaves, hidden: from now on it may be in a sum that somebody has seen. None: of who is here now."""
     sums = turn.state.sums
     if brought is None:
         raise TypeError("a contribution without what is in it")
     if sums.given is not None and sums.given != brought:
         turn.change(traces=turn.state.past.kept(len(turn.state.traces) + 1, sums.given))
     turn.change(sums=replace(sums, given=brought))
+    if turn.state.roster.schema.patient:
+        turn.change(persons=turn.state.persons.released(len(turn.state.traces) + 1, whose))
     turn.count(sent=1)
     turn.note("sync", "info", f"sent {brought.rows} rows, {how}", peer=turn.state.me.peer)
 

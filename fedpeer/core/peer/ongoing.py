@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fedpeer.core.federation.secure.collector import Collector
 from fedpeer.core.federation.secure.contribution import Contribution
 from fedpeer.core.federation.secure.terms import Terms
+from fedpeer.core.peer.persons import Persons
 from fedpeer.core.statistics.summary import Summary
 
 # How many collectors a contributor turns to before it gives the round up.
@@ -17,14 +18,16 @@ _COLLECTORS = 3
 class Ongoing:
     """A round, our contribution to it if we bring one, and our collecting if it is, or was, our turn.
 
-    `brought` is the summary in the contribution, `said_at` when its collector was last told something, `silent` how
-    many collectors have been given up, and `over` says that the contribution will not go on.
+    `brought` is the summary in the contribution and `persons` whose rows are in it, `said_at` when its collector was
+    last told something, `silent` how many collectors have been given up, and `over` says that the contribution will
+    not go on.
     """
 
     terms: Terms
     began_at: float
     contribution: Contribution | None = None
     brought: Summary | None = field(default=None, repr=False)
+    persons: Persons = field(default_factory=Persons, repr=False)
     collector: Collector | None = None
     said_at: float = 0.0
     silent: int = 0

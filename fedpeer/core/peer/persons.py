@@ -41,9 +41,17 @@ class Persons:
         """The same with other patients of a batch, or none."""
         return self._with(batch, (patients,) if patients.distinct else ())
 
-    def released(self, serial: int) -> Persons:
-        """The same with a step for a release of the rows that are here."""
-        return replace(self, steps={**self.steps, f"{serial:020d}": self.people.step()})
+    @property
+    def last(self) -> int:
+        """The serial of the newest step; 0 without any."""
+        return max(map(int, self.steps), default=0)
+
+    def released(self, serial: int, rows: Persons | None = None) -> Persons:
+        """The same with a step for a release of the rows that are, or were, here, added to what the serial has."""
+        name = f"{serial:020d}"
+        step = People(tuple((rows or self).parts.values()), self.people.steps).step()
+        known = self.steps.get(name, Patients.none())
+        return replace(self, steps={**self.steps, name: Patients.together([known, step])})
 
     def check(self, rows: Mapping[str, int]) -> None:
         """MalformedError unless there is a patient for each row of each batch, and no other."""

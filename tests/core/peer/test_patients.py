@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core.errors import StateError, StoreError, UnknownError
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import turn as turns
 from fedpeer.core.peer.persons import Persons, patient_key
@@ -254,6 +255,62 @@ def test_noise_that_hides_few_rows_of_a_patient_is_not_taken_for_enough():
     simulation.add(node, rows(named(40) + named(1) * 3))
     assert known(node).most == 4
     assert [crowded_finding(known(node), most).passed for most in (3, 4, 5)] == [False, True, True]
+
+
+# Where only the sum is seen
+
+
+def secure(*patients: int) -> tuple[Simulation, list[Node]]:
+    """A federation of the secure sum, whose members have rows of so many patients."""
+    simulation = Simulation()
+    admin = simulation.found("0", contract=ROWS, schema=SCHEMA, policy=PERSONS, exchange=Exchange("secure", least=3))
+    nodes = [admin, *(simulation.join(admin, str(k)) for k in range(1, len(patients)))]
+    for k, (node, count) in enumerate(zip(nodes, patients, strict=True)):
+        simulation.add(node, rows(named(count) * 2, k))
+    simulation.run()
+    return simulation, nodes
+
+
+def called(simulation: Simulation, node: Node) -> tuple[str, str]:
+    reply = pulsed(simulation, node)
+    simulation.run()
+    return reply
+
+
+def test_each_part_of_a_hidden_sum_is_of_enough_patients():
+    simulation, (alfa, _, _, few) = secure(40, 40, 40, 24)
+    assert called(simulation, few) == (
+        "withheld",
+        "the rows are of 24 patients, and at least 25 must stand behind a release",
+    )
+    simulation.pass_time(20)  # until nobody waits for a fourth
+    assert few.peer.me.peer not in alfa.peer.ledger.contributors
+    assert len(alfa.peer.ledger.contributors) == 3
+
+
+def test_a_change_of_a_part_of_a_hidden_sum_is_of_enough_patients():
+    simulation, (alfa, bravo, *_) = secure(40, 40, 40)
+    assert called(simulation, alfa)[0] == "called"
+    assert [known(node).moved for node in (alfa, bravo)] == [{1: 0}] * 2
+    simulation.add(bravo, rows(named(9, 35) * 20, 8))
+    assert "the rows of 9 patients" in called(simulation, bravo)[1]
+    simulation.add(bravo, rows(named(1), 9))
+    assert called(simulation, bravo)[0] == "called"
+    assert known(bravo).moved == {1: 10, 2: 0}
+    simulation.act(bravo, ev.WithdrawBatch(list(bravo.peer.batches)[1]))
+    assert known(bravo).moved == {1: 1, 2: 9}
+
+
+def test_whose_rows_came_after_a_round_began_is_not_taken_for_released():
+    simulation, (alfa, bravo, *_) = secure(40, 40, 40)
+    simulation.now += 60
+    simulation.act(alfa, ev.SyncNow())
+    while bravo.peer.session.round is None:
+        simulation.deliver(0)
+    simulation.add(bravo, rows(named(12, 100), 3))
+    simulation.run()
+    assert bravo.peer.ledger.total.rows == 240
+    assert known(bravo).moved == {1: 12}
 
 
 # Taking rows out
