@@ -10,6 +10,7 @@ from fedpeer.node.shapes import Preview, Ruled, Verdict
 _SHOWN = 5
 _OUTCOMES = {
     "sent": ("this node's summary would be sent", "green"),
+    "called": ("this node's summary would go into a sum of several, which hides it", "green"),
     "unchanged": ("nothing would be sent: there is nothing new", ""),
     "empty": ("nothing would be sent: this node has no rows yet", ""),
     "refused": ("nothing would be sent: the contract refuses it", "bold red"),
@@ -32,7 +33,10 @@ def preview() -> int:
 def _draw(told: Preview) -> None:
     text, style = _OUTCOMES[told.outcome]
     render.say(f"{text} ({told.detail})" if told.outcome in ("refused", "withheld") else text, style)
-    if told.signed_bytes:
+    if told.sum_readers:
+        hidden = f"{render.count(told.rows, 'row')} in {told.signed_bytes:,} bytes, hidden from everybody"
+        render.say(f"{hidden}; the sum is seen by {', '.join(told.sum_readers)}")
+    elif told.signed_bytes:
         messages = f"{render.count(len(told.sealed_bytes), 'message')} of {sum(told.sealed_bytes):,} bytes in all"
         render.say(f"{render.count(told.rows, 'row')} in {told.signed_bytes:,} bytes, sealed into {messages}")
         render.say(f"readable by {', '.join(told.readers) or 'nobody else'}")

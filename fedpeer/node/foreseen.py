@@ -10,7 +10,7 @@ from fedpeer.node import shapes
 def foreseen(peer: Peer, now: float) -> shapes.Preview:
     """The preview of a pulse; it can take seconds where there were thousands of releases."""
     told = preview(peer, now)
-    names = {p: peer.roster.members[p].card.name for p in told.readers}
+    names = {p: peer.roster.members[p].card.name for p in peer.roster.active}
     return shapes.Preview(
         outcome=told.outcome,
         detail=told.detail,
@@ -20,6 +20,7 @@ def foreseen(peer: Peer, now: float) -> shapes.Preview:
         signed_bytes=told.signed,
         sealed_bytes=list(told.sealed),
         readers=[names[p] for p in told.readers],
+        sum_readers=[names[p] for p in told.watchers],
         contract=[
             shapes.Verdict(line=v.line, rule=v.rule, passed=v.passed, measured=dict(v.measured))
             for v in told.verdict.verdicts

@@ -36,7 +36,8 @@ class Federation(Shape, frozen=True):
     state: str  # joining | active | alarmed | left | removed
     alarm: str
     mode: str  # open
-    profile: str  # relaxed | standard
+    profile: str  # relaxed | standard | strict
+    rules: str  # the release rules that this node keeps: the profile, and what the charter or its operator raised
     schedule: str
     pulsing: bool
     next_pulse_at: float
@@ -336,6 +337,29 @@ class Changed(Shape, frozen=True):
     learned: str
 
 
+class Rules(Shape, frozen=True):
+    """Release rules as somebody set them: a profile, and what is raised beyond it; 0 raises nothing."""
+
+    profile: str  # relaxed | standard | strict
+    rows: int
+    cell: int
+    change: int
+    total: int
+    patients: int
+    dominance: int  # the p of the p% rule, in percent
+    risk: int  # the highest membership risk (AUC) that leaves, in percent
+    tests: list[str]  # welch | ks | integral
+
+
+class ReleaseRules(Shape, frozen=True):
+    """What the charter asks for, what this node's operator and configuration add, and the numbers that hold here."""
+
+    charter: Rules
+    own: Rules
+    kept: dict[str, int]
+    tests: list[str]
+
+
 class Preview(Shape, frozen=True):
     """What would leave this node if it pulsed now, and every rule that has a say in it. Nothing has left."""
 
@@ -347,6 +371,7 @@ class Preview(Shape, frozen=True):
     signed_bytes: int  # of the contribution; 0: nothing would leave
     sealed_bytes: list[int]  # of each message that would carry it
     readers: list[str]  # names of the members, who could read it; nobody else could
+    sum_readers: list[str]  # where it goes into a sum of several: who would see the sum, but for this node
     contract: list[Verdict]
     rules: list[Ruled]
     changes: list[Changed]  # the last release first, then older ones; not the last if nothing has changed since

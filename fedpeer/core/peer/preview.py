@@ -8,12 +8,14 @@ from fedpeer.core.contract.admit import SENDING, Admitted, Refused, admit
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.effects import Send
 from fedpeer.core.peer.outcome import Outcome
-from fedpeer.core.peer.sharing import pulse
+from fedpeer.core.peer.pulsing import pulse
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy import masks
 from fedpeer.core.privacy.cells import Cell, Counted, smallest
 from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.privacy.findings import Examined
+from fedpeer.core.privacy.masked import examined_part
 from fedpeer.core.privacy.protect import examined
 from fedpeer.core.privacy.traces import Change
 
@@ -25,7 +27,8 @@ class Preview:
     """The outcome of a pulse that did not happen, every rule, and what others could subtract.
 
     `signed` is the contribution and `sealed` the messages with it, in bytes, 0 where nothing would leave. `readers` can
-    read it, and nobody else. `cell` is the smallest that is not empty, whether or not the profile looks at cells.
+    read it, and nobody else; where it goes into a sum of several that is nobody, and `watchers` see the sum. `cell` is
+    the smallest that is not empty, whether or not the profile looks at cells.
     """
 
     outcome: Outcome
@@ -33,6 +36,7 @@ class Preview:
     signed: int
     sealed: tuple[int, ...]
     readers: tuple[PeerId, ...]
+    watchers: tuple[PeerId, ...]
     verdict: Admitted | Refused
     examined: Examined
     cell: Cell | None
@@ -40,24 +44,34 @@ class Preview:
 
 def preview(peer: Peer, now: float) -> Preview:
     """What a pulse would lead to now; StateError for a membership that is not active. Nothing happens."""
-    turn = Turn(peer, now, bytes(32))
+    exchange, others = peer.roster.exchange, tuple(p for p in peer.roster.active if p != peer.me.peer)
+    turn = Turn(peer.with_session(round=None), now, bytes(32))
     turn.need_active()
-    outcome, detail = pulse(turn)
+    outcome, detail = pulse(turn, asked=True)
     bodies = tuple(len(effect.body) for effect in turn.effects if isinstance(effect, Send))
     held = turn.state.released if outcome == "sent" else None
     if held:
         detail = f"contribution {held.contribution.serial} of {held.summary.rows} rows"
-    last = peer.released.summary if peer.released else None
+    hidden = masks.size(peer.local.residues.layout) if outcome == "called" else 0
     return Preview(
         outcome=outcome,
         detail=detail,
-        signed=len(held.signed) if held else 0,
+        signed=len(held.signed) if held else hidden,
         sealed=bodies,
-        readers=tuple(p for p in peer.roster.active if p != peer.me.peer),
+        readers=() if exchange.summed else others,
+        watchers=tuple(p for p in others if exchange.mode != "paillier" or peer.roster.part(p) == "beneficiary")
+        if exchange.summed
+        else (),
         verdict=admit(peer.local, peer.roster.contract, SENDING, peers=len(peer.roster.active), action="allow"),
-        examined=examined(peer.local, peer.terms.policy, last, peer.past),
+        examined=_examined(peer),
         cell=smallest(Counted.of(Release.of(peer.local)), _ALL),
     )
+
+
+def _examined(peer: Peer) -> Examined:
+    if peer.roster.exchange.summed:
+        return examined_part(peer.local, peer.terms.policy, peer.sums.given, peer.past)
+    return examined(peer.local, peer.terms.policy, peer.released.summary if peer.released else None, peer.past)
 
 
 def learned(change: Change) -> str:

@@ -13,16 +13,15 @@ from typing import Any
 
 from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
-from fedpeer.core.peer import auditing, ciphering, deciding, events, joining, rounds, rows, sharing, tending, watching
+from fedpeer.core.peer import auditing, ciphering, deciding, events, joining, rows, tending, watching
 from fedpeer.core.peer.effects import Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
-from fedpeer.core.peer.outcome import Outcome
+from fedpeer.core.peer.pulsing import pulse
 from fedpeer.core.peer.state import Joining, Peer, Session, State
 from fedpeer.core.peer.turn import Turn
 
 Handler = Callable[[Turn, Any], None]
-_Pulse = Callable[[Turn], tuple[Outcome, str]]
 
 # A flood of one kind of fault is counted in full and noted this often.
 FAULTS_EVERY_S = 0.2
@@ -40,24 +39,13 @@ def _received(turn: Turn, event: events.Received) -> None:
 
 def _pulse_due(turn: Turn, _: events.PulseDue) -> None:
     if turn.state.phase == "active" and turn.state.settings.pulsing:
-        _pulse(turn, rounds.due, ciphering.due)
+        pulse(turn, asked=False)
 
 
 def _sync_now(turn: Turn, _: events.SyncNow) -> None:
     turn.need_active()
     turn.session(ask=max(turn.state.session.ask + 1, int(turn.now * 1000)), dirty=True, status_at=0.0)
-    turn.reply(_pulse(turn, rounds.wanted, ciphering.wanted))
-
-
-def _pulse(turn: Turn, masked: _Pulse, ciphered: _Pulse) -> tuple[Outcome, str]:
-    """A pulse in the federation's mode."""
-    match turn.state.roster.exchange.mode:
-        case "open":
-            return sharing.pulse(turn)
-        case "secure":
-            return masked(turn)
-        case "paillier" | "ckks":
-            return ciphered(turn)
+    turn.reply(pulse(turn, asked=True))
 
 
 _HANDLERS: dict[type, Handler] = {

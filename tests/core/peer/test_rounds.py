@@ -17,6 +17,7 @@ from fedpeer.core.federation.secure.contributor import Own
 from fedpeer.core.federation.secure.opened import read_opened, terms_of
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.heeding import record
+from fedpeer.core.peer.preview import preview
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
@@ -289,3 +290,19 @@ def test_evidence_that_is_not_what_was_announced_is_found_out_and_its_collector_
     simulation.run()
     assert "not the one that the result names" in asker.peer.session.audits[rank]
     assert asker.peer.counters.receive_contract_failures == {concluded.collector: 1}
+
+
+def test_a_preview_says_what_would_be_hidden_from_whom_and_changes_nothing():
+    simulation = federation(profile="standard")
+    node = simulation.nodes["bravo"]
+    said = len(simulation.recorded)
+    told = preview(node.peer, simulation.now)
+    assert (told.outcome, told.readers, len(told.watchers)) == ("called", (), 4)
+    assert told.signed == len(node.peer.local.residues.to_bytes())
+    assert all(finding.passed for finding in told.examined.findings)
+    assert len(simulation.recorded) == said
+    pulse(simulation)
+    simulation.add(node, table(random.Random(3), 3))
+    told = preview(node.peer, simulation.now)
+    assert (told.outcome, told.signed) == ("withheld", 0)
+    assert next(f.measured for f in told.examined.findings if not f.passed) == "3"
