@@ -31,6 +31,7 @@ def draw_certificate(model: Mapping[str, Any]) -> None:
             ("total", render.short(basis["total"]) if basis.get("total") else ""),
             ("contributions", ", ".join(f"{render.short(p['peer'])} serial {p['serial']}" for p in peers)),
             ("fedpeer", told.get("fedpeer", "")),
+            ("noise", told.get("noise", "").removeprefix("noise: ")),
         ]
     )
 

@@ -39,7 +39,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `digits` are those of its coefficients that are proved right, given the summary, by what `proof` says; where it is
     None, `proof` is the reason. `reached` is the bound that an iterative solver met. `resolution` has, by feature, the
-    step in which values were counted. `fedpeer` is the version of the node that fitted it.
+    step in which values were counted. `noise` says what of the model accounts for the noise of its sums, if they carry
+    any. `fedpeer` is the version of the node that fitted it.
     """
 
     digits: int | None = None
@@ -49,3 +50,4 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     resolution: dict[str, str]
     basis: Basis
     fedpeer: str = ""
+    noise: str = ""

@@ -21,6 +21,7 @@ from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.margins import ls_svm, ridge_classifier
 from fedpeer.core.models.missing import WAYS, Completion
 from fedpeer.core.models.model import Model
+from fedpeer.core.models.noised import checked, taken, told
 from fedpeer.core.models.outliers import Outliers, ecod, hbos
 from fedpeer.core.models.quadratic import qda
 from fedpeer.core.models.result import Result
@@ -89,12 +90,40 @@ def fit(
     missing = options.pop("missing", "none")
     if missing not in WAYS:
         raise ModelError(f"missing is {missing!r}; it must be one of {', '.join(WAYS)}")
+    if summary.noise:
+        return _noised(summary, kind, target, features, options | {"missing": missing})
     used = summary if kind in _BY_PAIRS else _among(summary, _used(summary, target, features))
     model = certified(KINDS[kind][0](used, target, features, **options), used)
+    return model if missing == "none" else completed(model, used, missing)
+
+
+def completed(model: Result, summary: Summary, missing: str) -> Result:
+    """The model with what stands in for missing inputs, of a summary under the schema that it was fitted under."""
+    if missing not in WAYS:
+        raise ModelError(f"missing is {missing!r}; it must be one of {', '.join(WAYS)}")
+    if missing == "none":
+        return msgspec.structs.replace(model, completion=None)
+    source = _among(summary, model.columns) if missing == "gaussian" else summary
+    return msgspec.structs.replace(model, completion=Completion.of(source, model.columns, missing))
+
+
+def _noised(
+    summary: Summary, kind: str, target: str | None, features: Sequence[str] | None, options: dict[str, Any]
+) -> Result:
+    """The same of sums that carry noise."""
+    if (missing := options.pop("missing")) == "gaussian":
+        raise ModelError("rows cannot be completed by covariances that carry noise", hint='use missing="mean"')
+    inputs, goal = [column.name for column in chosen(summary.schema, target, features)], []
+    if target is not None and named(summary.schema, target).kind != "category":
+        goal = [target]
+    sums, text = taken(kind, summary, [*inputs, *goal], tuple(options))
+    if kind == "ols" and goal:
+        sums, more = checked(summary, inputs, goal[0])
+        text += more
+    model = told(certified(KINDS[kind][0](sums, target, features, **options), sums), summary, text)
     if missing == "none":
         return model
-    source = _among(used, model.columns) if missing == "gaussian" else used
-    return msgspec.structs.replace(model, completion=Completion.of(source, model.columns, missing))
+    return msgspec.structs.replace(model, completion=Completion.of(summary, model.columns, missing))
 
 
 def restore(form: Any) -> Result:

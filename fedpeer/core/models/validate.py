@@ -77,6 +77,11 @@ def cross_validate(
         raise ModelError(
             f"{len(folds)} part of the rows cannot be cross-validated: at least 2", hint="see docs/models.md"
         )
+    if any(part.noise for part in folds.values()):
+        raise ModelError(
+            "models of parts that carry noise cannot be scored on each other",
+            hint="evaluate on rows that are not in the data: `fedpeer evaluate`",
+        )
     empty = next((name for name, part in folds.items() if part.rows < 1), None)
     if empty is not None:
         raise ModelError(f"{empty!r} has no rows to score on")

@@ -129,7 +129,8 @@ class Wish:
     @property
     def name(self) -> bytes:
         """The name of the release."""
-        plan = canonical.encode([self.plan.layout, [str(v) for v in self.plan.variances], self.plan.enough])
+        units = canonical.digest("units", canonical.encode([[str(u) for u in own] for own in self.plan.scales]))
+        plan = canonical.encode([self.plan.layout, [str(v) for v in self.plan.variances], self.plan.enough, units])
         return canonical.digest("noised release", self.exact.to_bytes(), plan, self.occasion)
 
 
@@ -156,7 +157,7 @@ def tell(account: Account, wish: Wish, kept: Noised | None, entropy: bytes) -> T
     cost = math.ceil(wish.plan.rho * UNIT)
     if account.spent + cost > account.limit:
         return _overdrawn(account, cost)
-    drawn = noise(wish.plan.layout, wish.plan.variances, entropy, wish.name)
+    drawn = noise(wish.plan.layout, wish.plan.each, entropy, wish.name)
     noised = Noised(wish.name, (wish.exact + drawn).to_bytes())
     charge = Charge(wish.name, wish.federation, cost, _seal(noised), wish.at)
     return Told(account.charged(charge), noised, False)

@@ -29,16 +29,15 @@ ENTROPY = 32  # bytes
 _AT_ONCE = 1 << 11  # bytes of key stream
 
 
-def noise(layout: tuple[Block, ...], variances: Sequence[int], entropy: bytes, *context: bytes) -> Residues:
-    """Independent numbers for every entry, of one variance (σ²) a block; 0 stands for no noise.
+def noise(layout: tuple[Block, ...], variances: Sequence[Sequence[int]], entropy: bytes, *context: bytes) -> Residues:
+    """Independent numbers for every entry of every block, each of its variance (σ²); 0 stands for no noise.
 
     `entropy` is 32 unpredictable bytes used for nothing else; `context` says what the noise is for.
     """
     if len(entropy) < ENTROPY:
         raise ValueError("noise is drawn from 32 unpredictable bytes")
     stream = words(digest("noise", entropy, *context))
-    blocks = zip(layout, variances, strict=True)
-    return Residues.of(layout, [[gaussian(stream, s) for _ in range(block.entries)] for block, s in blocks])
+    return Residues.of(layout, [[gaussian(stream, variance) for variance in each] for each in variances])
 
 
 def words(key: bytes) -> Iterator[int]:

@@ -2,9 +2,11 @@
 
 1. A block that somebody moves by at most Δ (L2) under noise of variance σ² costs Δ²/2σ², and blocks add up (Bun and
    Steinke 2016; for the discrete Gaussian Canonne, Kamath and Steinke 2020).
-2. A budget is split among blocks in proportion to √entries. With Δ²/entries as the square of an entry's own scale,
+2. Within a block the deviation is in proportion to the most that one row gives to an entry, its unit: so a count of
+   few has the noise of counts, whatever is beside it. In these units Δ² is what one row can give to the block at most.
+3. A budget is split among blocks in proportion to √entries. With Δ²/entries as the square of an entry's own size,
    that makes the sum over blocks of the relative variance of an entry as small as it can be for this ρ.
-3. If several bring a share each, any `enough` of them bring the whole variance. Their sum is not quite a discrete
+4. If several bring a share each, any `enough` of them bring the whole variance. Their sum is not quite a discrete
    Gaussian: with shares of variance s, the logarithm of the ratio of the two is at most τ/2 everywhere, where
    τ = 10 Σₖ exp(−2π²s·k/(k + 1)) over 0 < k < enough (Kairouz, Liu and Steinke 2021). Two such steps of pure privacy
    around one of ρ make (√ρ + √(Σ τ²/2))² over all entries. Shares of more than `enough` only add to that noise.
@@ -23,13 +25,14 @@ from msgspec import Meta
 from fedpeer.core.canonical import Value
 from fedpeer.core.errors import OverflowRefusedError
 from fedpeer.core.privacy.epsilon import UNIT, budget
-from fedpeer.core.privacy.sensitivity import Reach, added
+from fedpeer.core.privacy.sensitivity import Reach, scaled
 from fedpeer.core.statistics.layout import layout
+from fedpeer.core.statistics.noised import scales
 from fedpeer.core.statistics.residues import Block
 from fedpeer.core.statistics.schema import Schema
 
-_LEAST = 16  # the smallest variance of a share: what is lost by rule 3 is then below 2**-200 for each entry
-_SLACK = 2**30  # of ρ, one part is kept back for rule 3
+_LEAST = 16  # the smallest variance of a share: what is lost by rule 4 is then below 2**-200 for each entry
+_SLACK = 2**30  # of ρ, one part is kept back for rule 4
 _BITS = 14  # exp(−π²) is below 2**−14
 _SPARE = 20  # an entry holds noise of 2**10 standard deviations
 _FINE = 64  # bits of a weight, and of a root
@@ -39,7 +42,8 @@ _FINE = 64  # bits of a weight, and of a root
 class Plan:
     """The variance of the noise that each contributor adds to each block, so that any `enough` of them suffice.
 
-    `reaches` are those of a person who has at most `rows` rows.
+    It is in units of the `scales` of the entries, squared, and so are the `reaches` of a person who has at most `rows`
+    rows.
     """
 
     layout: tuple[Block, ...]
@@ -47,6 +51,13 @@ class Plan:
     variances: tuple[int, ...]
     rows: int = 1
     enough: int = 1
+    scales: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def each(self) -> list[list[int]]:
+        """The variance of the noise in each entry of each block."""
+        scales = self.scales or tuple((1,) * block.entries for block in self.layout)
+        return [[v * unit**2 for unit in units] for v, units in zip(self.variances, scales, strict=True)]
 
     @property
     def rho(self) -> Fraction:
@@ -57,7 +68,7 @@ class Plan:
         return whole + lost + 2 * _root(whole * lost)
 
     def spread(self, block: str) -> Fraction:
-        """The variance of the noise in an entry of a block, of `enough` contributors."""
+        """The variance of the noise in an entry of a block, of `enough` contributors, in units of its scale."""
         found = next(v for b, v in zip(self.layout, self.variances, strict=True) if b.name == block)
         return Fraction(self.enough * found)
 
@@ -95,7 +106,7 @@ def allot(schema: Schema, rho: Fraction, *, rows: int = 1, enough: int = 1) -> P
     """
     if rho <= 0 or enough < 1:
         raise ValueError("noise needs a positive budget and a contributor")
-    blocks, reaches = layout(schema), added(schema, rows)
+    blocks, reaches, units = layout(schema), scaled(schema, rows), scales(schema)
     budget = rho if enough == 1 else rho * (1 - Fraction(1, _SLACK))
     weights = [math.isqrt(r.entries << _FINE) if r.square else 0 for r in reaches]
     least = 1 if enough == 1 else _LEAST
@@ -103,13 +114,13 @@ def allot(schema: Schema, rho: Fraction, *, rows: int = 1, enough: int = 1) -> P
         max(least, math.ceil(r.square * sum(weights) / (2 * budget * weight * enough))) if weight else 0
         for r, weight in zip(reaches, weights, strict=True)
     )
-    for block, variance in zip(blocks, variances, strict=True):
-        if variance * enough >> (2 * (64 * block.limbs - 2) - _SPARE):
+    for block, variance, own in zip(blocks, variances, units, strict=True):
+        if variance * enough * max(own, default=1) ** 2 >> (2 * (64 * block.limbs - 2) - _SPARE):
             raise OverflowRefusedError(
                 f"the noise of so small a budget does not fit the integers of {block.name}",
                 hint="spend more on a release, or agree on a schema with a larger row_bound",
             )
-    return Plan(blocks, reaches, variances, rows, enough)
+    return Plan(blocks, reaches, variances, rows, enough, units)
 
 
 def _tau(variance: int, enough: int) -> Fraction:

@@ -8,7 +8,8 @@
    over columns, so the square of their difference is at most twice that of one. With gaps it is a bound, as it adds up
    what each entry can move by.
 3. Rows add up, and the rows of one person may all be alike: with k of them everything is k times as far.
-4. Derived columns are taken as if they were free of their factors: with them, all of this is a bound.
+4. In units of the most that a row gives to each entry, one row still moves all of them furthest at once, by 1 at most.
+5. Derived columns are taken as if they were free of their factors: with them, all of this is a bound.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ class Reach:
 def added(schema: Schema, rows: int = 1) -> tuple[Reach, ...]:
     """The reach in each block of adding, or taking away, the at most `rows` rows of a person."""
     return _reaches(schema, _Added.of(schema).norms(), rows)
+
+
+def scaled(schema: Schema, rows: int = 1) -> tuple[Reach, ...]:
+    """The reach of the same where every entry is told in units of the most that one row gives to it."""
+    one = _Added.of(schema)
+    return _reaches(schema, _Added([1] * len(one.bounds), one.ones, one.present).norms(), rows)
 
 
 def replaced(schema: Schema, rows: int = 1) -> tuple[Reach, ...]:

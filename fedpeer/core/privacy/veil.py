@@ -14,7 +14,7 @@ from fedpeer.core.privacy.budget import Purse, Wish, tell
 from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.plan import Noise, Plan
 from fedpeer.core.privacy.protect import Withheld
-from fedpeer.core.statistics.noised import Variances, settled
+from fedpeer.core.statistics.noised import Variances, scales, settled
 from fedpeer.core.statistics.residues import Residues, integer, integers
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -93,8 +93,7 @@ def unlikely(summary: Summary, plan: Plan) -> str | None:
     if not -most[0] <= rows <= schema.row_bound + most[0]:
         return f"{rows} rows"
     there = min(max(rows, 0) + most[0], schema.row_bound)
-    for reach, part, slack in zip(plan.reaches, residues.parts, most, strict=True):
-        bound = there * (reach.largest // plan.rows) + slack
-        if part.size and max(abs(value) for value in integers(part)) > bound:
-            return f"{reach.block}: more than {rows} rows can have"
+    for block, part, slack, units in zip(residues.layout, residues.parts, most, scales(schema), strict=True):
+        if any(abs(value) > unit * (there + slack) for value, unit in zip(integers(part), units, strict=True)):
+            return f"{block.name}: more than {rows} rows can have"
     return None

@@ -1,17 +1,19 @@
 """Sums that carry noise: how variances add up, and what is there twice read from where the noise is least.
 
-Noise is told by one variance a block. Sums add up, and so do the variances of independent noise; taking out a part that
-was added takes out its noise as well. So variances are a group like the sums themselves.
+Noise is told by one variance a block, in units of the most that one row gives to an entry. Sums add up, and so do the
+variances of independent noise; taking out a part that was added takes out its noise as well. So variances are a group
+like the sums themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
 
-from fedpeer.core.statistics.layout import split
+from fedpeer.core.statistics.layout import layout, split
 from fedpeer.core.statistics.residues import Limbs, Residues
 from fedpeer.core.statistics.schema import Schema
 
@@ -26,6 +28,23 @@ def together(a: Variances, b: Variances, sign: int = 1) -> Variances:
     both = zip(a or (0,) * size, b or (0,) * size, strict=True)
     found = tuple(one + sign * other for one, other in both)
     return found if any(found) else ()
+
+
+@lru_cache(maxsize=32)
+def scales(schema: Schema) -> tuple[tuple[int, ...], ...]:
+    """The most that one row gives to each entry of each block: the unit of its noise."""
+    bounds = [1 if column.indicator else max(1, column.bound) for column in schema.columns]
+    m, (measured, indicators) = len(schema.presence), split(schema)
+    own = [bounds[i] for i in measured]
+    of = {
+        "sums": [b for b in bounds for _ in range(m if schema.pairwise else 1)],
+        "products": [a * b for i, a in enumerate(bounds) for b in bounds[i:]],
+        "squares": [b**2 for b in own for _ in indicators],
+        "spreads": [b**2 for b in own for _ in range(m)],
+        "third": [b**3 for b in own],
+        "fourth": [b**4 for b in own],
+    }
+    return tuple(tuple(of.get(block.name) or [1] * block.entries) for block in layout(schema))
 
 
 def settled(schema: Schema, residues: Residues, variances: Sequence[int]) -> Residues:

@@ -16,12 +16,12 @@ def unaccounted(summary: Summary) -> dict[str, str]:
 
 
 def variances(summary: Summary) -> dict[str, int]:
-    """The variance of the noise in an entry of each block; nothing where sums are exact."""
+    """The variance of the noise in an entry of each block, in units of the most that a row gives to it, squared."""
     return {block.name: v for block, v in zip(summary.residues.layout, summary.noise, strict=False)}
 
 
 def deviations(summary: Summary) -> dict[str, float]:
-    """Their square roots, in encoded units."""
+    """Their square roots; nothing where sums are exact."""
     return {name: root(Fraction(variance)) for name, variance in variances(summary).items()}
 
 
@@ -31,10 +31,9 @@ def of_count(summary: Summary) -> int:
 
 
 def of_sum(summary: Summary, column: str | int) -> int:
-    """The variance of the noise in Σq; a 0/1 column is its own square, which may have less."""
-    known = variances(summary)
-    indicator = summary.schema.columns[summary.schema.index(column)].indicator
-    return min(known["sums"], known["products"]) if indicator else known["sums"]
+    """The variance of the noise in Σq, in encoded units; a 0/1 column is its own square, which may have less."""
+    known, place = variances(summary), summary.schema.columns[summary.schema.index(column)]
+    return min(known["sums"], known["products"]) if place.indicator else known["sums"] * max(1, place.bound) ** 2
 
 
 def of_mean(summary: Summary, column: str | int) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import msgspec
@@ -21,7 +22,7 @@ from fedpeer.core.privacy.epsilon import UNIT, epsilon
 from fedpeer.core.privacy.noise import noise
 from fedpeer.core.privacy.plan import Plan, allot
 from fedpeer.core.privacy.protect import Withheld
-from fedpeer.core.privacy.sensitivity import added
+from fedpeer.core.privacy.sensitivity import scaled
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout
@@ -58,7 +59,7 @@ def test_what_is_told_is_the_sums_and_noise_and_is_charged_for():
     noised = Residues.from_bytes(layout(SCHEMA), found.noised.residues)
     assert noised != sums(20)
     moved = [abs(x) for part in (noised - sums(20)).parts for x in integers(part)]
-    assert max(moved) < 10 * math.isqrt(max(PLAN.variances))
+    assert max(moved) < 10 * math.isqrt(max(v for each in PLAN.each for v in each))
     assert found.account.spent == math.ceil(PLAN.rho * UNIT)
     assert [charge.federation for charge in found.account.charges] == ["one"]
 
@@ -97,13 +98,21 @@ def test_other_rows_other_noise_and_another_occasion_are_other_releases():
     assert len(moved) == len(ledger.charges) == 4
 
 
+def test_the_same_sums_in_other_units_are_another_release():
+    wide = Schema([Feature("x", min="0", max="20", resolution="2"), Feature("b", "binary")])
+    finer = Schema([Feature("x", min="-10", max="10", resolution="1"), Feature("b", "binary")])
+    assert layout(wide) == layout(finer)
+    names = {Wish(sums(20), allot(each, Fraction(1, 100)), "one").name for each in (SCHEMA, wide, finer)}
+    assert len(names) == len({allot(each, Fraction(1, 100)).scales for each in (SCHEMA, wide, finer)})
+
+
 def test_nothing_is_told_when_the_budget_is_spent():
     ledger = account(Fraction(25, 1000))
     for rows in (20, 21):
         ledger = told(ledger, wish(rows)).account
     refused = tell(ledger, wish(22), None, ENTROPY)
     assert isinstance(refused, Withheld)
-    assert refused.text == "a release costs 0.00999 of the data set's privacy budget (ρ), and 0.00501 of it is left"
+    assert refused.text == "a release costs 0.00999 of the data set's privacy budget (ρ), and 0.00503 of it is left"
     assert refused.rule == "spent <= 0.025"
 
 
@@ -210,7 +219,7 @@ DELTA = Fraction(1, 1000)
 def scores(rows: int, plan: Plan, start: int, runs: int = RUNS, shares: int = 1) -> np.ndarray:
     """What the best attack sees in releases of so many equal rows: how much likelier they make one row more."""
     exact, one = sums(rows), [x for part in sums(1).parts for x in integers(part)]
-    weights = [1 / v for block, v in zip(plan.layout, plan.variances, strict=True) for _ in range(block.entries)]
+    weights = [1 / v for each in plan.each for v in each]
     slope = np.array(one, float) * np.array(weights)
     base = np.array([x for part in sums(20).parts for x in integers(part)], float)
     found = []
@@ -218,7 +227,7 @@ def scores(rows: int, plan: Plan, start: int, runs: int = RUNS, shares: int = 1)
         total = exact
         for share in range(shares):
             entropy = b"".join(k.to_bytes(16, "big") for k in (run, share))
-            total = total + noise(plan.layout, plan.variances, entropy)
+            total = total + noise(plan.layout, plan.each, entropy)
         found.append((np.array([x for part in total.parts for x in integers(part)], float) - base) @ slope)
     return np.array(found)
 
@@ -239,13 +248,13 @@ def measured(with_row: np.ndarray, without: np.ndarray) -> float:
 
 
 def noisier(plan: Plan, parts: int) -> Plan:
-    return Plan(plan.layout, plan.reaches, tuple(-(-v // parts) for v in plan.variances), plan.rows, plan.enough)
+    return replace(plan, variances=tuple(-(-v // parts) for v in plan.variances))
 
 
 @pytest.mark.long
 def test_the_best_attack_measures_less_than_is_claimed_and_more_with_less_noise():
     plan, claimed = allot(SCHEMA, CLAIMED), epsilon(CLAIMED, DELTA)
-    assert plan.reaches == added(SCHEMA)
+    assert plan.reaches == scaled(SCHEMA)
     found = measured(scores(21, plan, 0), scores(20, plan, RUNS))
     assert 0 < found <= claimed
     weak = noisier(plan, 16)
@@ -256,7 +265,7 @@ def test_the_best_attack_measures_less_than_is_claimed_and_more_with_less_noise(
 def test_the_shares_of_enough_contributors_hide_as_much_as_is_claimed():
     plan, claimed = allot(SCHEMA, CLAIMED, enough=3), epsilon(CLAIMED, DELTA)
     assert 0 < measured(scores(21, plan, 0, 6000, 3), scores(20, plan, RUNS, 6000, 3)) <= claimed
-    weak = noisier(plan, 16)
+    weak = noisier(plan, 32)
     assert measured(scores(21, weak, 0, 1500, 3), scores(20, weak, RUNS, 1500, 3)) > claimed
 
 

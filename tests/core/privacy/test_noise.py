@@ -22,6 +22,7 @@ from fedpeer.core.statistics.residues import Block, integers
 
 KEY = bytes(range(32))
 LAYOUT = (Block("rows", 1, 1), Block("sums", 3, 2), Block("none", 2, 1))
+WIDTHS = [[10**6], [10**30] * 3, [0] * 2]
 Weight = Callable[[int], Fraction]
 
 
@@ -125,8 +126,8 @@ def test_uniform_numbers_reach_every_remainder_and_none_beyond(bound):
     assert bound == 1 or stats.chisquare([counts[k] for k in range(cells)]).pvalue > 0.001
 
 
-def test_each_block_has_noise_of_its_own_variance_and_none_where_there_is_to_be_none():
-    drawn = noise(LAYOUT, [10**6, 10**30, 0], KEY)
+def test_each_entry_has_noise_of_its_own_variance_and_none_where_there_is_to_be_none():
+    drawn = noise(LAYOUT, WIDTHS, KEY)
     assert drawn.layout == LAYOUT
     assert abs(integers(drawn.part("rows"))[0]) < 10**4
     assert all(10**10 < abs(x) < 10**16 for x in integers(drawn.part("sums")))
@@ -134,18 +135,18 @@ def test_each_block_has_noise_of_its_own_variance_and_none_where_there_is_to_be_
 
 
 def test_noise_is_made_by_its_entropy_and_what_it_is_for():
-    first = noise(LAYOUT, [10**6, 10**30, 0], KEY, b"a", b"b")
-    assert first == noise(LAYOUT, [10**6, 10**30, 0], KEY, b"a", b"b")
+    first = noise(LAYOUT, WIDTHS, KEY, b"a", b"b")
+    assert first == noise(LAYOUT, WIDTHS, KEY, b"a", b"b")
     given_otherwise = (KEY, b"ab"), (KEY, b"a"), (bytes(32), b"a", b"b")
-    others = [noise(LAYOUT, [10**6, 10**30, 0], *each) for each in given_otherwise]
+    others = [noise(LAYOUT, WIDTHS, *each) for each in given_otherwise]
     assert len({first, *others}) == 4
 
 
 def test_noise_wants_all_its_entropy_and_a_variance_that_can_be():
     with pytest.raises(ValueError, match="32 unpredictable bytes"):
-        noise(LAYOUT, [1, 1, 1], bytes(31))
+        noise(LAYOUT, WIDTHS, bytes(31))
     with pytest.raises(ValueError, match="not negative"):
-        noise(LAYOUT, [1, -1, 1], KEY)
+        noise(LAYOUT, [[1], [-1] * 3, [1] * 2], KEY)
 
 
 def test_the_stream_is_aes_in_counter_mode():

@@ -18,9 +18,11 @@ from fedpeer.core.privacy import plan as room
 from fedpeer.core.privacy.epsilon import budget
 from fedpeer.core.privacy.noise import noise
 from fedpeer.core.privacy.plan import Plan, allot
-from fedpeer.core.privacy.sensitivity import Reach, added
+from fedpeer.core.privacy.sensitivity import Reach, scaled
+from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout
+from fedpeer.core.statistics.noised import scales
 from fedpeer.core.statistics.residues import Block, Residues, integers
 from fedpeer.core.statistics.schema import Schema
 
@@ -42,14 +44,14 @@ def test_a_plan_costs_no_more_than_it_may_and_hardly_less(rho, rows, enough, mis
 @given(RHO)
 def test_the_cost_of_one_contributors_noise_is_the_sum_over_blocks(rho):
     plan = allot(SCHEMA, rho)
-    each = zip(added(SCHEMA), plan.variances, strict=True)
+    each = zip(scaled(SCHEMA), plan.variances, strict=True)
     assert plan.rho == sum(Fraction(reach.square, 2 * variance) for reach, variance in each)
     assert [plan.spread(block.name) for block in layout(SCHEMA)] == list(plan.variances)
 
 
 @given(st.lists(st.integers(1, 1000), min_size=4, max_size=4))
 def test_no_other_split_of_a_budget_has_less_relative_variance(weights):
-    rho, reaches = Fraction(1, 10**9), added(SCHEMA)
+    rho, reaches = Fraction(1, 10**9), scaled(SCHEMA)
 
     def loss(variances):
         return sum(Fraction(v * r.entries, r.square) for v, r in zip(variances, reaches, strict=True))
@@ -57,6 +59,20 @@ def test_no_other_split_of_a_budget_has_less_relative_variance(weights):
     ours = loss(allot(SCHEMA, rho).variances)
     theirs = [r.square * Fraction(sum(weights), 2 * w) / rho for w, r in zip(weights, reaches, strict=True)]
     assert ours <= loss(theirs) * (1 + Fraction(1, 10**6))
+
+
+def test_an_entry_has_noise_of_its_own_size_and_what_every_entry_costs_adds_up():
+    schema = Schema([Feature("wide", min="-1000", max="1000", resolution="0.001"), Feature("b", "binary")])
+    plan = allot(schema, Fraction(1, 100))
+    assert plan.each[1] == [plan.variances[1] * 10**12, plan.variances[1]]
+    assert math.sqrt(plan.each[1][1]) < 40  # counts are not drowned by what is beside them
+    row = collect(schema, {"wide": ["1000"], "b": ["1"]}).residues
+    moved = [integers(part) for part in row.parts]
+    cost = sum(
+        (Fraction(x * x, 2 * v) for xs, vs in zip(moved, plan.each, strict=True) for x, v in zip(xs, vs, strict=True)),
+        Fraction(),
+    )
+    assert cost == plan.rho
 
 
 def test_a_person_with_more_rows_needs_as_many_times_the_deviation():
@@ -128,9 +144,10 @@ def test_the_shares_of_enough_contributors_have_the_whole_variance_together():
     plan = allot(SCHEMA, Fraction(1, 100), enough=3)
     total = Residues.zero(plan.layout)
     for place in range(3):
-        total = total + noise(plan.layout, plan.variances, bytes([place]) * 32)
-    deviation = math.sqrt(plan.spread("products"))
-    assert stats.kstest([x / deviation for x in integers(total.part("products"))], "norm").pvalue > 0.001
+        total = total + noise(plan.layout, plan.each, bytes([place]) * 32)
+    deviation, units = math.sqrt(plan.spread("products")), scales(SCHEMA)[2]
+    drawn = zip(integers(total.part("products")), units, strict=True)
+    assert stats.kstest([x / deviation / unit for x, unit in drawn], "norm").pvalue > 0.001
     alone = allot(SCHEMA, Fraction(1, 100)).spread("products")
     assert alone <= plan.spread("products") <= alone * Fraction(1001, 1000)
 
@@ -150,5 +167,5 @@ def test_the_page_says_how_large_the_noise_is():
         cost = budget(Fraction(epsilon_), Fraction(1, 10**6))
         assert round(float(cost), 5) == rho
         plan, bound = allot(schema, cost), schema.columns[0].bound
-        scales = {"rows": 1, "sums": bound, "products": bound**2}
-        assert [round(math.sqrt(plan.spread(b)) / scale, 1) for b, scale in scales.items()] == deviations
+        assert [max(units) for units in plan.scales[:3]] == [1, bound, bound**2]
+        assert [round(math.sqrt(plan.spread(b)), 1) for b in ("rows", "sums", "products")] == deviations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.privacy.sensitivity import Reach, added, replaced
+from fedpeer.core.privacy.sensitivity import Reach, added, replaced, scaled
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout
+from fedpeer.core.statistics.noised import scales
 from fedpeer.core.statistics.residues import integers
 from fedpeer.core.statistics.schema import Schema
 
@@ -112,6 +114,11 @@ def test_reaches_of_small_schemas_are_those_of_every_row(kinds, missing, rows):
         assert of(several) == (rows * total, rows**2 * square, rows * largest)
         exchanged = norms(differences(found[one.block]))
         assert all(a <= b for a, b in zip(exchanged, of(other), strict=True)), other
+    for reach, units in zip(scaled(schema, rows), scales(schema), strict=True):
+        assert len(units) == reach.entries
+        moved = [[Fraction(int(x), unit) for x, unit in zip(row, units, strict=True)] for row in found[reach.block]]
+        assert rows**2 * max(sum(x * x for x in row) for row in moved) == reach.square
+        assert all(abs(x) <= 1 for row in moved for x in row)
 
 
 def test_the_rows_of_a_person_who_has_several_add_up_to_no_more():
@@ -127,6 +134,8 @@ def test_products_that_are_features_reach_no_further_than_is_said():
     found = vectors(schema)
     for reach in added(schema):
         assert all(a <= b for a, b in zip(norms(found[reach.block]), of(reach), strict=True))
+    for reach, units in zip(scaled(schema), scales(schema), strict=True):
+        assert ((found[reach.block] / np.array(units)) ** 2).sum(axis=1).max(initial=0) <= reach.square + 1e-9
 
 
 def test_wide_columns_are_counted_without_rounding():

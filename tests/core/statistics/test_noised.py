@@ -38,7 +38,7 @@ def counted(schema: Schema, rows: list[tuple[str, str, str]], *, gaps: bool = Fa
 
 def drawn(schema: Schema, seed: int) -> tuple[Residues, tuple[int, ...]]:
     plan = allot(schema, Fraction(1, 100))
-    return noise(plan.layout, plan.variances, seed.to_bytes(32, "big")), plan.variances
+    return noise(plan.layout, plan.each, seed.to_bytes(32, "big")), plan.variances
 
 
 @given(st.lists(CELLS, min_size=1, max_size=20), st.integers(0, 2**32))

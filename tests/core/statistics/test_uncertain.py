@@ -48,7 +48,7 @@ def rows(count: int, seed: int = 1) -> dict[str, list[str]]:
 
 def noised(exact: Summary, rho: Fraction, seed: int) -> Summary:
     plan = allot(exact.schema, rho)
-    drawn = noise(plan.layout, plan.variances, seed.to_bytes(32, "big"))
+    drawn = noise(plan.layout, plan.each, seed.to_bytes(32, "big"))
     return Summary(exact.schema, settled(exact.schema, exact.residues + drawn, plan.variances), plan.variances)
 
 
