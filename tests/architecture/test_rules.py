@@ -27,6 +27,7 @@ MAKERS = {
 }
 BANNED_CALLS = {"open", "print", "input", "eval", "exec", "compile", "__import__"}
 GENERATORS = {"generate", "urandom", "token_bytes", "token_hex", "default_rng", "getrandbits"}
+PREDICTABLE = ("random", "uuid", "secrets", "numpy.random", "Crypto.Random", "nacl.utils")
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "base", "misc", "tools"}
 
 
@@ -51,6 +52,35 @@ def test_the_core_waits_for_nothing_prints_nothing_and_draws_no_keys(path):
             plain = isinstance(node.func, ast.Name)
             assert not (plain and called(node) in BANNED_CALLS), f"{called(node)} on line {node.lineno}"
             assert called(node) not in GENERATORS, f"{called(node)} on line {node.lineno}"
+
+
+def randomness(module: ast.Module) -> list[str]:
+    """Where a module has random numbers from, other than through the port."""
+    found = []
+    for node in ast.walk(module):
+        match node:
+            case ast.Import():
+                found += [each.name for each in node.names]
+            case ast.ImportFrom():
+                found += [node.module or "", *(f"{node.module}.{each.name}" for each in node.names)]
+            case ast.Attribute(attr="random", value=ast.Name(id="np" | "numpy")):
+                found.append("numpy.random")
+            case ast.Attribute(attr="urandom") | ast.Name(id="urandom"):
+                found.append("urandom")
+    return [each for each in found if each.split(".")[0] in PREDICTABLE or each in {*PREDICTABLE, "urandom"}]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=name)
+def test_the_kernels_generator_is_the_only_one_and_has_one_door(path):
+    assert randomness(tree(path)) == (["urandom"] if name(path) == "adapters/system.py" else [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import random", "from secrets import token_bytes", "import numpy.random", "np.random.rand()", "os.urandom(3)"],
+)
+def test_another_generator_would_be_found(line):
+    assert randomness(ast.parse(line))
 
 
 @pytest.mark.parametrize("path", EVERY, ids=name)
