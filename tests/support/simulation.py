@@ -24,7 +24,10 @@ from fedpeer.core.peer.step import begin, step
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.collect import tally
 from fedpeer.core.statistics.schema import Feature, Schema
+from fedpeer.node.computing import compute
 from fedpeer.node.link import Line
+from fedpeer.ports import SumCipher
+from tests.support.ciphers import PlainCipher
 
 SCHEMA = Schema(
     [
@@ -89,6 +92,8 @@ class Simulation:
         self.kept: dict[str, bytes] = {}
         self.recorded: list[tuple[str, bytes]] = []
         self.federation = ""
+        self.ciphers: Callable[..., SumCipher] = PlainCipher
+        self.computing: list[tuple[str, int, fx.Compute]] = []
         self._drawn = 0
         self._seed = seed
 
@@ -111,11 +116,11 @@ class Simulation:
         return node
 
     def join(self, admin: Node, name: str, **how: Any) -> Node:
-        node = self.ask_to_join(admin, name, self.invite(admin), **how)
+        node = self.ask_to_join(admin, name, self.invite(admin, role=how.pop("role", "")), **how)
         self.run()
         return node
 
-    def invite(self, admin: Node, expires_in_s: int = 3600) -> invites.Invitation:
+    def invite(self, admin: Node, expires_in_s: int = 3600, *, role: str = "") -> invites.Invitation:
         """An invitation, as if its file had been opened: the slow passphrase is tested elsewhere."""
         taken: list[invites.Invitation] = []
         real = invites.write
@@ -126,7 +131,8 @@ class Simulation:
 
         invites.write = write
         try:
-            self.act(admin, ev.IssueInvite("member", expires_in_s))
+            role = admin.peer.roster.exchange.role(role)
+            self.act(admin, ev.IssueInvite(role, expires_in_s))
         finally:
             invites.write = real
         return taken[0]
@@ -168,13 +174,16 @@ class Simulation:
     def run(self, most: int = 20_000) -> None:
         """Deliver until the wire is silent, letting the short waits between statuses pass."""
         for _ in range(most):
-            if not self.wire:
+            if self.computing:
+                self.compute()
+            elif not self.wire:
                 self.now += 0.2
                 for node in self.up():
                     self.act(node, ev.Settle())
-                if not self.wire:
+                if not (self.wire or self.computing):
                     return
-            self.deliver(self.rng.randrange(len(self.wire)) if self._chaotic() else 0)
+            else:
+                self.deliver(self.rng.randrange(len(self.wire)) if self._chaotic() else 0)
         raise AssertionError("the wire does not fall silent")
 
     def pass_time(self, seconds: float, *, tick: float = 1.0) -> None:
@@ -190,6 +199,14 @@ class Simulation:
         node = self.nodes[name]
         if node.online and node.state is not None:
             self.act(node, ev.Received(subject, body))
+
+    def compute(self) -> None:
+        """Do the first thing that a cipher was asked for; whoever has died meanwhile does not hear of it."""
+        name, boots, wanted = self.computing.pop(0)
+        node = self.nodes[name]
+        if node.online and node.boots == boots:
+            cipher = self.ciphers(wanted.terms.layout, wanted.terms.addends)
+            self.act(node, ev.Computed(wanted.round, compute(cipher, wanted.task)))
 
     def up(self) -> list[Node]:
         return [n for n in self.nodes.values() if n.online and n.state is not None]
@@ -245,6 +262,8 @@ class Simulation:
                     reply = effect.value
                 case fx.Reconnect():
                     self._reconnect(node)
+                case fx.Compute():
+                    self.computing.append((node.name, node.boots, effect))
                 case fx.Fetch():
                     for subject in effect.subjects:
                         if subject in self.kept:

@@ -121,6 +121,10 @@ class Roster:
         """Whether a present member has this part."""
         return any(self.part(peer) == part for peer in self.active)
 
+    def taken(self, role: str) -> bool:
+        """Whether this role is one that only one member can have, and one has it."""
+        return any(role == part and self.holds(part) for part in LONE)
+
     def holder(self, part: Part) -> PeerId:
         """The present member with this part, which only one can have; CharterError if there is none."""
         found = next((peer for peer in self.active if self.part(peer) == part), None)
@@ -196,7 +200,7 @@ class Roster:
         if len(self.members) >= MOST_MEMBERS:
             raise CharterError(f"a federation has at most {MOST_MEMBERS} members")
         role = self.exchange.role(decision.role)
-        if role in LONE and any(self.part(other) == role for other in self.active):
+        if self.taken(role):
             raise CharterError(f"this federation has a {role}: {decision.card.name} cannot be a second one")
         member = Member(peer, decision.card, role, at)
         return replace(self, members={**self.members, peer: member})

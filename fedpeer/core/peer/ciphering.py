@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fedpeer.core import canonical
-from fedpeer.core.envelope.messages import MOST_REASON, Call, Round, Talk
+from fedpeer.core.envelope.messages import Call, Round, Talk
 from fedpeer.core.errors import RemoteError
 from fedpeer.core.federation.sealed import beneficiary, contributor, coordinator, seat
 from fedpeer.core.federation.sealed.beneficiary import Opening
@@ -21,11 +21,11 @@ from fedpeer.core.federation.sealed.conclusion import Conclusion
 from fedpeer.core.federation.sealed.contributor import Own, Part
 from fedpeer.core.federation.sealed.coordinator import Adding, Summed
 from fedpeer.core.federation.sealed.documents import Key, Word, digest, kind_of
-from fedpeer.core.federation.sealed.opened import read_opened, terms_of
+from fedpeer.core.federation.sealed.opened import terms_of
 from fedpeer.core.federation.sealed.seat import Early, Move
-from fedpeer.core.federation.sealed.terms import Terms, lacking
+from fedpeer.core.federation.sealed.terms import lacking
 from fedpeer.core.identity import PeerId
-from fedpeer.core.peer import concluding, contributing, rounds
+from fedpeer.core.peer import concluding, contributing, latest, rounds
 from fedpeer.core.peer.effects import Compute, Pledge
 from fedpeer.core.peer.events import Computed
 from fedpeer.core.peer.outcome import Outcome
@@ -34,18 +34,18 @@ from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.residues import Residues
 from fedpeer.core.statistics.summary import Summary
 
-# How far another clock may be from ours, in pulses; and how often one member is heard to call.
-_PULSES_OFF = 1
+# How often one member is heard to call.
 _CALLED_S = 1.0
 # How long the coordinator waits for all, as a multiple of how long a silent member counts as there.
 _PATIENCE = 20
 # What others hear of a release rule: which one, and what it measured, is for our own log.
 _RULED = "the sum did not pass its release rules"
+_CLOSE = "the sum would differ from an earlier one by too few contributors"
 
 
 def due(turn: Turn) -> tuple[Outcome, str]:
     """A pulse: call if there is something new here; begin, as the beneficiary, if anybody has called."""
-    if _part(turn) == "beneficiary" and not (turn.state.session.sealed.called or _unopened(turn)):
+    if _part(turn) == "beneficiary" and not (turn.state.session.sealed.called or latest.unopened(turn)):
         return "unchanged", "nobody has called for a sum since the last"
     return wanted(turn)
 
@@ -54,7 +54,7 @@ def wanted(turn: Turn) -> tuple[Outcome, str]:
     """The operator wants a sum now."""
     match _part(turn):
         case "beneficiary":
-            return _begin(turn, _next(turn))
+            return _begin(turn, latest.following(turn))
         case "coordinator":
             return "empty", "this node adds what others encrypt: the beneficiary and the contributors begin rounds"
         case _:
@@ -64,8 +64,11 @@ def wanted(turn: Turn) -> tuple[Outcome, str]:
 def called(turn: Turn, sender: PeerId, which: Round) -> None:
     """A member has something new: begin a round, if we are the beneficiary and none is under way."""
     state = turn.state
+    sitting = state.session.sealed.sitting
     if _part(turn) != "beneficiary" or not state.settings.pulsing or which.charter != state.charter.head:
         return
+    if sitting is not None and sitting.running and which.rank <= sitting.terms.round.rank:
+        return  # the caller has not heard yet that this one was begun
     turn.session(sealed=replace(state.session.sealed, called=True))
     if turn.seldom(f"called/{sender}", _CALLED_S):
         _begin_if_called(turn)
@@ -135,10 +138,13 @@ def _call(turn: Turn) -> tuple[Outcome, str]:
     brought = rounds.part(turn, turn.state.roster.contributing, asked=True)
     if not isinstance(brought, Summary):
         return brought
-    if turn.state.charter.head == _last_head(turn) and _version(turn) == _version_of(turn, brought):
+    if latest.has(turn, brought.residues):
         return "unchanged", "nothing new since the last sum"
-    turn.session(sealed=replace(turn.state.session.sealed, willing=True), dirty=True)
-    turn.say(Call(_next(turn)))
+    sealed = turn.state.session.sealed
+    if sealed.sitting is not None and sealed.sitting.running and turn.state.sums.given == brought:
+        return "unchanged", f"{brought.rows} rows are in a round that is under way"
+    turn.session(sealed=replace(sealed, willing=True), dirty=True)
+    turn.say(Call(latest.following(turn)))
     return "called", f"the beneficiary is asked for a sum, into which {brought.rows} rows are to go"
 
 
@@ -150,7 +156,7 @@ def _begin(turn: Turn, which: Round) -> tuple[Outcome, str]:
     terms = terms_of(turn.state.charter, which)
     turn.session(sealed=replace(turn.state.session.sealed, called=False), dirty=True)
     own = Own(terms, turn.state.me)
-    _moved(turn, _seated(turn, terms), Move(*beneficiary.begin(own, turn.draw("round key"))))
+    _moved(turn, Sitting(terms, turn.now), Move(*beneficiary.begin(own, turn.draw("round key"))))
     return "called", f"a round of {len(terms.contributors)} contributors was begun"
 
 
@@ -159,18 +165,18 @@ def _begin_if_called(turn: Turn) -> None:
     sealed = state.session.sealed
     busy = sealed.sitting is not None and sealed.sitting.running
     if sealed.called and not busy and _part(turn) == "beneficiary" and state.settings.pulsing:
-        _begin(turn, _next(turn))
+        _begin(turn, latest.following(turn))
 
 
 def _enter(turn: Turn, which: Round, word: Word) -> None:
     """Take up our part in a round that we have not heard of, if it can be one of now."""
-    if not _is_next(turn, which):
+    if not latest.may_follow(turn, which):
         return
     terms = terms_of(turn.state.charter, which)
     own, part = Own(terms, turn.state.me), _part(turn)
     if part == "coordinator":
         wait_s = _PATIENCE * turn.state.session.habits.absent_after_s
-        _moved(turn, _seated(turn, terms), seat.hear(Early(own), word, turn.now, wait_s))
+        _moved(turn, Sitting(terms, turn.now), seat.hear(Early(own), word, turn.now, wait_s))
     elif part == "contributor" and kind_of(word) is Key:
         _bring(turn, own, word)
 
@@ -180,12 +186,12 @@ def _bring(turn: Turn, own: Own, word: Word) -> None:
     contributor.encrypt(own, word, Part(zero, seed))  # whose key it is, before anything else
     sealed = turn.state.session.sealed
     brought = rounds.part(turn, own.terms.contributors, asked=sealed.willing)
-    sitting = _seated(turn, own.terms)
+    sitting = Sitting(own.terms, turn.now)
     if not isinstance(brought, Summary):
         turn.session(sealed=replace(sealed, sitting=sitting))
         return
     turn.session(sealed=replace(sealed, willing=False))
-    contributing.given(turn, brought, "encrypted")
+    contributing.given(turn, brought, "encrypted", turn.state.persons)
     _moved(turn, sitting, Move(*contributor.encrypt(own, word, Part(brought.residues, seed))))
 
 
@@ -201,19 +207,17 @@ def _moved(turn: Turn, sitting: Sitting, move: Move) -> None:
     if move.task is not None:
         turn.effects.append(Compute(sitting.terms.id, sitting.terms.sum, move.task))
     if move.word is not None and move.state is not None:
-        _say(turn, sitting, move)
+        _say(turn, sitting, move.state, move.word)
     if move.opened is not None and isinstance(sitting.state, Opening):
         _opened(turn, sitting, sitting.state, move.opened)
 
 
-def _say(turn: Turn, sitting: Sitting, move: Move) -> None:
-    if move.state is None or move.word is None:
-        return
-    if isinstance(move.state, Summed) and isinstance(sitting.state, Adding):
+def _say(turn: Turn, sitting: Sitting, state: seat.State | Early, word: Word) -> None:
+    if isinstance(state, Summed) and isinstance(sitting.state, Adding):
         concluding.remember_circle(turn, coordinator.versions(sitting.state))
-        turn.effects.append(Pledge(f"round/{sitting.terms.id.hex()}", digest(move.word.document)))
-    data = canonical.encode(move.word)
-    for peer in seat.listeners(move.state):
+        turn.effects.append(Pledge(f"round/{sitting.terms.id.hex()}", digest(word.document)))
+    data = canonical.encode(word)
+    for peer in seat.listeners(state):
         turn.talk(peer, Talk(sitting.terms.round, _part(turn) == "contributor", data))
 
 
@@ -236,8 +240,7 @@ def _refuse(turn: Turn, sitting: Sitting, reason: str) -> None:
     turn.count(withheld=1)
     turn.note("contract", "warning", f"nothing is added: {reason}")
     _end(turn, sitting, "")
-    told = "the sum would differ from an earlier one by too few contributors"
-    _tell(turn, sitting, Talk(sitting.terms.round, False, b"", told[:MOST_REASON]))
+    _tell(turn, sitting, Talk(sitting.terms.round, False, b"", _CLOSE))
 
 
 def _tell(turn: Turn, sitting: Sitting, talk: Talk) -> None:
@@ -252,10 +255,6 @@ def _end(turn: Turn, sitting: Sitting, reason: str) -> None:
         turn.note("sync", "warning", f"a round ended without a sum: {reason}")
 
 
-def _seated(turn: Turn, terms: Terms) -> Sitting:
-    return Sitting(terms, turn.now, None, turn.now)
-
-
 def _named(turn: Turn, sitting: Sitting, text: str) -> str:
     for peer in sitting.terms.signers:
         text = text.replace(peer, turn.name(peer))
@@ -264,44 +263,3 @@ def _named(turn: Turn, sitting: Sitting, text: str) -> str:
 
 def _part(turn: Turn) -> str:
     return turn.state.roster.part(turn.state.me.peer)
-
-
-def _next(turn: Turn) -> Round:
-    """The next round: the pulse's first, or its next attempt."""
-    state, newest = turn.state, _newest(turn)
-    first = Round(state.federation, state.charter.head, state.roster.schedule.pulse_at(turn.now), 0)
-    return Round(first.federation, first.charter, first.pulse, max(0, newest - first.rank + 1))
-
-
-def _newest(turn: Turn) -> int:
-    """The rank of the newest round that is known here; below it is nothing."""
-    sitting, opened = turn.state.session.sealed.sitting, turn.state.ledger.opened
-    return max(sitting.terms.round.rank if sitting else -1, opened.serial if opened else -1)
-
-
-def _is_next(turn: Turn, which: Round) -> bool:
-    state = turn.state
-    soon = abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) <= _PULSES_OFF
-    return state.phase == "active" and which.charter == state.charter.head and soon and which.rank > _newest(turn)
-
-
-def _unopened(turn: Turn) -> bool:
-    """Whether no sum was opened under the charter as it is now."""
-    return _last_head(turn) != turn.state.charter.head
-
-
-def _last_head(turn: Turn) -> bytes:
-    opened = turn.state.ledger.opened
-    return canonical.decode(opened.data, Conclusion).round.charter if opened else b""
-
-
-def _version(turn: Turn) -> bytes:
-    """Of our vector in the newest opened sum; empty if it has none of ours."""
-    state = turn.state
-    if state.ledger.opened is None:
-        return b""
-    return read_opened(state.ledger.opened.data, state.charter)[0].versions.get(state.me.peer, b"")
-
-
-def _version_of(turn: Turn, brought: Summary) -> bytes:
-    return contributor.version(turn.state.me, brought.residues)

@@ -150,6 +150,8 @@ def abandon(state: Joining) -> tuple[Joining, list[Effect]]:
 def issue_invite(turn: Turn, event: IssueInvite) -> None:
     """Make an invite: its text and passphrase go to the operator, and only what verifies it stays here."""
     turn.need_admin("invite")
+    if turn.state.roster.taken(event.role):
+        raise InviteError(f"this federation has a {event.role}, and can have one only", hint="remove that member first")
     state, now = turn.state, int(turn.now)
     if sum(r.state == "open" for r in state.invites.values()) >= OPEN_INVITES:
         raise InviteError("too many open invites", hint="revoke some: `fedpeer invite list`")
@@ -184,7 +186,8 @@ def requested(turn: Turn, name: str, body: bytes) -> None:
     request = joins.open_request(body, turn.state.me, turn.state.federation, name)
     joins.check_proof(request, record.verifier)
     peer, over = request.card.peer, record.state == "open" and turn.now >= record.expires_at
-    if record.state == "open" and not over:
+    taken = turn.state.roster.taken(record.role) and not record.redeemed_by
+    if record.state == "open" and not over and not taken:
         record = _redeem(turn, record, request)
     if record.redeemed_by == peer:
         turn.effects.append(Send(f"welcome/{name}", subjects.welcome(turn.state.federation, name), record.reply))
@@ -192,15 +195,17 @@ def requested(turn: Turn, name: str, body: bytes) -> None:
     if record.redeemed_by:
         _contest(turn, record)
     # In a slot of its own: it must not take the place of a welcome that has not left yet.
-    declined = Declined(_why_not("expired" if over else record.state))
+    declined = Declined(_why_not("taken" if taken else "expired" if over else record.state))
     reply = joins.reply(canonical.encode(declined), request, turn.state.me)
     turn.effects.append(Send(f"declined/{name}/{peer}", subjects.welcome(turn.state.federation, name), reply))
 
 
 def _why_not(state: str) -> str:
-    return {"expired": "the invite has expired", "revoked": "the invite was taken back"}.get(
-        state, "the invite was used already, by someone else"
-    )
+    return {
+        "taken": "somebody else has the part that the invite is for",
+        "expired": "the invite has expired",
+        "revoked": "the invite was taken back",
+    }.get(state, "the invite was used already, by someone else")
 
 
 def _redeem(turn: Turn, record: InviteRecord, request: JoinRequest) -> InviteRecord:

@@ -14,13 +14,13 @@ _AGAIN_S = 5.0
 class Sitting:
     """A round, and where our part in it stands: nowhere, if it has ended or we have none.
 
-    `said_at` is when others were last reminded of what we wait for.
+    `said_at` is when others were last reminded of what we wait for, after the beginning.
     """
 
     terms: Terms
     began_at: float
-    state: State | Early | None
-    said_at: float
+    state: State | Early | None = None
+    said_at: float = 0.0
 
     @property
     def running(self) -> bool:
@@ -29,7 +29,8 @@ class Sitting:
 
     def reminds(self, now: float) -> bool:
         """Whether to remind others: soon, and then ever more seldom."""
-        return now - self.said_at >= max(_AGAIN_S, (self.said_at - self.began_at) / 2)
+        last = max(self.said_at, self.began_at)
+        return now - last >= max(_AGAIN_S, (last - self.began_at) / 2)
 
 
 @dataclass(frozen=True, slots=True)

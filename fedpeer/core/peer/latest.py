@@ -1,0 +1,48 @@
+"""Which round under a cipher comes next here, and what the newest opened sum has of us."""
+
+from __future__ import annotations
+
+from fedpeer.core import canonical
+from fedpeer.core.envelope.messages import Round
+from fedpeer.core.federation.sealed.conclusion import Conclusion
+from fedpeer.core.federation.sealed.contributor import version
+from fedpeer.core.federation.sealed.opened import read_opened
+from fedpeer.core.peer.turn import Turn
+from fedpeer.core.statistics.residues import Residues
+
+# How far another clock may be from ours, in pulses.
+_PULSES_OFF = 1
+
+
+def following(turn: Turn) -> Round:
+    """The next round: the pulse's first, or its next attempt."""
+    state = turn.state
+    first = Round(state.federation, state.charter.head, state.roster.schedule.pulse_at(turn.now), 0)
+    return Round(first.federation, first.charter, first.pulse, max(0, _newest(turn) - first.rank + 1))
+
+
+def may_follow(turn: Turn, which: Round) -> bool:
+    """Whether this can be a round of now that we have not heard of."""
+    state = turn.state
+    soon = abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) <= _PULSES_OFF
+    return state.phase == "active" and which.charter == state.charter.head and soon and which.rank > _newest(turn)
+
+
+def unopened(turn: Turn) -> bool:
+    """Whether no sum was opened under the charter as it is now."""
+    opened = turn.state.ledger.opened
+    return opened is None or canonical.decode(opened.data, Conclusion).round.charter != turn.state.charter.head
+
+
+def has(turn: Turn, vector: Residues) -> bool:
+    """Whether this vector of ours is in the newest opened sum, and that of the charter as it is now."""
+    opened, me = turn.state.ledger.opened, turn.state.me
+    if opened is None or unopened(turn):
+        return False
+    return read_opened(opened.data, turn.state.charter)[0].versions.get(me.peer) == version(me, vector)
+
+
+def _newest(turn: Turn) -> int:
+    """The rank of the newest round that is known here; below it is nothing."""
+    sitting, opened = turn.state.session.sealed.sitting, turn.state.ledger.opened
+    return max(sitting.terms.round.rank if sitting else -1, opened.serial if opened else -1)
