@@ -33,7 +33,7 @@ KINDS: dict[type[errors.FedpeerError], tuple[int, str]] = {
     errors.UnknownError:            (404, "there is no such thing here"),
     errors.StateError:              (409, "not in this state"),
     errors.DuplicateError:          (409, "it is there already"),
-    errors.ConfigError:             (500, "the node's configuration cannot be used"),
+    errors.ConfigError:             (422, "a setting cannot be used"),
     errors.HomeError:               (500, "the node's home cannot be used"),
     errors.BusError:                (503, "the message bus cannot be used"),
     errors.StoreError:              (503, "the node's database cannot be used"),

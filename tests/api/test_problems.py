@@ -57,7 +57,7 @@ def test_every_fault_has_exactly_one_page() -> None:
 def test_only_what_is_the_node_s_own_fault_is_a_server_error() -> None:
     fives = {kind for kind, (status, _) in problems.KINDS.items() if status >= 500}
     assert fives == {
-        errors.FedpeerError, errors.ConfigError, errors.HomeError, errors.BusError, errors.StoreError,
+        errors.FedpeerError, errors.HomeError, errors.BusError, errors.StoreError,
         errors.UnreachableError,
     }  # fmt: skip
 
