@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from fedpeer.core.errors import ConfigError
+from fedpeer.core.privacy.floor import Floor, Likeness, Policy, Profile, Risk, Share
 
 _VERSION = 1
 
@@ -65,6 +66,7 @@ class _Bus(_Section, frozen=True):
 
 class _Pulse(_Section, frozen=True):
     jitter_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
+    absent_after_s: Annotated[float, msgspec.Meta(ge=0.2, le=3600)] = 3.0
 
 
 class _Federation(_Section, frozen=True):
@@ -88,6 +90,23 @@ class _Log(_Section, frozen=True):
     keep_entries: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 10_000
 
 
+class _Rules(_Section, frozen=True):
+    profile: Profile = "relaxed"
+    rows: Floor = 0
+    cell: Floor = 0
+    change: Floor = 0
+    total: Floor = 0
+    patients: Floor = 0
+    dominance: Share = 0
+    risk: Risk = 0
+    tests: tuple[Likeness, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """The release rules that every federation of this node keeps at least."""
+        return Policy(**msgspec.structs.asdict(self)).check()
+
+
 class _Limits(_Section, frozen=True):
     reassembly_mib: _Mib = 512
     reassembly_sender_mib: _Mib = 160
@@ -106,6 +125,7 @@ class Settings(_Section, frozen=True):
     data: _Data = _Data()
     log: _Log = _Log()
     limits: _Limits = _Limits()
+    rules: _Rules = _Rules()
 
 
 def parse(text: str, *, source: str = "fedpeer.yaml") -> Settings:
@@ -325,6 +345,8 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     federation, limits = settings.federation, settings.limits
     if federation.offline_after_s < 2 * federation.status_every_s:
         yield "federation.offline_after_s", "must be at least twice federation.status_every_s, or peers would flicker"
+    if 0 < settings.rules.risk <= 50:
+        yield "rules.risk", "must be from 51 to 100: 50 is a coin toss, which no release is (0 keeps the charter's)"
     if limits.reassembly_sender_mib > limits.reassembly_mib:
         yield "limits.reassembly_sender_mib", "must not be more than limits.reassembly_mib"
 

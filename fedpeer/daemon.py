@@ -257,8 +257,10 @@ def _manners(settings: config.Settings) -> Manners:
         keep_entries=settings.log.keep_entries,
         habits=Habits(
             status_every_s=settings.federation.status_every_s,
+            absent_after_s=settings.pulse.absent_after_s,
             offline_after_s=settings.federation.offline_after_s,
             kept_for_s=int(settings.federation.envelope_ttl_s),
+            policy=settings.rules.policy,
         ),
         assembly=Assembly(Bounds(settings.limits.reassembly_sender_mib * _MIB, settings.limits.reassembly_mib * _MIB)),
     )

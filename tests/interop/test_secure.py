@@ -52,7 +52,7 @@ def test_daemons_open_the_pooled_sum_and_nothing_else_and_it_can_be_audited(tmp_
 
 @pytest.mark.parametrize("probe", ["before-commit", "after-commit", "before-publish"])
 def test_a_daemon_that_dies_at_any_boundary_costs_no_more_than_its_part(tmp_path, probe):
-    with daemons(tmp_path, "alfa", "bravo", "charlie", "delta") as crew:
+    with daemons(tmp_path, "alfa", "bravo", "charlie", "delta", settings={"pulse.absent_after_s": 1}) as crew:
         fed = federate(*crew, **TERMS, **SECURE).id
         tables = {d.name: rows(seed) for seed, d in enumerate(crew)}
         for daemon in crew:
