@@ -15,7 +15,7 @@ from fedpeer.api.routes import ROUTES, Route
 _REF = "#/components/schemas/{name}"
 _PART = re.compile(r"\{(\w+)\}")
 _PARTS = {
-    "fed": "a federation's id, an unambiguous beginning of it, or its name",
+    "fed": "a federation's or project's id, an unambiguous beginning of it, or its name",
     "member": "a member's id",
     "invite": "an invite's id",
     "batch": "a batch's id",

@@ -30,6 +30,8 @@ from fedpeer.node.shapes import (
     Predicted,
     Preview,
     Synced,
+    Project,
+    ReleaseRules,
     SyncStats,
     User,
     Validated,
@@ -161,6 +163,43 @@ class AsyncClient(AsyncLine):
         return await self._post(fed, "contract/check", {"text": text}, ContractCheck)
 
     async def check_contract_text(self, text: str, schema: Mapping[str, Any]) -> ContractCheck:
+    async def audit_round(self, fed: str, *, wait_s: float = 30.0) -> Audit:
+        """Have the sum that is shown opened again from what its collector kept of the round."""
+        return await self.call("POST", place("/v1/federations", fed, "audit", "round"), wait_s=wait_s, shape=Audit)
+
+    async def projects(self) -> list[Project]:
+        """Rows of this node without a federation."""
+        return await self.call("GET", "/v1/projects", shape=list[Project])
+
+    async def project(self, project: str) -> Project:
+        """One project."""
+        return await self.call("GET", place("/v1/projects", project), shape=Project)
+
+    async def create_project(self, name: str, schema: Mapping[str, Any] | None = None) -> Project:
+        """Make a project; without a schema, set one before its first rows."""
+        return await self.call("POST", "/v1/projects", body={"name": name, "schema": schema}, shape=Project)
+
+    async def change_project(self, project: str, **what: Any) -> Project:
+        """Change a project; `what`: name, frozen, or, while it has no rows, schema."""
+        return await self.call("PUT", place("/v1/projects", project), body=what, shape=Project)
+
+    async def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project:
+        """Count the rows of another project of the same schema in this one too."""
+        body = {"other": other, "force": force}
+        return await self.call("POST", place("/v1/projects", project, "merge"), body=body, shape=Project)
+
+    async def delete_project(self, project: str) -> None:
+        """Delete a project, its rows and its models."""
+        await self.call("DELETE", place("/v1/projects", project), shape=object)
+
+    async def export_project(self, project: str) -> bytes:
+        """A project with its sums and models, as bytes that any node reads."""
+        return await self.call("GET", place("/v1/projects", project, "export"), shape=bytes)
+
+    async def import_project(self, data: bytes, name: str = "") -> Project:
+        """A project out of such bytes, under its own name unless one is given."""
+        return await self.call("POST", "/v1/projects/import", body={"project": data, "name": name}, shape=Project)
+
         """Try a contract against a schema."""
         return await self.call("POST", "/v1/contract/check", body={"text": text, "schema": schema}, shape=ContractCheck)
 

@@ -149,6 +149,12 @@ class Node(Standalone):
         return await self._change(fed, ev.SetPulsing(pulsing))
 
     async def set_explorable(self, fed: str, explorable: bool) -> shapes.Federation:
+    async def set_rules(self, fed: str, policy: Policy) -> shapes.ReleaseRules:
+        """Keep release rules that are stricter than the charter's; what was set before is replaced."""
+        scope = self.resolve(fed)
+        await self._ask(scope, ev.SetPolicy(_kept(policy, self._engine.peer(scope).roster.schema)))
+        return self.rules(scope)
+
         """Let others explore this node's contribution by itself, or not."""
         return await self._change(fed, ev.SetExplorable(explorable))
 

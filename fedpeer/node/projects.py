@@ -62,13 +62,12 @@ class Projects:
         await self._change(scope, work, lambda: _told(event, found[0]))
         return found[0]
 
-    async def change(self, scope: str, *, name: str | None, frozen: bool | None, schema: Schema | None) -> Project:
-        """Another name, schema, or whether it is frozen; what is None stays."""
+    async def change(self, scope: str, schema: Schema | None, fields: Mapping[str, Any]) -> Project:
+        """A schema, and other fields of its head; what is None stays."""
 
         def work(project: Project) -> Project:
             if schema is not None:
                 project = core.agreed(project, schema, self._now)
-            fields = {"name": name, "frozen": frozen}
             return core.changed(project, self._now, **{k: v for k, v in fields.items() if v is not None})
 
         return await self._change(scope, work, lambda: "changed what the project is")
@@ -127,6 +126,7 @@ def project_shape(project: Project) -> shapes.Project:
         created_at=float(head.created_at),
         changed_at=float(head.changed_at),
         frozen=head.frozen,
+        histogram="histogram" in project.agreed.blocks if project.agreed is not None else head.histogram,
         rows=project.total.rows if project.total is not None else 0,
         batches=len(project.batches),
         schema_digest=project.agreed.digest if project.agreed is not None else "",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from fedpeer.core.envelope.keys import check_name
-from fedpeer.core.errors import MalformedError, RequestError
+from fedpeer.core.errors import DuplicateError, MalformedError, RequestError
 from fedpeer.core.models.fit import restore
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
@@ -19,6 +20,7 @@ from fedpeer.node.projects import project_shape
 from fedpeer.ports import Commit
 
 _MOST = 1_000
+_MODEL = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
 class Standalone(Counting):
@@ -30,12 +32,18 @@ class Standalone(Counting):
         return project_shape(await self._projects.make(_checked(name), schema, self._world.entropy))
 
     async def change_project(
-        self, project: str, *, name: str | None = None, frozen: bool | None = None, schema: Schema | None = None
+        self,
+        project: str,
+        *,
+        name: str | None = None,
+        schema: Schema | None = None,
+        frozen: bool | None = None,
+        histogram: bool | None = None,
     ) -> shapes.Project:
         """Give a project another name, freeze it or not, or set its schema while it has no rows; None: as it is."""
         called = None if name is None else _checked(name)
-        scope = self.resolve(project)
-        return project_shape(await self._projects.change(scope, name=called, frozen=frozen, schema=schema))
+        fields = {"name": called, "frozen": frozen, "histogram": histogram}
+        return project_shape(await self._projects.change(self.resolve(project), schema, fields))
 
     async def merge_projects(self, project: str, other: str, *, force: bool = False) -> shapes.Project:
         """Count the rows of another project in this one too."""
@@ -64,6 +72,7 @@ class Standalone(Counting):
 
     async def keep_model(self, fed: str, told: bytes, model_id: str = "") -> shapes.Fitted:
         """Keep a model that was exported as JSON; ModelError if it is none."""
+        self._check_new_model(fed, model_id)
         scope = self.resolve(fed)
         try:
             fitted = msgspec.json.decode(told, type=shapes.Fitted)
@@ -89,6 +98,12 @@ class Standalone(Counting):
             unit="steps",
         )
         return self._jobs.start(job, work)
+
+    def _check_new_model(self, fed: str, model_id: str) -> None:
+        if model_id and not _MODEL.fullmatch(model_id):
+            raise RequestError("a model's id has 1 to 64 of the letters, digits and the signs _ . -")
+        if model_id in self._fitted.get(self.resolve(fed), {}):
+            raise DuplicateError(f"there is a model {model_id} already", hint="choose another id, or forget that one")
 
     def _check_room(self) -> None:
         if len(self._projects.states) >= _MOST:

@@ -123,6 +123,16 @@ class KeptUsers:
             await self._engine.store(Commit({(NODE, f"{_PROJECT}{cid}/{pid}"): federation.encode()}))
             self._projects[cid, pid] = federation
 
+    async def unbind(self, cid: str, pid: str) -> None:
+        """Let `pid` be nobody's name any more; nothing happens if it is none."""
+        async with self._changing:
+            await self._engine.store(Commit({(NODE, f"{_PROJECT}{cid}/{pid}"): None}))
+            self._projects.pop((cid, pid), None)
+
+    def called(self, cid: str) -> dict[str, str]:
+        """The ids of federations and projects by the user's own names."""
+        return {pid: scope for (user, pid), scope in self._projects.items() if user == cid}
+
     @property
     def signed(self) -> int:
         """The second before which every signature may have been used; it never falls."""

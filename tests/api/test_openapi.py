@@ -70,5 +70,5 @@ def test_the_page_for_people_lists_every_route() -> None:
 
 
 def test_the_page_of_the_dialect_lists_every_endpoint() -> None:
-    lines = re.findall(r"^\| `(\w+) (/\S+)` \|", (DOCS / "symetry.md").read_text(), re.MULTILINE)
+    lines = re.findall(r"^\| `(\w+) (/\S+)` \|", (DOCS / "symetry-conformance.md").read_text(), re.MULTILINE)
     assert lines == [(point.method, point.path) for point in ENDPOINTS]

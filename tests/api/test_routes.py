@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from fedpeer.api.bodies import Nothing
 from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
 from fedpeer.core.peer.state import Batch
 from fedpeer.node.shapes import LogEntry
-from tests.support.served import CONTRACT, SCHEMA, VIEWER, Served, rows
+from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, rows
 
 SHAPE = ["type", "title", "status", "code", "detail", "hint", "instance"]
 
@@ -38,8 +39,11 @@ async def _ready(served: Served) -> dict[str, str]:
     await served.good("POST", f"{fed}/sync")
     invite = await served.good("POST", f"{fed}/invites", {"passphrase": "a phrase of enough letters"})
     model = await served.good("POST", f"{fed}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
+    for name in ("ward", "spare"):
+        await served.good("POST", "/v1/projects", {"name": name, "schema": SCHEMA})
     return {
-        "fed": "hearts", "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
+        "project": "ward", "fed": "hearts",
+        "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
         "cid": "c1", "watch": "nosuchwatch", "member": "nobody", "text": invite["text"], "picture": "correlation.svg",
     }  # fmt: skip
 
@@ -60,6 +64,9 @@ BODIES: dict[str, Any] = {
     "models_fit": {"kind": "ols", "target": "dose"},
     "models_predict": {"rows": {"age": [30, 31], "sick": [0, 1]}},
     "models_validate": {"kind": "ols", "target": "dose"},
+    "projects_change": {"name": "another"},
+    "projects_create": {"name": "beds"},
+    "projects_merge": {"other": "spare"},
     "people_add_user": {"cid": "c2"},
     "people_permit_user": {"role": "operator", "grants": {"hearts": "admin"}},
     "people_invite": {"expires_in_s": 3600},
@@ -69,6 +76,7 @@ ELSEWHERE = {
     "federations_join": "test_two_nodes_join_and_agree",
     "models_validate": "test_there_is_nothing_to_leave_out_of_one_node",
     "people_remove": "test_a_member_is_removed",
+    "projects_take_in": "test_a_project_is_kept_without_a_federation",
     "federations_leave": "test_a_member_leaves",
     "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
     "data_watch": "test_watches_are_added_listed_and_removed_over_the_api",
@@ -84,6 +92,8 @@ PARTS = ("fed", "job", "batch", "invite", "model", "cid", "member", "watch", "pi
 
 
 def path(route: Route, parts: dict[str, str]) -> str:
+    if route.base.startswith("/v1/projects"):
+        parts = {**parts, "fed": parts.get("project", parts["fed"])}
     return re.sub(r"\{(\w+)\}", lambda m: parts[m[1]], route.path)
 
 
@@ -342,3 +352,48 @@ async def test_a_batch_goes_by_a_beginning_of_its_id_that_no_other_shares(founde
 
 def _called(name: str, real: Callable[..., Batch], *given: Any) -> Batch:
     return msgspec.structs.replace(real(*given), id=name)
+
+
+async def test_a_project_is_kept_without_a_federation(served: Served) -> None:
+    made = await served.good("POST", "/v1/projects", {"name": "ward", "schema": SCHEMA})
+    here = f"/v1/federations/{made['id']}"
+    job = await served.good("POST", f"{here}/data/rows?wait=30", {"rows": rows(60)})
+    assert (job["state"], job["result"]["rows"]) == ("done", 60)
+    job = await served.good("POST", f"{here}/data/rows?wait=30", {"rows": rows(60)})
+    assert (job["state"], job["error"]["code"]) == ("failed", "FP112")
+    first = {name: column[:1] for name, column in rows(60).items()}
+    job = await served.good("POST", f"{here}/data/withdrawn?wait=30", {"rows": first})
+    assert job["result"]["rows"] == 59
+    told = await served.good("POST", "/v1/federations/ward/explore", {"features": ["age"]})
+    assert (told["rows"], told["values"]["count"]) == (59, 59)
+    model = await served.good("POST", f"{here}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
+    assert model["federation"] == made["id"]
+    assert model["model"]["certificate"]["basis"]["total"] == told["digest"]
+    answer = await served.good("POST", f"{here}/models/{model['id']}/predict", {"rows": {"age": [30]}})
+    assert answer["values"][0] is not None
+    async with served.session.get(
+        f"{served.url}/v1/projects/ward/export", headers={"Authorization": f"Bearer {ADMIN}"}
+    ) as reply:
+        data = await reply.read()
+    body = {"project": base64.b64encode(data).decode(), "name": "copy"}
+    copy = await served.good("POST", "/v1/projects/import", body)
+    assert (copy["digest"], copy["name"], copy["rows"]) == (told["digest"], "copy", 59)
+    assert [m["model"] for m in await served.good("GET", "/v1/federations/copy/models")] == [model["model"]]
+    same = {"features": ["age"], "metric": "difference", "against": "copy"}
+    assert (await served.good("POST", f"{here}/explore", same))["values"]["features"]["age"]["smd"] == 0
+    for method, rest, status in (("GET", "", 404), ("POST", "/sync", 404), ("GET", "/members", 404)):
+        assert (await served.ask(method, here + rest))[0] == status
+    assert (await served.ask("POST", f"{here}/explore", {"features": ["age"], "of": "rest"}))[0] == 400
+    assert (await served.ask("PUT", "/v1/projects/ward", {"schema": {"features": [{"name": "x", "kind": "binary"}]}}))[
+        0
+    ] == 409
+    assert (await served.good("PUT", "/v1/projects/ward", {"frozen": True}))["frozen"] is True
+    batch = (await served.good("GET", f"{here}/data"))[0]["id"]
+    assert (await served.ask("DELETE", f"{here}/data/{batch}"))[0] == 409
+    await served.good("PUT", "/v1/projects/ward", {"frozen": False, "name": "beds"})
+    await served.good("DELETE", f"{here}/data/{batch}")
+    assert (await served.good("GET", "/v1/projects/beds"))["rows"] == 0
+    entries = (await served.good("GET", f"{here}/log"))["entries"]
+    assert any("counted 60 rows" in entry["text"] for entry in entries)
+    assert (await served.ask("DELETE", "/v1/projects/beds"))[0] == 204
+    assert (await served.ask("GET", here))[0] == 404

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
     "script",
     [
         "clients",
+        "conformance",
         "diagrams",
         "reference",
         pytest.param("pictures", marks=pytest.mark.long),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+ASKED: list[tuple[str, str, str]] = []  # by which test, and what
 IV = base64.b64decode("LzM5QUtXZXWHm7HJ4wAePg==")
 
 
@@ -23,12 +25,13 @@ def signature(verb: str, path: str, query: str, body: str, *, cid: str, key: str
     lines += [path]
     lines += [query] if query else []
     text = "".join(line + "\n" for line in lines)
-    return base64.b64encode(hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()).decode()
+    told = text.encode("utf-8", "surrogateescape")
+    return base64.b64encode(hmac.new(base64.b64decode(key), told, hashlib.sha256).digest()).decode()
 
 
 def digest(body: str) -> str:
     """The MD5 of a body, empty for none."""
-    return base64.b64encode(hashlib.md5(body.encode()).digest()).decode() if body else ""
+    return base64.b64encode(hashlib.md5(body.encode("utf-8", "surrogateescape")).digest()).decode() if body else ""
 
 
 def encrypt(text: str, key: str) -> str:
@@ -85,6 +88,33 @@ class Caller:
 
     async def ask(self, verb: str, rest: str, body: Any = None, *, query: str = "", hidden: bool = False) -> Any:
         """Make a signed request below the user's path; return status, body and headers."""
+        ASKED.append((os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0].split("[")[0], verb, rest))
         path, text = f"/symetry/rest/{self.cid}{rest}", "" if body is None else json.dumps(body)
         text = encrypt(text, self.key) if hidden else text
         return await self.send(verb, path, self.headers(verb, path, query, text), query, text)
+
+    async def good(self, verb: str, rest: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """Make a request that must succeed; return its `values`."""
+        status, told, _ = await self.ask(verb, rest, body, **how)
+        assert status in (200, 201), (status, told)
+        values: dict[str, Any] = told["values"]
+        return values
+
+    async def bad(self, verb: str, rest: str, body: Any = None, *, status: int = 400, **how: Any) -> str:
+        """Make a request that must be refused; return what is said."""
+        found, told, _ = await self.ask(verb, rest, body, **how)
+        assert found == status, (found, told)
+        text: str = told["statusString"]
+        return text
+
+    async def done(self, verb: str, rest: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """Make a request that is answered by a job; return what that found."""
+        status, told, headers = await self.ask(verb, rest, body, **how)
+        assert (status, told["statusString"]) == (202, "Job still running"), told
+        where = headers["Location"].removeprefix(f"/symetry/rest/{self.cid}")
+        assert where == f"/jobs/{headers['sym-job-id']}"
+        while status == 202:
+            status, told, _ = await self.ask("GET", where)
+        assert (status, told["statusString"]) == (200, "Job is finished"), told
+        values: dict[str, Any] = told["values"]
+        return values

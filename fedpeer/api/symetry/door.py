@@ -14,7 +14,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from aiohttp import web
@@ -128,7 +128,8 @@ class Endpoint:
     """One line of the dialect's surface; `changes` marks what a signature may do only once.
 
     `role` is what it needs, if that is not what its `changes` says: an operator's, or a viewer's. `shared` ones name no
-    project, and leave out or refuse by themselves what the user may not see.
+    project, and leave out or refuse by themselves what the user may not see. `why` says of an endpoint that is not
+    supported why it is not.
     """
 
     method: str
@@ -139,6 +140,7 @@ class Endpoint:
     large: bool = False
     role: Role | None = None
     shared: bool = False
+    why: str = ""
 
     @property
     def need(self) -> Role:
@@ -240,10 +242,11 @@ async def _opened(request: web.Request, dialect: Dialect, cid: str, key: bytes, 
     local = request.secure or (request.remote or "").startswith(_LOOPBACK)
     if not hidden and not local and not dialect.plain:
         raise DialectError(HTTPStatus.BAD_REQUEST, "a plain body is taken over TLS or on this machine only")
+    plain = cipher.decrypt(body, key) if hidden else body
     if hidden and not dialect.hidden.get(cid):
         _log.warning("user %s encrypts bodies with the dialect's fixed IV and no MAC: this is no protection", cid)
     dialect.hidden[cid] = hidden
-    return cipher.decrypt(body, key) if hidden else body
+    return plain
 
 
 async def _read(body: bytes, kind: Any) -> Any:
@@ -252,6 +255,8 @@ async def _read(body: bytes, kind: Any) -> Any:
             raise RequestError("this endpoint takes no body")
         return None
     if not body:
+        if type(None) in get_args(kind):
+            return None
         raise RequestError("this endpoint needs a body")
     return await endpoint.decoded(body, kind)
 

@@ -1,13 +1,18 @@
-"""The dialect's whole surface, a line each."""
+"""The dialect's whole surface, a line each; what is not supported is in `absent.py`."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
+from fedpeer.api.symetry import exploring as expl
 from fedpeer.api.symetry import federations as feds
-from fedpeer.api.symetry import projects
+from fedpeer.api.symetry import jobs, learning, projects
+from fedpeer.api.symetry import modelling as models
+from fedpeer.api.symetry.absent import ABSENT
+from fedpeer.api.symetry.contexts import Context
 from fedpeer.api.symetry.door import Dialect, Endpoint, doorway
 from fedpeer.api.symetry.envelope import reply
 from fedpeer.api.symetry.maps import Frame, Map, Rules
@@ -15,6 +20,7 @@ from fedpeer.api.symetry.maps import Frame, Map, Rules
 BASE = "/symetry/rest/{cid}"
 
 _RULES = Rules | list[str]
+_OBJECT = dict[str, Any]
 _SEE, _ACT = False, True
 # fmt: off
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -38,11 +44,45 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET",    "/fedml/{pid}/getSyncLog",           _SEE, feds.sync_log,     None),
     Endpoint("GET",    "/fedml/{pid}/syncStats",            _SEE, feds.stats,        None),
     Endpoint("POST",   "/fedml/{pid}/awsinfo",              _SEE, feds.aws,          Map),
-    Endpoint("POST",   "/projects/{pid}/learn",             _ACT, projects.learn,    Frame, large=True),
-    Endpoint("GET",    "/projects/{pid}/info",              _SEE, projects.info,     None),
-    Endpoint("GET",    "/jobs",                             _SEE, projects.every_job, None, shared=True),
-    Endpoint("GET",    "/jobs/{job}",                       _SEE, projects.one_job,  None, shared=True),
-    Endpoint("DELETE", "/jobs/{job}",                       _ACT, projects.kill,     None, shared=True),
+    Endpoint("POST",   "/projects",                         _ACT, projects.create,    Map | None),
+    Endpoint("GET",    "/projects/list",                    _SEE, projects.names,     None, shared=True),
+    Endpoint("GET",    "/projects/info",                    _SEE, projects.every,     None, shared=True),
+    Endpoint("POST",   "/projects/import",                  _ACT, projects.take_in,   _OBJECT, large=True),
+    Endpoint("POST",   "/projects/dataDrift",               _SEE, learning.drift,     Context, shared=True),
+    Endpoint("GET",    "/projects/{pid}/info",              _SEE, projects.info,      None),
+    Endpoint("DELETE", "/projects/{pid}",                   _ACT, projects.delete,    None),
+    Endpoint("GET",    "/projects/{pid}/save",              _SEE, projects.save,      None),
+    Endpoint("GET",    "/projects/{pid}/unload",            _SEE, projects.unload,    None),
+    Endpoint("GET",    "/projects/{pid}/freeze",            _ACT, projects.freeze,    None),
+    Endpoint("GET",    "/projects/{pid}/unfreeze",          _ACT, projects.unfreeze,  None),
+    Endpoint("GET",    "/projects/{pid}/rename",            _ACT, projects.rename,    None),
+    Endpoint("GET",    "/projects/{pid}/merge",             _ACT, projects.merge,     None),
+    Endpoint("GET",    "/projects/{pid}/export",            _SEE, projects.export,    None, role="operator"),
+    Endpoint("POST",   "/projects/{pid}/histogramEnable",   _ACT, projects.histogram, None),
+    Endpoint("POST",   "/projects/{pid}/learn",             _ACT, learning.learn,     Frame, large=True),
+    Endpoint("POST",   "/projects/{pid}/forget",            _ACT, learning.forget,    Frame, large=True),
+    Endpoint("GET",    "/projects/{pid}/getDsLog",          _SEE, learning.source_log, None),
+    Endpoint("GET",    "/projects/{pid}/getLFStats",        _SEE, learning.statistics, None),
+    Endpoint("POST",   "/projects/{pid}/explore",           _SEE, expl.explore,       Context),
+    Endpoint("POST",   "/projects/{pid}/vif",               _SEE, expl.vif,           Context),
+    Endpoint("POST",   "/projects/{pid}/explorepca",        _SEE, expl.pca,           Context),
+    Endpoint("POST",   "/projects/{pid}/exploresvd",        _SEE, expl.svd,           Context),
+    Endpoint("POST",   "/projects/{pid}/exploresvdfs",      _SEE, expl.selection,     Context),
+    Endpoint("POST",   "/projects/{pid}/densityEstimate",   _SEE, expl.density,       Context),
+    Endpoint("POST",   "/projects/{pid}/conditionalDensityEstimate", _SEE, expl.conditional, Context),
+    Endpoint("POST",   "/projects/{pid}/build",             _ACT, models.build,       Context),
+    Endpoint("POST",   "/projects/{pid}/selectModel",       _ACT, models.select,      Context),
+    Endpoint("POST",   "/projects/{pid}/autoSelect",        _ACT, models.auto,        Context),
+    Endpoint("GET",    "/projects/{pid}/models/{model}",    _SEE, models.info,        None),
+    Endpoint("GET",    "/projects/{pid}/models/{model}/code", _SEE, models.code,      None),
+    Endpoint("GET",    "/projects/{pid}/model/export",      _SEE, models.export,      None),
+    Endpoint("POST",   "/projects/{pid}/model/import",      _ACT, models.take_in,     _OBJECT),
+    Endpoint("POST",   "/projects/{pid}/predict/{model}",   _SEE, models.predict,     Frame, large=True),
+    Endpoint("POST",   "/projects/{pid}/learnpredict/{model}", _ACT, models.learn_predict, Frame, large=True),
+    Endpoint("GET",    "/jobs",                             _SEE, jobs.every_job,     None, shared=True),
+    Endpoint("GET",    "/jobs/{job}",                       _SEE, jobs.one_job,       None, shared=True),
+    Endpoint("DELETE", "/jobs/{job}",                       _ACT, jobs.kill,          None, shared=True),
+    *ABSENT,
 )
 # fmt: on
 

@@ -42,6 +42,12 @@ class Users(Protocol):
     async def bind(self, cid: str, pid: str, federation: str) -> None:
         """Let the user call a federation `pid` from now on."""
 
+    async def unbind(self, cid: str, pid: str) -> None:
+        """Let `pid` be no name of the user's any more."""
+
+    def called(self, cid: str) -> dict[str, str]:
+        """Return the ids of federations and projects by the user's own names."""
+
     @property
     def signed(self) -> int:
         """Return the second before which every signature may have been used."""

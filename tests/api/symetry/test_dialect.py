@@ -308,3 +308,10 @@ async def test_bodies_are_read_strictly(mine: Caller, body: str) -> None:
     path = "/symetry/rest/c1/fedml/create"
     status, told, _ = await mine.send("POST", path, mine.headers("POST", path, "", body), "", body)
     assert (status, told["statusCode"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("point", [p for p in ENDPOINTS if p.why], ids=lambda p: f"{p.method}{p.path}")
+async def test_what_is_not_supported_says_why(mine: Caller, point: Any) -> None:
+    rest = re.sub(r"\{\w+\}", "x", point.path.replace("{pid}", "p1"))
+    for body in ({"name": "x"} if point.method == "POST" else None, None):
+        assert await mine.bad(point.method, rest, body) == point.why

@@ -290,9 +290,7 @@ async def test_without_a_signature_nothing_is_done(founded: Served) -> None:
     from fedpeer.api.symetry.routes import BASE, ENDPOINTS
 
     for point in ENDPOINTS:
-        path = re.sub(
-            r"\{(cid|pid|job)\}", lambda m: {"cid": "c1", "pid": "hearts", "job": "1"}[m[1]], BASE + point.path
-        )
+        path = re.sub(r"\{(\w+)\}", lambda m: {"cid": "c1", "pid": "hearts"}.get(m[1], "1"), BASE + point.path)
         status, told, _ = await founded.ask(point.method, path, token=None)
         assert (status, told["statusString"]) == (400, "Authentication header is null"), path
         status, told, _ = await founded.ask(point.method, path)

@@ -1,0 +1,140 @@
+"""What the rows of a project say: every metric of the dialect, under its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from fedpeer.api.symetry import attributes, entities, jobs
+from fedpeer.api.symetry.contexts import Asked, read
+from fedpeer.api.symetry.door import Ask
+from fedpeer.api.symetry.envelope import DialectError
+
+_BAD = HTTPStatus.BAD_REQUEST
+# Metrics of `explore`, and whether they cross inputs (rows) with targets (columns).
+_METRICS: Final = {
+    name: name == "chi2"
+    for name in (
+        *("uni", "bi", "ztest", "ztestp", "ztestmu", "ttest", "ttestmu"),
+        *("ftest", "ftestmu", "anova", "chi2", "gain"),
+    )
+}
+_LISTS = ("hist_bins",)
+
+
+async def explore(ask: Ask) -> web.Response:
+    """One metric of one context, or of several."""
+    metric, scope = ask.query("metric"), ask.federation()
+    if metric not in _METRICS:
+        raise DialectError(_BAD, f"metric {metric[:40]!r} is not one: there are {', '.join(_METRICS)}")
+    schema = ask.node.schema(scope)
+    asked = [read(ask, one, schema) for one in ask.body.each]
+    whole = ask.flag("returnProjectInfo", False)
+
+    async def work() -> jobs.Values:
+        found = [await _measured(ask, scope, metric, one) for one in asked]
+        more = {"smlInfo": entities.info(ask.node, ask.pid, scope)} if whole else {}
+        if len(found) == 1:
+            return {**_map(found[0]), **more}
+        return {"KSVDMapList": {"values": [_map(one)["KSVDMap"] for one in found]}, **more}
+
+    return await jobs.later(ask, "explore", scope, work)
+
+
+async def vif(ask: Ask) -> web.Response:
+    """How much each attribute's variance is inflated by the others, by its place."""
+
+    def told(values: Mapping[str, Any]) -> jobs.Values:
+        places = {name: str(i) for i, name in enumerate(_names(ask))}
+        found = {places[name]: str(value) for name, value in values["vif"].items() if value is not None}
+        return {"KSVSMap": {"values": found}}
+
+    return await _one(ask, "vif", told, keep=())
+
+
+async def pca(ask: Ask) -> web.Response:
+    """Principal components: of the correlations, or, with `explainedCovariance`, of the covariances."""
+    if not ask.flag("explainedCovariance", False):
+        return await _one(ask, "explorepca", dict)
+    return await _one(ask, "components", _components, rename={"pcaNumDimension": "components"}, matrix="covariance")
+
+
+async def svd(ask: Ask) -> web.Response:
+    """Singular values and vectors of the standardised rows."""
+    return await _one(ask, "exploresvd", dict, keep=())
+
+
+async def selection(ask: Ask) -> web.Response:
+    """The attributes that stand best for all."""
+
+    def told(values: Mapping[str, Any]) -> jobs.Values:
+        return {"stringList": {"values": values["features"]}, "svdValues": values["svdValues"]}
+
+    return await _one(ask, "exploresvdfs", told, keep=("keep",))
+
+
+async def density(ask: Ask) -> web.Response:
+    """How attributes are distributed."""
+    return await _one(ask, "densityEstimate", dict, keep=_LISTS)
+
+
+async def conditional(ask: Ask) -> web.Response:
+    """How continuous attributes are distributed where binary ones are 1."""
+    return await _one(ask, "conditionalDensityEstimate", dict, keep=_LISTS)
+
+
+async def _one(
+    ask: Ask,
+    metric: str,
+    told: Any,
+    *,
+    keep: tuple[str, ...] = ("pcaNumDimension",),
+    rename: Mapping[str, str] | None = None,
+    **options: Any,
+) -> web.Response:
+    scope = ask.federation()
+    (context,) = ask.body.each
+    asked = read(ask, context, ask.node.schema(scope))
+    names = rename or {}
+    options |= {names.get(k, k): v for k, v in asked.extra.items() if k in keep and v not in (None, "")}
+    chosen = [*asked.inputs, *asked.targets] or _names(ask)
+
+    async def work() -> jobs.Values:
+        found = await ask.node.explore(scope, chosen, asked.of, metric=metric, options=options)
+        values: jobs.Values = told(found.values)
+        return values
+
+    return await jobs.later(ask, metric, scope, work)
+
+
+async def _measured(ask: Ask, scope: str, metric: str, asked: Asked) -> dict[str, Any]:
+    options: dict[str, Any] = dict(asked.extra)
+    features = [*asked.inputs, *asked.targets]
+    if _METRICS[metric] and asked.targets:
+        features, options = [], {**options, "rows": asked.inputs, "columns": asked.targets}
+    found = await ask.node.explore(scope, features, asked.of, metric=metric, options=options)
+    return found.values
+
+
+def _map(values: Mapping[str, Any]) -> jobs.Values:
+    """A KSVDMap: numbers only; what is not defined is left out, and said beside it."""
+    numbers = {key: value for key, value in values.items() if isinstance(value, int | float)}
+    told: jobs.Values = {"KSVDMap": {"values": numbers}}
+    return told | ({"undefined": values["undefined"]} if values.get("undefined") else {})
+
+
+def _components(values: Mapping[str, Any]) -> jobs.Values:
+    names = list(values["vectors"][0]) if values["vectors"] else []
+    return {
+        "pcaVectors": [[vector[name] for vector in values["vectors"]] for name in names],
+        "pcaValues": values["values"],
+        "pcaSumValues": values["total"],
+    }
+
+
+def _names(ask: Ask) -> list[str]:
+    schema = ask.node.schema(ask.federation())
+    return attributes.columns(schema, range(len(schema.columns)), ())

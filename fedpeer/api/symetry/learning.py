@@ -1,0 +1,100 @@
+"""Rows in and out, what came of them, and how two projects' rows differ."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from fedpeer.api.symetry import attributes, entities, jobs
+from fedpeer.api.symetry.contexts import Context
+from fedpeer.api.symetry.door import Ask
+from fedpeer.api.symetry.envelope import DialectError, reply
+from fedpeer.api.symetry.maps import Frame
+from fedpeer.core.errors import UnknownError
+from fedpeer.node.assessing import HeldOut
+from fedpeer.node.shapes import Batch, Project
+
+_BAD = HTTPStatus.BAD_REQUEST
+# What the reference calls a marginal drift, and what is measured for it here (docs/statistics.md).
+_MARGINS = {"marginal_stat": ("difference", "smd"), "marginal_non_stat": ("drift", "js_distance")}
+
+
+async def learn(ask: Ask) -> web.Response:
+    """Count rows; 202 with the job when the client asks for that, or when it takes long."""
+    scope, source = ask.federation(), f"symetry:{ask.request.headers.get('sym-client', ask.cid)[:64]}"
+    rows = await table(ask, scope, ask.body)
+    job = await ask.node.add_rows(scope, rows, source=source, force=ask.flag("force", False))
+    return await jobs.followed(ask, job)
+
+
+async def forget(ask: Ask) -> web.Response:
+    """Take rows out again, exactly: out of the batch that has them, or the one that `batch` names."""
+    scope = ask.federation()
+    rows = attributes.fitted(ask.body, ask.node.schema(scope))
+    return await jobs.followed(ask, await ask.node.withdraw_rows(scope, HeldOut(rows=rows), ask.query("batch")))
+
+
+async def table(ask: Ask, scope: str, frame: Frame) -> dict[str, list[Any]]:
+    """Return a frame as a table under the project's schema; a project that has none yet takes it from the frame."""
+    project = local(ask, scope)
+    if project is not None and not project.schema_digest:
+        schema = attributes.proposed(frame, histogram=project.histogram)
+        await ask.node.change_project(scope, schema=schema)
+    return attributes.fitted(frame, ask.node.schema(scope))
+
+
+def local(ask: Ask, scope: str) -> Project | None:
+    """Return the project of this id, if it is one without a federation."""
+    try:
+        return ask.node.project(scope)
+    except UnknownError:
+        return None
+
+
+async def source_log(ask: Ask) -> web.Response:
+    """What was counted, a line a batch."""
+    return reply(200, values=entities.string_list([_line(batch) for batch in ask.node.batches(ask.federation())]))
+
+
+async def statistics(ask: Ask) -> web.Response:
+    """Rows by the client or source that they came from."""
+    counts: dict[str, int] = {}
+    for batch in ask.node.batches(ask.federation()):
+        counts[batch.source] = counts.get(batch.source, 0) + batch.rows
+    return reply(200, values={"KSVDMap": {"values": counts}})
+
+
+async def drift(ask: Ask) -> web.Response:
+    """How much each attribute of one project differs from that of another of the same schema, and on average."""
+    context: Context = ask.body
+    extra = {key: str(value) for key, value in (context.extra_parameters or {}).items()}
+    names = [extra.get(key, "") for key in ("driftAnalysisProjectName", "driftPreferenceProjectName")]
+    if not all(names):
+        raise DialectError(_BAD, "driftPreferenceProjectName and driftAnalysisProjectName are needed")
+    kind = extra.get("driftMetric", "marginal_stat")
+    if kind not in _MARGINS:
+        raise DialectError(_BAD, f"driftMetric {kind[:40]!r} is not supported: it is {' or '.join(_MARGINS)}")
+    scopes = [ask.federation(name) for name in names]
+    if any(local(ask, scope) is None for scope in scopes):
+        raise DialectError(_BAD, "both must be projects without a federation: its members are compared by `explore`")
+
+    async def work() -> jobs.Values:
+        metric, key = _MARGINS[kind]
+        schema = ask.node.schema(scopes[0])
+        chosen = attributes.columns(schema, context.input_attributes or (), context.input_attribute_names or ())
+        features = attributes.features(schema, chosen)
+        told = await ask.node.explore(scopes[0], features, metric=metric, against=scopes[1])
+        found = {name: abs(one[key]) for name, one in told.values["features"].items() if one.get(key) is not None}
+        values = {f"{name}_drift": value for name, value in found.items()}
+        return {"KSVDMap": {"values": {"driftScore": sum(found.values()) / max(len(found), 1), **values}}}
+
+    return await jobs.later(ask, "dataDrift", scopes[0], work)
+
+
+def _line(batch: Batch) -> str:
+    moment = datetime.fromtimestamp(batch.added_at, UTC).strftime("%Y-%m-%dT%H.%M.%S")
+    rejected = batch.read - batch.rows - batch.withdrawn
+    return f"{batch.source} rows:{batch.rows} read:{batch.read} rejected:{rejected} batch:{batch.id} time:{moment}"

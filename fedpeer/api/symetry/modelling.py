@@ -1,0 +1,173 @@
+"""Models of a project: built, chosen, told of, taken along; and what they predict."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from fedpeer.api.symetry import algorithms, attributes, jobs
+from fedpeer.api.symetry.contexts import Asked, Context, read
+from fedpeer.api.symetry.door import Ask
+from fedpeer.api.symetry.envelope import DialectError, reply
+from fedpeer.api.symetry.learning import table
+from fedpeer.api.symetry.projects import decoded
+from fedpeer.core.errors import UnknownError
+from fedpeer.core.models.fit import restore
+from fedpeer.core.models.forms.export import export as written
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.shapes import Fitted
+
+_BAD = HTTPStatus.BAD_REQUEST
+_CODE = ("sql", "python")
+
+
+async def build(ask: Ask) -> web.Response:
+    """Fit a model; 202 with its job, unless the client asks to wait with async=false."""
+    if ask.query("svdreduce"):
+        raise DialectError(_BAD, "svdreduce is not supported: build pcr, which reduces by components of its own")
+    return await _built(ask, ask.query("algo"))
+
+
+async def select(ask: Ask) -> web.Response:
+    """Choose the inputs of a linear regression, stepwise or among all subsets, and keep that model."""
+    return await _built(ask, algorithms.selector(ask.body.extra_parameters or {}))
+
+
+async def auto(ask: Ask) -> web.Response:
+    """Choose the inputs of a regression by themselves."""
+    task = ask.query("task", "regression")
+    if task != "regression":
+        raise DialectError(
+            _BAD, f"task {task[:40]!r} is not supported: sums of one project say nothing of rows that were not in them"
+        )
+    return await _built(ask, "stepwise")
+
+
+async def info(ask: Ask) -> web.Response:
+    """What a model is."""
+    scope = ask.federation()
+    return reply(200, values={"modelInfo": algorithms.info(_model(ask, scope), ask.node.schema(scope))})
+
+
+async def code(ask: Ask) -> web.Response:
+    """A model as a program that predicts."""
+    language = ask.query("language", "sql").lower()
+    if language not in _CODE:
+        raise DialectError(_BAD, f"language {language[:40]!r} is not supported: it is {' or '.join(_CODE)}")
+    model = restore(_model(ask, ask.federation()).model)
+    text = await asyncio.to_thread(written, model, language)
+    return reply(200, values={"string": text.decode()})
+
+
+async def export(ask: Ask) -> web.Response:
+    """A model as base64."""
+    fitted = _model(ask, ask.federation(), ask.query("modelid"))
+    return reply(200, values={"string": base64.b64encode(msgspec.json.encode(fitted)).decode()})
+
+
+async def take_in(ask: Ask) -> web.Response:
+    """Keep a model that `export` gave."""
+    scope = ask.federation()
+    fitted = await ask.node.keep_model(scope, decoded(ask.body), ask.query("modelid"))
+    return reply(HTTPStatus.CREATED, f"Model Created with id:{fitted.id}")
+
+
+async def predict(ask: Ask) -> web.Response:
+    """Predict rows, with what is missing at its mean, or, with `impute`, at what the rest of the row makes likely."""
+    scope = ask.federation()
+    return reply(200, values=await _predicted(ask, scope, impute=ask.flag("impute", False)))
+
+
+async def learn_predict(ask: Ask) -> web.Response:
+    """Predict rows and count them, in this order unless `predictBeforeLearn` is false; perhaps fit the model anew."""
+    scope, before = ask.federation(), ask.flag("predictBeforeLearn", True)
+    fitted = _model(ask, scope)
+    rows = await table(ask, scope, ask.body)
+    values = await _predicted(ask, scope) if before else {}
+    await jobs.counted(ask, scope, rows)
+    if ask.flag("rebuildModel", False):
+        await _refit(ask, scope, fitted)
+    values = values or await _predicted(ask, scope)
+    if ask.flag("keepColumns", False):
+        values["dataframe"] = _beside(ask.body, values["dataframe"])
+    return reply(200, values=values)
+
+
+async def _built(ask: Ask, algo: str) -> web.Response:
+    scope, name = ask.federation(), ask.query("modelid")
+    if not name:
+        raise DialectError(_BAD, "modelid is missing")
+    schema = ask.node.schema(scope)
+    (context,) = ask.body.each
+    asked, recipe = _recipe(ask, algo, context, schema)
+
+    async def work(_: Any = None) -> jobs.Answered:
+        made = await ask.node.fit(
+            scope, recipe.kind, recipe.target, recipe.features, recipe.options, asked.of, model_id=name
+        )
+        return jobs.Answered({"modelInfo": algorithms.info(made, schema)})
+
+    if ask.flag("async", True):
+        return jobs.told(ask, ask.node.begin("symetry build", scope, work))
+    return reply(200, values=(await work()).values)
+
+
+def _recipe(ask: Ask, algo: str, context: Context, schema: Schema) -> tuple[Asked, algorithms.Recipe]:
+    asked = read(ask, context, schema)
+    return asked, algorithms.recipe(algo, asked, schema)
+
+
+async def _refit(ask: Ask, scope: str, fitted: Fitted) -> None:
+    """Fit the same again to the rows that there are now, under the same id."""
+    model = fitted.model
+    options = {key: value for key, value in model.get("options", {}).items() if key in algorithms.KEPT}
+    features = [feature.name for feature in restore(model).inputs]
+    await ask.node.forget_model(scope, fitted.id)
+    await ask.node.fit(scope, fitted.kind, model.get("target"), features, options, fitted.of, model_id=fitted.id)
+
+
+async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str, Any]:
+    fitted = _model(ask, scope)
+    rows = attributes.given(ask.body, Schema.from_dict(fitted.model["schema"]))
+    told = await ask.node.predict(scope, fitted.id, rows, missing="gaussian" if impute else "mean")
+    columns = algorithms.predictions(restore(fitted.model), told)
+    lines = [[_text(value) for value in row] for row in zip(*columns.values(), strict=True)]
+    frame = {
+        "attributeNames": list(columns),
+        "attributeTypes": [_letter(values) for values in columns.values()],
+        "data": lines,
+    }
+    first = {"KSVSMap": {"values": dict(zip(columns, lines[0], strict=True))}} if len(lines) == 1 else {}
+    return {"dataframe": frame, **first}
+
+
+def _beside(given: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows that were sent, with what was predicted at their ends."""
+    rows = [[_text(value) for value in row] for row in given.data]
+    return {
+        "attributeNames": [*given.attribute_names, *found["attributeNames"]],
+        "attributeTypes": [*given.attribute_types, *found["attributeTypes"]],
+        "data": [[*row, *more] for row, more in zip(rows, found["data"], strict=True)],
+    }
+
+
+def _model(ask: Ask, scope: str, name: str = "") -> Fitted:
+    name = name or ask.request.match_info.get("model", "")
+    try:
+        return ask.node.model(scope, name)
+    except UnknownError:
+        raise DialectError(_BAD, f"Cannot Find model id[{name[:64]}] in SYMETRYML id[{ask.pid[:64]}]") from None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else str(value)
+
+
+def _letter(values: list[Any]) -> str:
+    return "C" if all(isinstance(value, int | float) or value is None for value in values) else "S"

@@ -1,0 +1,86 @@
+"""How each endpoint differs from the reference, and why: the page of conformance says it beside what was tested."""
+
+from __future__ import annotations
+
+_SCHEMA = "a federation agrees on a schema before anyone counts, so `fed_schema` is needed"
+_INVITE = "the string is a fedpeer invite, not a padded cipher: `passwd` has 16 characters or more"
+_TRIED = "tried on this node's own rows too"
+_VALID = "validated first, where the reference stores what it is given: an invalid one is 400 and changes nothing"
+_ALONE = "of projects without a federation: {}"
+_CHOICE = "chosen by an information criterion: stepwise (`selector_type_fw_bw`) or all subsets (`selector_type_brute`)"
+
+DIFFERENCES: dict[tuple[str, str], str] = {
+    ("POST", "/fedml/create"): _SCHEMA,
+    ("POST", "/fedml/createJoin"): "202 when the admin's node has not answered within 30 s; joining goes on",
+    ("GET", "/fedml/{pid}/info"): "`fed_secret_key` is empty: nobody can read the group's key; so are the `aws_` keys",
+    ("POST", "/fedml/{pid}/getInvitation"): _INVITE,
+    ("POST", "/fedml/{pid}/getEncrypted"): _INVITE,
+    ("GET", "/fedml/{pid}/fullSyncRequest"): "also sends this node's own state if it is new",
+    ("POST", "/fedml/{pid}/contractValidate"): _TRIED,
+    ("POST", "/fedml/{pid}/psrContractValidate"): _TRIED,
+    ("POST", "/fedml/{pid}/addContract"): _VALID,
+    ("POST", "/fedml/{pid}/addPsrContract"): _VALID,
+    ("GET", "/fedml/{pid}/getSyncLog"): "lines are in fedpeer's own words, and end in `name:[..] id:[..] time:..`",
+    ("POST", "/fedml/{pid}/awsinfo"): "always 400: there is no AWS transport",
+    ("POST", "/projects"): (
+        "type `cpu` only; the schema is `sml_schema`, or that of the first rows; options that would change what is "
+        "counted are 400"
+    ),
+    ("POST", "/projects/import"): 'the body is `{"string": base64}`; `pid` may be given',
+    ("POST", "/projects/dataDrift"): (
+        "`marginal_stat` is the standardised difference of means, `marginal_non_stat` Jensen and Shannon's distance, "
+        "`driftScore` their mean; the other two metrics, whose formulas are not public, are 400"
+    ),
+    ("DELETE", "/projects/{pid}"): _ALONE.format("a federation is left, not deleted"),
+    ("GET", "/projects/{pid}/save"): "does nothing, and says so: every change is on disk before it is answered",
+    ("GET", "/projects/{pid}/unload"): "does nothing, and says so",
+    ("GET", "/projects/{pid}/freeze"): _ALONE.format("a federation's pulse is stopped instead"),
+    ("GET", "/projects/{pid}/unfreeze"): _ALONE.format("a federation's pulse is started instead"),
+    ("GET", "/projects/{pid}/rename"): "a federation gets another name for this user only",
+    ("GET", "/projects/{pid}/merge"): _ALONE.format("both must have one schema; the same rows twice need `force=true`"),
+    ("GET", "/projects/{pid}/export"): _ALONE.format("what others gave is not ours to export"),
+    ("POST", "/projects/{pid}/histogramEnable"): (
+        "before the first rows only: values that were counted without bins are gone. Bins lie in the range of the "
+        "first rows, and as far again on both sides; rows beyond are rejected"
+    ),
+    ("POST", "/projects/{pid}/learn"): (
+        "the same rows again are 409 unless `force=true`; new attributes and new values of a T attribute are 400; S "
+        "is left out unless the schema has it, L is refused; a row with a missing value is left out unless the schema "
+        "says `missing: pairwise`"
+    ),
+    ("POST", "/projects/{pid}/forget"): (
+        "rows must be in one batch; where several batches could have them, `batch` names it (`getDsLog` lists them)"
+    ),
+    ("GET", "/projects/{pid}/getDsLog"): "a StringList, a line a batch",
+    ("GET", "/projects/{pid}/getLFStats"): "a KSVDMap of rows by client (`sym-client`) or source",
+    ("POST", "/projects/{pid}/explore"): (
+        "numbers are whole doubles, not four places; what is not defined is left out, and `undefined` says why; "
+        "several contexts are answered as `KSVDMapList`; `bi` has no conditional variance for a second attribute that "
+        "is not binary, as sums of squares of products are not kept; `uni` has no kurtosis, whose formula is not public"
+    ),
+    ("POST", "/projects/{pid}/vif"): "not regularised: collinear attributes are 400 instead of about 5000",
+    ("POST", "/projects/{pid}/exploresvd"): "keys `svdVectors` and `svdValues`: the reference prints none",
+    ("POST", "/projects/{pid}/exploresvdfs"): "a StringList of attributes, best first, and `svdValues`",
+    ("POST", "/projects/{pid}/densityEstimate"): "`hist_min` and `hist_max` are 400: the bins are those of the schema",
+    ("POST", "/projects/{pid}/conditionalDensityEstimate"): "continuous attributes by binary ones; `tps` is not read",
+    ("POST", "/projects/{pid}/build"): (
+        "always a job unless `async=false`; what needs rows (lr, kmeans, rf, mc, hmm, evt) is 400; classes are the "
+        "values of one T attribute, not several binary targets; options are fedpeer's (docs/models.md), `lambda` and "
+        "`eta` too; a `modelid` that is taken is 409"
+    ),
+    ("POST", "/projects/{pid}/selectModel"): _CHOICE,
+    (
+        "POST",
+        "/projects/{pid}/autoSelect",
+    ): "regressions only, stepwise: sums say nothing of rows that were not in them",
+    ("GET", "/projects/{pid}/models/{model}"): "`extra` has a list by name, of means by class for classifiers",
+    ("GET", "/projects/{pid}/models/{model}/code"): "`sql` and `python`, of every model that has them; no Java",
+    ("GET", "/projects/{pid}/model/export"): "base64 of fedpeer's own form",
+    ("POST", "/projects/{pid}/model/import"): 'the body is `{"string": base64}`, of fedpeer\'s own form',
+    ("POST", "/projects/{pid}/predict/{model}"): (
+        "a `dataframe`, of one row a `KSVSMap` too; of lda `normZ` and `resU` are missing, whose formulas are not "
+        "public; `Prob` is P of the second of two classes, or of the one chosen"
+    ),
+    ("POST", "/projects/{pid}/learnpredict/{model}"): "the rows are counted even if they were before",
+    ("GET", "/jobs/{job}"): "a failed job is 400 (409 for rows that were counted before) with its text",
+}
