@@ -41,7 +41,7 @@ from fedpeer.api.symetry.door import Dialect
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.envelope.chunks import Assembly, Bounds
 from fedpeer.core.errors import ConfigError, RequestError
-from fedpeer.core.peer.state import Habits
+from fedpeer.core.peer.session import Habits
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.commands import Node
 from fedpeer.node.counting import Means

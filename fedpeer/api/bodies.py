@@ -8,7 +8,7 @@ import msgspec
 
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
-from fedpeer.core.privacy.floor import Profile
+from fedpeer.core.privacy.floor import Floor, Likeness, Policy, Profile, Risk, Share
 
 Cell = str | int | float | bool | None
 
@@ -32,6 +32,29 @@ class Nothing(Body, frozen=True):
     """Nothing may be said."""
 
 
+class Rules(Body, frozen=True):
+    """Release rules beyond a profile: least rows, percents, and tests of each change; 0 keeps the profile's own."""
+
+    rows: Floor = 0
+    cell: Floor = 0
+    change: Floor = 0
+    total: Floor = 0
+    patients: Floor = 0
+    dominance: Share = 0
+    risk: Risk = 0
+    tests: tuple[Likeness, ...] = ()
+
+    def policy(self, profile: Profile) -> Policy:
+        """The profile with these rules."""
+        return Policy(profile, **{name: getattr(self, name) for name in Rules.__struct_fields__})
+
+
+class SetRules(Rules, frozen=True):
+    """Release rules of this node alone, on top of the charter's."""
+
+    profile: Profile = "relaxed"
+
+
 class Create(Body, frozen=True):
     """A federation to found; an empty `display` is the node's own name."""
 
@@ -41,6 +64,7 @@ class Create(Body, frozen=True):
     schedule: _Name = "h1"
     display: _Display = ""
     profile: Profile = "standard"
+    rules: Rules = Rules()
     exchange: Exchange = Exchange()
     send_action: Action = "block"
     receive_action: Action = "block"

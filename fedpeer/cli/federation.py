@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fedpeer.cli import frame, progress, prompt, render
+from fedpeer.cli.rules import PROFILES, raised_rules
 from fedpeer.cli.status import draw_federation
 from fedpeer.core.federation.exchange import ROLES
 from fedpeer.core.statistics.schema import Schema
@@ -36,7 +37,8 @@ def _refuse_stray(_ctx: click.Context, _argument: click.Parameter, values: tuple
 @click.option("--schema", "schema_file", type=FILE, required=True, help="What is measured (YAML or JSON).")
 @click.option("--contract", "contract_file", type=FILE, required=True, help="What every contribution must keep.")
 @click.option("--schedule", default="h1", show_default=True, help="When to pulse: s10, m30, h3, d7.")
-@click.option("--profile", type=click.Choice(["standard", "relaxed"]), default="standard", help="The release rules.")
+@click.option("--profile", type=PROFILES, default="standard", help="The release rules.")
+@click.option("--rule", "raised", multiple=True, metavar="NAME=VALUE", help="A release rule beyond the profile's.")
 @click.option("--mode", type=click.Choice(list(ROLES)), default="open", help="How contributions are exchanged.")
 @click.option("--least", type=int, default=5, show_default=True, help="The fewest contributors to a sum of several.")
 @click.option("--sum-rules", "release_file", type=FILE, help="Rules, as a contract's, that a sum of several must keep.")
@@ -48,6 +50,7 @@ def create(
 ) -> None:
     """Found a federation called NAME and become its admin."""
     schema, contract = read_schema(schema_file), read(contract_file)
+    options["rules"] = raised_rules(options.pop("raised"))
     options["exchange"] = {"mode": mode, "least": least, "release": read(release_file) if release_file else ""}
     made = frame.client().create(name, schema.to_dict(), contract, **options)
     frame.show(made, _draw_created)

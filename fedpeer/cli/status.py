@@ -50,7 +50,7 @@ def draw_federation(fed: Federation) -> None:
             ("schedule", f"{fed.schedule}, {_pulse(fed)}" if fed.state == "active" else ""),
             ("released", _released(fed)),
             ("bus", render.mark(fed.bus_connected, "connected", "not connected")),
-            ("privacy", f"{fed.profile} rules, {fed.mode} mode"),
+            ("privacy", f"{fed.rules or fed.profile} rules, {fed.mode} mode"),
             ("if refused", f"sending: {fed.send_action}, receiving: {fed.receive_action}"),
             ("explorable", "by every member" if fed.explorable else "by this node only"),
             ("charter", f"version {fed.charter_version} ({render.short(fed.charter_head)}), epoch {fed.epoch}"),
@@ -97,4 +97,7 @@ def _pulse(fed: Federation) -> str:
 def _released(fed: Federation) -> str:
     if not fed.released_serial:
         return "nothing yet"
-    return f"{render.count(fed.released_rows, 'row')}, release {fed.released_serial}, {render.moment(fed.released_at)}"
+    return (
+        f"{render.count(fed.released_rows, 'row')}, release {fed.released_serial}, {render.moment(fed.released_at)}, "
+        f"membership risk {render.real(fed.released_risk, 3)}"
+    )

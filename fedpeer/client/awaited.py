@@ -15,6 +15,7 @@ from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.asynchronous import AsyncLine
 from fedpeer.client.line import asked, place
 from fedpeer.node.shapes import (
+    Audit,
     Batch,
     CharterEntry,
     ContractCheck,
@@ -29,9 +30,9 @@ from fedpeer.node.shapes import (
     NodeInfo,
     Predicted,
     Preview,
-    Synced,
     Project,
     ReleaseRules,
+    Synced,
     SyncStats,
     User,
     Validated,
@@ -92,7 +93,7 @@ class AsyncClient(AsyncLine):
         return await self.call("GET", place("/v1/federations", fed), shape=Federation)
 
     async def create(self, name: str, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
-        """Found a federation; `options`: schedule, display, profile, send_action, receive_action."""
+        """Found a federation; `options`: schedule, display, profile, rules, exchange, …_action."""
         body = {"name": name, "schema": schema, "contract": contract, **options}
         return await self.call("POST", "/v1/federations", body=body, shape=Federation)
 
@@ -142,6 +143,14 @@ class AsyncClient(AsyncLine):
         """Start or stop this node's pulse."""
         return await self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
 
+    async def rules(self, fed: str) -> ReleaseRules:
+        """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
+        return await self._get(fed, "rules", ReleaseRules)
+
+    async def set_rules(self, fed: str, **rules: Any) -> ReleaseRules:
+        """Keep stricter release rules than the charter at this node; `rules` are those of `ReleaseRules.own`."""
+        return await self._put(fed, "rules", rules, ReleaseRules)
+
     async def set_explorable(self, fed: str, explorable: bool) -> Federation:
         """Consent, or no longer, to others exploring this node's own summary."""
         return await self._put(fed, "explorable", {"explorable": explorable}, Federation)
@@ -154,15 +163,6 @@ class AsyncClient(AsyncLine):
         """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""
         return await self._get(fed, "preview", Preview)
 
-    async def contract(self, fed: str) -> str:
-        """The text of the contract."""
-        return str((await self._get(fed, "contract", dict[str, Any]))["text"])
-
-    async def check_contract(self, fed: str, text: str) -> ContractCheck:
-        """Try a contract against the federation's schema and this node's own rows."""
-        return await self._post(fed, "contract/check", {"text": text}, ContractCheck)
-
-    async def check_contract_text(self, text: str, schema: Mapping[str, Any]) -> ContractCheck:
     async def audit_round(self, fed: str, *, wait_s: float = 30.0) -> Audit:
         """Have the sum that is shown opened again from what its collector kept of the round."""
         return await self.call("POST", place("/v1/federations", fed, "audit", "round"), wait_s=wait_s, shape=Audit)
@@ -200,6 +200,15 @@ class AsyncClient(AsyncLine):
         """A project out of such bytes, under its own name unless one is given."""
         return await self.call("POST", "/v1/projects/import", body={"project": data, "name": name}, shape=Project)
 
+    async def contract(self, fed: str) -> str:
+        """The text of the contract."""
+        return str((await self._get(fed, "contract", dict[str, Any]))["text"])
+
+    async def check_contract(self, fed: str, text: str) -> ContractCheck:
+        """Try a contract against the federation's schema and this node's own rows."""
+        return await self._post(fed, "contract/check", {"text": text}, ContractCheck)
+
+    async def check_contract_text(self, text: str, schema: Mapping[str, Any]) -> ContractCheck:
         """Try a contract against a schema."""
         return await self.call("POST", "/v1/contract/check", body={"text": text, "schema": schema}, shape=ContractCheck)
 

@@ -31,6 +31,7 @@ from fedpeer.node.shapes import (
     Predicted,
     Preview,
     Project,
+    ReleaseRules,
     Synced,
     SyncStats,
     User,
@@ -97,7 +98,7 @@ class Client(Line):
         return self.call("GET", place("/v1/federations", fed), shape=Federation)
 
     def create(self, name: str, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
-        """Found a federation; `options`: schedule, display, profile, exchange, send_action, receive_action."""
+        """Found a federation; `options`: schedule, display, profile, rules, exchange, …_action."""
         body = {"name": name, "schema": schema, "contract": contract, **options}
         return self.call("POST", "/v1/federations", body=body, shape=Federation)
 
@@ -146,6 +147,14 @@ class Client(Line):
     def set_pulsing(self, fed: str, pulsing: bool) -> Federation:
         """Start or stop this node's pulse."""
         return self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
+
+    def rules(self, fed: str) -> ReleaseRules:
+        """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
+        return self._get(fed, "rules", ReleaseRules)
+
+    def set_rules(self, fed: str, **rules: Any) -> ReleaseRules:
+        """Keep stricter release rules than the charter at this node; `rules` are those of `ReleaseRules.own`."""
+        return self._put(fed, "rules", rules, ReleaseRules)
 
     def set_explorable(self, fed: str, explorable: bool) -> Federation:
         """Consent, or no longer, to others exploring this node's own summary."""

@@ -15,6 +15,7 @@ from fedpeer.core.envelope import invite as invites
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.envelope.keys import check_name
 from fedpeer.core.errors import (
+    ConfigError,
     ContractError,
     InviteError,
     MalformedError,
@@ -30,7 +31,7 @@ from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Bus, Joining, Settings
-from fedpeer.core.privacy.floor import Policy, Profile
+from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
@@ -59,7 +60,7 @@ class Node(Standalone):
         schedule: str,
         *,
         display: str,
-        profile: Profile = "standard",
+        policy: Policy | None = None,
         exchange: Exchange | None = None,
         send_action: Action = "block",
         receive_action: Action = "block",
@@ -76,7 +77,7 @@ class Node(Standalone):
             schema=schema,
             contract=contract,
             schedule=schedule,
-            policy=Policy(profile=profile).check(),
+            policy=_kept(policy or Policy(), schema),
             settings=Settings(send_action=send_action, receive_action=receive_action),
             bus=self._bus(),
             exchange=exchange,
@@ -148,13 +149,13 @@ class Node(Standalone):
         """Start or stop this node's pulse."""
         return await self._change(fed, ev.SetPulsing(pulsing))
 
-    async def set_explorable(self, fed: str, explorable: bool) -> shapes.Federation:
     async def set_rules(self, fed: str, policy: Policy) -> shapes.ReleaseRules:
         """Keep release rules that are stricter than the charter's; what was set before is replaced."""
         scope = self.resolve(fed)
         await self._ask(scope, ev.SetPolicy(_kept(policy, self._engine.peer(scope).roster.schema)))
         return self.rules(scope)
 
+    async def set_explorable(self, fed: str, explorable: bool) -> shapes.Federation:
         """Let others explore this node's contribution by itself, or not."""
         return await self._change(fed, ev.SetExplorable(explorable))
 
@@ -349,6 +350,13 @@ def _checked_name(name: str) -> str:
         return check_name(name)
     except MalformedError as error:
         raise RequestError(str(error), hint="choose a short printable name") from None
+
+
+def _kept(policy: Policy, schema: Schema) -> Policy:
+    try:
+        return policy.check(schema)
+    except ConfigError as error:
+        raise RequestError(str(error), hint=error.hint) from None
 
 
 def _check_same(mine: Schema, theirs: Schema, name: str) -> None:

@@ -59,6 +59,7 @@ class Federation(Shape, frozen=True):
     total_digest: str
     local_rows: int
     released_rows: int
+    released_risk: float  # the chance (AUC) of telling whether somebody is in it; of the sum, if that hides its parts
     released_serial: int
     released_at: float
     fingerprint: str

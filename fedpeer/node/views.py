@@ -12,8 +12,12 @@ from fedpeer.core.federation.roster import Founded, Member, described
 from fedpeer.core.identity import PeerId, fingerprint
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
+from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.findings import standing_risk
+from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import shapes
 from fedpeer.node.engine import Engine
 from fedpeer.node.jobs import Jobs
@@ -191,6 +195,23 @@ class Views:
                     )
         return {"fedpeer_federations": float(len(feds)), **rows}
 
+    def rules(self, fed: str) -> shapes.ReleaseRules:
+        """The release rules: the charter's, those of this node's operator, and the numbers that hold here."""
+        peer = self._peer(fed)
+        own, kept = peer.settings.policy.tightened(peer.session.habits.policy), peer.terms.policy
+        width = Release.of(Summary.zero(peer.roster.schema)).width
+        rows = kept.row_floor(width) if peer.roster.exchange.mode == "open" else kept.masked_floor(width)
+        numbers = {
+            "rows": rows,
+            "cell": kept.cell_floor,
+            "change": kept.change_floor(width),
+            "total": kept.total_floor(width),
+            "patients": kept.patient_floor,
+            "dominance": kept.share,
+            "risk": kept.highest_risk,
+        }
+        return shapes.ReleaseRules(_rules(peer.roster.policy), _rules(own), numbers, list(kept.tests))
+
     def watch(self) -> AsyncIterator[shapes.LogEntry]:
         """Timeline entries from now on; ends when the node stops or the reader is too slow."""
         return self._watch()
@@ -222,6 +243,7 @@ class Views:
             alarm=state.alarm,
             mode=state.roster.exchange.mode,
             profile=state.roster.policy.profile,
+            rules=state.terms.policy.told,
             schedule=state.roster.schedule.text,
             pulsing=state.settings.pulsing,
             next_pulse_at=self._engine.pulses.next_at(scope),
@@ -243,6 +265,7 @@ class Views:
             total_digest=state.ledger.total.digest,
             local_rows=state.local.rows,
             released_rows=released.summary.rows if released else 0,
+            released_risk=standing_risk(released.summary if released else _sum_shown(state)),
             released_serial=released.contribution.serial if released else 0,
             released_at=float(released.contribution.made_at) if released else 0.0,
             fingerprint=fingerprint(state.me.peer),
@@ -344,6 +367,16 @@ def _measured(fed: shapes.Federation) -> dict[str, float]:
         "fedpeer_charter_version": fed.charter_version,
         "fedpeer_epoch": fed.epoch,
     }
+
+
+def _sum_shown(state: Peer) -> Summary:
+    """The sum of several, where that is all that anybody sees."""
+    return Summary.zero(state.roster.schema) if state.roster.exchange.mode == "open" else state.ledger.total
+
+
+def _rules(policy: Policy) -> shapes.Rules:
+    told = {name: getattr(policy, name) for name in shapes.Rules.__struct_fields__}
+    return shapes.Rules(**told | {"tests": list(policy.tests)})
 
 
 def _joining_shape(state: Joining) -> shapes.Federation:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetSchedule, Wait
+from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetRules, SetSchedule, Wait
 from fedpeer.api.call import Call, Reply
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import Audit, CharterEntry, Federation, Preview, Synced
+from fedpeer.node.shapes import Audit, CharterEntry, Federation, Preview, ReleaseRules, Synced
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
@@ -24,7 +24,7 @@ async def create(call: Call[Create, Nothing]) -> Reply:
         body.contract,
         body.schedule,
         display=body.display or call.node.node().name,
-        profile=body.profile,
+        policy=body.rules.policy(body.profile),
         exchange=body.exchange,
         send_action=body.send_action,
         receive_action=body.receive_action,
@@ -65,6 +65,16 @@ async def set_schedule(call: Call[SetSchedule, Nothing]) -> Federation:
 async def set_pulse(call: Call[SetPulse, Nothing]) -> Federation:
     """Start or stop this node's pulse."""
     return await call.node.set_pulsing(call.fed, call.body.pulsing)
+
+
+async def rules(call: Call[Nothing, Nothing]) -> ReleaseRules:
+    """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
+    return call.node.rules(call.fed)
+
+
+async def set_rules(call: Call[SetRules, Nothing]) -> ReleaseRules:
+    """Keep stricter release rules than the charter's at this node, in place of what it added before."""
+    return await call.node.set_rules(call.fed, call.body.policy(call.body.profile))
 
 
 async def set_explorable(call: Call[SetExplorable, Nothing]) -> Federation:

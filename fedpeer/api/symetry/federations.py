@@ -12,6 +12,7 @@ from fedpeer.api.symetry import entities, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.core.errors import ContractError, UnknownError
+from fedpeer.core.privacy.floor import Policy
 from fedpeer.node.shapes import Federation
 
 # What a federation requires before its admin has added a contract: rows.
@@ -32,7 +33,7 @@ async def create(ask: Ask) -> web.Response:
             told.get("fed_contract", NO_CONTRACT),
             told["sync_sched"],
             display=told.get("fed_local_name") or ask.node.node().name,
-            profile=maps.profile(told),
+            policy=Policy(maps.profile(told)),
             exchange=maps.exchange(told),
             send_action=maps.action(told, "snd"),
             receive_action=maps.action(told, "rcv"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, sqrt
 from typing import Literal
 
@@ -79,6 +80,12 @@ def crowded_finding(known: Known, most: int) -> Finding:
     """Whether no patient has more rows than noise was made for."""
     text = f"a patient has {known.most} rows, and the noise hides a patient of at most {most}"
     return Finding(f"rows of a patient <= {most}", "", str(known.most), known.most <= most, text)
+
+
+@lru_cache(maxsize=64)
+def standing_risk(summary: Summary) -> float:
+    """The membership risk of a release by itself; 0.5 of an empty one."""
+    return _told(Release.of(summary), [])[0][0].risk
 
 
 def _told(release: Release, changes: Sequence[Change]) -> list[tuple[Told, str]]:

@@ -10,6 +10,7 @@ from msgspec import Meta, structs
 from fedpeer.core.canonical import Value
 from fedpeer.core.errors import ConfigError
 from fedpeer.core.privacy.plan import Noise
+from fedpeer.core.statistics.schema import Schema
 
 Profile = Literal["relaxed", "standard", "strict"]
 Likeness = Literal["welch", "ks", "integral"]
@@ -26,6 +27,8 @@ _MOVED: Final = 10
 _TOSS, _CERTAIN = 50, 100  # AUC, in percent
 
 Floor = Annotated[int, Meta(ge=0, le=_MOST)]
+Share = Annotated[int, Meta(ge=0, le=_MOST_PERCENT)]
+Risk = Annotated[int, Meta(ge=0, le=_CERTAIN)]
 
 
 class _Own(NamedTuple):
@@ -61,13 +64,13 @@ class Policy(Value, frozen=True):
     change: Floor = 0
     total: Floor = 0
     patients: Floor = 0
-    dominance: Annotated[int, Meta(ge=0, le=_MOST_PERCENT)] = 0
-    risk: Annotated[int, Meta(ge=0, le=_CERTAIN)] = 0
+    dominance: Share = 0
+    risk: Risk = 0
     tests: tuple[Likeness, ...] = ()
     noise: Noise | None = None
 
-    def check(self) -> Policy:
-        """Return the policy if this version can keep it; ConfigError if not."""
+    def check(self, schema: Schema | None = None) -> Policy:
+        """Return the policy if this version can keep it, of such a schema if one is named; ConfigError if not."""
         if self.profile not in _PROFILES:
             raise ConfigError(f"there is no privacy profile {self.profile}", hint=f"choose {' or '.join(_PROFILES)}")
         for name in _FLOORS:
@@ -80,6 +83,10 @@ class Policy(Value, frozen=True):
             raise ConfigError("the highest membership risk must lie between 51 and 100 percent", hint=hint)
         if unknown := [test for test in self.tests if test not in _TESTS]:
             raise ConfigError(f"there is no statistical test {unknown[0]}", hint=f"choose from {', '.join(_TESTS)}")
+        binned = [test for test in self.tests if test != "welch"]
+        if binned and schema is not None and "histogram" not in schema.blocks:
+            hint = "add `blocks: [histogram]` to the schema, or leave the test out"
+            raise ConfigError(f"the test {binned[0]} needs histograms, which the schema does not count", hint=hint)
         return structs.replace(self, tests=_ordered(self.tests))
 
     def tightened(self, other: Policy) -> Policy:
