@@ -42,11 +42,10 @@ def decode(data: bytes, kind: type[T]) -> T:
 
 def digest(label: str, *parts: bytes) -> bytes:
     """SHA-256 over a label and parts, each preceded by its length so that no two lists of parts collide."""
-    state = hashlib.sha256()
+    framed: list[bytes] = []
     for part in (b"fedpeer/" + label.encode(), *parts):
-        state.update(len(part).to_bytes(8, "big"))
-        state.update(part)
-    return state.digest()
+        framed += (len(part).to_bytes(8, "big"), part)
+    return hashlib.sha256(b"".join(framed)).digest()
 
 
 def _name(kind: Any) -> str:

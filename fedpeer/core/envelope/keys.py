@@ -144,17 +144,19 @@ def check_name(name: str) -> str:
 
 def verify(sign_key: bytes, label: str, data: bytes, signature: bytes) -> None:
     """ForgedError unless `signature` is that of the holder of `sign_key` on `data` as a `label`."""
-    if _y(sign_key) in _SMALL_ORDER:
-        raise ForgedError(f"a {label} under a key with which anyone can sign")
     try:
         proved(sign_key, _signed(label, data), signature)
     except (InvalidSignature, ValueError):
-        raise ForgedError(f"the signature of a {label} does not verify") from None
+        anyones = _y(sign_key) in _SMALL_ORDER
+        what = "under a key with which anyone can sign" if anyones else "whose signature does not verify"
+        raise ForgedError(f"a {label} {what}") from None
 
 
 @lru_cache(_REMEMBERED)
 def proved(sign_key: bytes, digest: bytes, signature: bytes) -> None:
-    """InvalidSignature or ValueError unless it is the signature of a digest. Only what verified is remembered."""
+    """InvalidSignature or ValueError unless it is a peer's signature of a digest. Only what verified is remembered."""
+    if _y(sign_key) in _SMALL_ORDER:
+        raise InvalidSignature
     Ed25519PublicKey.from_public_bytes(sign_key).verify(signature, digest)
 
 

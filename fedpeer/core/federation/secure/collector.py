@@ -198,7 +198,7 @@ _DECISIONS = (Opening, Delivery, Proposal)
 
 
 def _early(state: Collector, now: float) -> bool:
-    """Whether some may still say what this phase gathers. Who has said something that does not fit, says nothing else."""
+    """Whether some may still say what this phase gathers; who said what does not fit has nothing else to say."""
     said = state.gathered.get(_GATHERED[state.phase], {})
     awaited = state.course.awaited if state.course else state.terms.signers
     return now - state.since < state.wait_s and any(peer not in said for peer in awaited)
