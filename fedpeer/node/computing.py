@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from fedpeer.core.errors import FedpeerError, RemoteError
+from fedpeer.core.errors import ConfigError, FedpeerError, RemoteError
 from fedpeer.core.federation.sealed.work import Add, Answer, Encrypt, Failed, Generate, Keys, Open, Task, Unfit
+from fedpeer.core.privacy.cipher import Terms
 from fedpeer.ports import SumCipher
 
 _log = logging.getLogger(__name__)
+
+
+Ciphers = Callable[[Terms], SumCipher]
+
+
+def computed(ciphers: Ciphers, terms: Terms, task: Task) -> Answer:
+    """Do a task with a cipher for these terms, made by `ciphers`."""
+    try:
+        cipher = ciphers(terms)
+    except FedpeerError as error:
+        return Failed(str(error))
+    return compute(cipher, task)
+
+
+def no_ciphers(terms: Terms) -> SumCipher:
+    """What makes no cipher at all."""
+    raise ConfigError(f"this node has no cipher {terms.scheme}")
 
 
 def compute(cipher: SumCipher, task: Task) -> Answer:

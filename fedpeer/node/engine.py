@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fedpeer.core.envelope.chunks import Assembly
@@ -24,10 +25,12 @@ from fedpeer.core.errors import DuplicateError, FedpeerError, PledgeError, Store
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import restore
-from fedpeer.core.peer.state import Habits, Joining, Peer, Session, State
+from fedpeer.core.peer.session import Habits, Session
+from fedpeer.core.peer.state import Joining, Peer, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.peer.tending import gap_s
 from fedpeer.node.batch import Outcome, Task
+from fedpeer.node.computing import Ciphers, computed, no_ciphers
 from fedpeer.node.link import Hooks, Line, Link
 from fedpeer.node.pulses import Pulses
 from fedpeer.node.timeline import Timeline
@@ -56,6 +59,7 @@ class World:
     open_bus: Callable[[Line], Bus]
     broker: Broker | None
     probe: Callable[[str], None] = lambda _: None
+    ciphers: Ciphers = no_ciphers
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Engine:
         self._last_entry = 0
         self._broken: dict[str, str] = {}
         self._writer = ThreadPoolExecutor(1, "fedpeer-writer")
+        self._cryptography = ThreadPoolExecutor(1, "fedpeer-cipher")
         self._session = Session(b"")
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: set[str] = set()
@@ -120,6 +125,7 @@ class Engine:
         self.timeline.close()
         await self._write(self._world.store.close)
         self._writer.shutdown()
+        self._cryptography.shutdown(wait=False, cancel_futures=True)
 
     # Events in
 
@@ -315,6 +321,8 @@ class Engine:
                     self._spawn(self._cut_off(scope))
                 case fx.Fetch():
                     self.links[scope].fetch(effect.subjects)
+                case fx.Compute():
+                    self._spawn(self._compute(scope, effect))
 
     # What follows from a state
 
@@ -365,6 +373,12 @@ class Engine:
             left=self._left.extend,
             probe=self._world.probe,
         )
+
+    async def _compute(self, scope: str, wanted: fx.Compute) -> None:
+        """Have a cipher do its slow work on a thread of its own, and post what comes of it."""
+        work = partial(computed, self._world.ciphers, wanted.terms, wanted.task)
+        answer = await asyncio.get_running_loop().run_in_executor(self._cryptography, work)
+        self.post(scope, ev.Computed(wanted.round, answer))
 
     async def _note(self, entry: Entry) -> None:
         with contextlib.suppress(StoreError):

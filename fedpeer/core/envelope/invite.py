@@ -42,8 +42,11 @@ _SHORTEST, _WORDS = 16, 10
 _NAME = re.compile(r"[a-z0-9]{8,64}")
 
 
-class Invitation(Value, frozen=True):
-    """What an invite tells: which federation, whose, how to reach it, and the token (32 bytes) that proves it."""
+class Invitation(Value, frozen=True, omit_defaults=True):
+    """What an invite tells: which federation, whose, how to reach it, and the token (32 bytes) that proves it.
+
+    `exchange` are the charter's terms of exchange, as canonical bytes; nothing if contributions are open.
+    """
 
     federation: str
     federation_name: str
@@ -54,6 +57,7 @@ class Invitation(Value, frozen=True):
     role: str
     expires_at: int
     schema: str
+    exchange: bytes = b""
 
     def __repr__(self) -> str:
         return f"Invitation(federation={self.federation!r}, invite={self.invite!r})"

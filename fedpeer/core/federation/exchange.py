@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from fedpeer.core.canonical import Value
+from fedpeer.core.canonical import Value, decode, encode
 from fedpeer.core.errors import ConfigError
 from fedpeer.core.privacy.cipher import CKKS, LEAST_BITS
 
@@ -59,6 +59,16 @@ class Exchange(Value, frozen=True):
         if self.primes not in CKKS:
             raise ConfigError(f"there are no parameters {self.primes} for ckks", hint=f"choose {' or '.join(CKKS)}")
         return self
+
+    @property
+    def told(self) -> bytes:
+        """These terms as an invite has them: nothing, if contributions are open."""
+        return encode(self) if self.summed else b""
+
+    @classmethod
+    def read(cls, told: bytes) -> Exchange:
+        """Read what `told` gives; MalformedError if it is something else."""
+        return decode(told, cls) if told else cls()
 
     @property
     def ciphered(self) -> bool:

@@ -21,7 +21,7 @@ from fedpeer.core.envelope.grants import permissions_for_admin, permissions_for_
 from fedpeer.core.envelope.invite import Invitation
 from fedpeer.core.envelope.join import JoinRequest
 from fedpeer.core.envelope.keys import Identity
-from fedpeer.core.errors import InviteError, OutsiderError
+from fedpeer.core.errors import CharterError, InviteError, OutsiderError
 from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Ledger
 from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
@@ -30,7 +30,8 @@ from fedpeer.core.identity import FederationId
 from fedpeer.core.peer.deciding import new_epoch
 from fedpeer.core.peer.effects import Effect, Fetch, Note, Reconnect, Send
 from fedpeer.core.peer.events import Found, IssueInvite, Join, Stamped
-from fedpeer.core.peer.state import Bus, InviteRecord, Joining, Peer, Session, Settings, State
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Bus, InviteRecord, Joining, Peer, Settings, State
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.summary import Summary
 
@@ -122,6 +123,8 @@ def _declined(state: Joining, reason: str) -> tuple[Joining, list[Effect]]:
 
 def _welcomed(state: Joining, stamped: Stamped, welcome: Welcome, session: Session) -> tuple[Peer, list[Effect]]:
     charter = Charter.open(welcome.founding, expected=state.federation)
+    if charter.roster.exchange.told != state.invitation.exchange:
+        raise CharterError("the federation exchanges contributions otherwise than its invite says")
     access = welcome.access
     if access.kind == "pass":
         access = msgspec.structs.replace(access, secret=state.me.broker_seed())
@@ -167,6 +170,7 @@ def issue_invite(turn: Turn, event: IssueInvite) -> None:
         role=event.role,
         expires_at=now + event.expires_in_s,
         schema=state.roster.schema.to_json(),
+        exchange=state.roster.exchange.told,
     )
     verifier = joins.verifier(invitation.token)
     record = InviteRecord(name, event.role, INVITE.first, now, invitation.expires_at, verifier, broker)

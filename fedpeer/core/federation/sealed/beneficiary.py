@@ -15,6 +15,7 @@ from fedpeer.core.federation.sealed.contributor import Own
 from fedpeer.core.federation.sealed.documents import (
     Added,
     Closed,
+    Heard,
     Key,
     Opened,
     Word,
@@ -25,7 +26,6 @@ from fedpeer.core.federation.sealed.documents import (
 )
 from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.sealed.work import Generate, Keys, Open
-from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.machine import Machine
 from fedpeer.core.statistics.residues import Residues

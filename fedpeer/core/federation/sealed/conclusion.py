@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope.messages import Round
-from fedpeer.core.federation.sealed.documents import Added, Closed, Key, Opened, Pledge, Word, after, kind_of, read
+from fedpeer.core.federation.sealed.documents import (
+    Added,
+    Closed,
+    Heard,
+    Key,
+    Opened,
+    Pledge,
+    Word,
+    after,
+    kind_of,
+    read,
+)
 from fedpeer.core.federation.sealed.terms import Terms
-from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.residues import Residues

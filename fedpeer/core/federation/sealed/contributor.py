@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import OutsiderError
-from fedpeer.core.federation.sealed.documents import Key, Pledge, Word, check_load, load_digest, read, sign
+from fedpeer.core.federation.sealed.documents import Heard, Key, Pledge, Word, check_load, load_digest, read, sign
 from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.sealed.work import Encrypt
-from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.machine import Machine
 from fedpeer.core.privacy import masks
 from fedpeer.core.statistics.residues import Residues

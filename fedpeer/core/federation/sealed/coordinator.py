@@ -17,6 +17,7 @@ from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.sealed.contributor import Own
 from fedpeer.core.federation.sealed.documents import (
     Added,
+    Heard,
     Key,
     Pledge,
     Word,
@@ -27,7 +28,6 @@ from fedpeer.core.federation.sealed.documents import (
     sign,
 )
 from fedpeer.core.federation.sealed.work import Add
-from fedpeer.core.federation.secure.documents import Heard
 from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.identity import PeerId
 from fedpeer.core.machine import Machine

@@ -7,14 +7,15 @@ can be kept, and can be shown to others without what is in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope.keys import Identity, verify
 from fedpeer.core.errors import MismatchError, OutsiderError
 from fedpeer.core.federation.sealed.terms import Terms
-from fedpeer.core.federation.secure.documents import D, Document, E, Heard, Said
+from fedpeer.core.federation.secure.documents import Document, Said
 from fedpeer.core.identity import PeerId
 
 
@@ -55,6 +56,20 @@ class Word(Value, frozen=True, tag="word"):
     load: bytes = b""
 
 
+K = TypeVar("K", bound=Document, covariant=True)
+E = TypeVar("E", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[K]):
+    """A document whose signature was checked, its author, the bytes that prove it, and their digest."""
+
+    author: PeerId
+    document: K
+    data: bytes = field(repr=False)
+    digest: bytes
+
+
 def sign(document: Document, identity: Identity) -> bytes:
     """Return the document signed as what it is."""
     kind, body = type(document).__name__.lower(), canonical.encode(document)
@@ -87,9 +102,9 @@ def author_of(word: Word) -> str:
     return canonical.decode(word.document, Said).author
 
 
-def after(heard: Heard[D], before: Heard[Document]) -> Heard[D]:
+def after(heard: Heard[E], before: Heard[Document]) -> Heard[E]:
     """The same; MismatchError unless it answers the document before it."""
-    if cast("Document", heard.document).after != before.digest:
+    if heard.document.after != before.digest:
         raise MismatchError(f"a document by {heard.author} that belongs to another course of the round")
     return heard
 
