@@ -315,6 +315,18 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("DELETE", "members/west"): msgspec.structs.replace(FEDERATION, epoch=4, members=2),
     ("POST", "leave"): msgspec.structs.replace(FEDERATION, state="left"),
     ("GET", "charter"): [
+PROJECT = shapes.Project(
+    id="project-0a1b2c3d4e5f6071",
+    name="ward",
+    created_at=NOW - 500,
+    changed_at=NOW - 20,
+    frozen=False,
+    histogram=False,
+    rows=640,
+    batches=2,
+    schema_digest="cc" * 32,
+    digest="dd" * 32,
+)
         shapes.CharterEntry(version=1, at=NOW - 9000, kind="create", text="founded hearts", hash="aa" * 32, data={}),
         shapes.CharterEntry(version=2, at=NOW - 80, kind="admit", text="admitted south", hash="bb" * 32, data={}),
     ],
@@ -323,6 +335,14 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         if body["schedule"] == "m30"
         else _refuse(422, "FP106", f"{body['schedule']!r} is not a schedule", "write s10, m30, h3 or d7")(body)
     ),
+    ("GET", "/v1/projects"): [PROJECT],
+    ("POST", "/v1/projects"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"], rows=0, batches=0),
+    ("POST", "/v1/projects/import"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"] or "ward"),
+    ("GET", "/v1/projects/ward"): PROJECT,
+    ("PUT", "/v1/projects/ward"): lambda body: msgspec.structs.replace(PROJECT, **body),
+    ("POST", "/v1/projects/ward/merge"): msgspec.structs.replace(PROJECT, rows=900, batches=3),
+    ("GET", "/v1/projects/ward/export"): b"sums",
+    ("DELETE", "/v1/projects/ward"): None,
     ("PUT", "pulse"): lambda body: msgspec.structs.replace(FEDERATION, pulsing=body["pulsing"]),
     ("PUT", "explorable"): lambda body: msgspec.structs.replace(FEDERATION, explorable=body["explorable"]),
     ("POST", "sync"): _synced,
