@@ -18,7 +18,7 @@ _TOLD = {
     "change": "rows by which two releases differ, if they do",
     "total": "rows behind a sum of several",
     "patients": "patients behind a release, if their ids are known",
-    "dominance": "percent: nobody can tell another's share of a sum so closely",
+    "dominance": "percent that whoever guesses another row's share of a sum is off",
     "risk": "percent: the highest membership risk (AUC) that leaves without noise",
 }
 
@@ -61,7 +61,7 @@ def raised_rules(options: tuple[str, ...]) -> dict[str, Any]:
 def _draw(told: ReleaseRules) -> None:
     render.pairs([("charter", _spoken(told.charter)), ("this node", _spoken(told.own, "nothing more"))])
     render.say()
-    words = {"dominance": "at most" if told.kept["dominance"] else "", "risk": "at most"}
+    words = {"risk": "at most"}
     rows = ((name, words.get(name, "at least"), render.count(n), _TOLD[name]) for name, n in told.kept.items())
     render.table(("RULE", "", ">NUMBER", "WHAT"), rows)
     if told.tests:

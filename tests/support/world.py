@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from fedpeer.node import shapes
@@ -259,6 +262,7 @@ PREVIEW = shapes.Preview(
     signed_bytes=412,
     sealed_bytes=[720],
     readers=["south", "east"],
+    sum_readers=[],
     contract=[shapes.Verdict(line=1, rule="ROWS() >= 50", passed=True, measured={"ROWS()": "860"})],
     rules=[
         shapes.Ruled(rule="rows >= 20", feature="", measured="860", passed=True, since="", text="860 rows"),
@@ -289,32 +293,28 @@ PREVIEW = shapes.Preview(
 )
 
 
+CHARTERED = shapes.Rules(
+    profile="standard", rows=0, cell=0, change=0, total=200, patients=0, dominance=0, risk=0, tests=[]
+)
+RULES = shapes.ReleaseRules(
+    charter=CHARTERED,
+    own=msgspec.structs.replace(CHARTERED, profile="relaxed", total=0),
+    kept={"rows": 20, "cell": 10, "change": 10, "total": 200, "patients": 25, "dominance": 10, "risk": 100},
+    tests=[],
+)
+
+
+def _ruled(body: Mapping[str, Any]) -> shapes.ReleaseRules:
+    own, told = msgspec.structs.replace(RULES.own, **body), {k: v for k, v in body.items() if k in RULES.kept}
+    return msgspec.structs.replace(RULES, own=own, kept=RULES.kept | told, tests=body.get("tests", []))
+
+
 def _synced(body: object) -> shapes.Synced:
     return shapes.Synced(
         converged=False, waiting_for=["south"], outcome="sent", detail="", rows=1300, total_digest=DIGEST
     )
 
 
-WORLD: dict[tuple[str, str], answers.Answer] = {
-    ("GET", "/v1/node"): NODE,
-    ("GET", "/v1/federations"): [FEDERATION],
-    ("GET", f"/v1/federations/{FED}"): FEDERATION,
-    ("POST", "/v1/federations"): FEDERATION,
-    ("GET", "/v1/federations/lungs"): _refuse(
-        404, "FP110", "no federation is called 'lungs'", "list what there is first: `fedpeer status`"
-    ),
-    ("POST", "/v1/joins"): lambda body: (
-        msgspec.structs.replace(FEDERATION, role="member", state="active")
-        if body["passphrase"] == "right horse battery staple"
-        else _refuse(422, "FP108", "the passphrase does not open the invite", "check it word by word")(body)
-    ),
-    ("POST", "invites"): msgspec.structs.replace(INVITE, text="FEDPEER-INVITE-1 x7Yz", passphrase="seven good words"),
-    ("GET", "invites"): [INVITE, msgspec.structs.replace(INVITE, id="inv6", state="redeemed", redeemed_by=SOUTH)],
-    ("DELETE", "invites/inv7"): msgspec.structs.replace(INVITE, state="revoked"),
-    ("GET", "members"): MEMBERS,
-    ("DELETE", "members/west"): msgspec.structs.replace(FEDERATION, epoch=4, members=2),
-    ("POST", "leave"): msgspec.structs.replace(FEDERATION, state="left"),
-    ("GET", "charter"): [
 PROJECT = shapes.Project(
     id="project-0a1b2c3d4e5f6071",
     name="ward",
@@ -327,13 +327,13 @@ PROJECT = shapes.Project(
     schema_digest="cc" * 32,
     digest="dd" * 32,
 )
-        shapes.CharterEntry(version=1, at=NOW - 9000, kind="create", text="founded hearts", hash="aa" * 32, data={}),
-        shapes.CharterEntry(version=2, at=NOW - 80, kind="admit", text="admitted south", hash="bb" * 32, data={}),
-    ],
-    ("PUT", "schedule"): lambda body: (
-        msgspec.structs.replace(FEDERATION, schedule=body["schedule"])
-        if body["schedule"] == "m30"
-        else _refuse(422, "FP106", f"{body['schedule']!r} is not a schedule", "write s10, m30, h3 or d7")(body)
+WORLD: dict[tuple[str, str], answers.Answer] = {
+    ("GET", "/v1/node"): NODE,
+    ("GET", "/v1/federations"): [FEDERATION],
+    ("GET", f"/v1/federations/{FED}"): FEDERATION,
+    ("POST", "/v1/federations"): FEDERATION,
+    ("GET", "/v1/federations/lungs"): _refuse(
+        404, "FP110", "no federation is called 'lungs'", "list what there is first: `fedpeer status`"
     ),
     ("GET", "/v1/projects"): [PROJECT],
     ("POST", "/v1/projects"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"], rows=0, batches=0),
@@ -343,7 +343,29 @@ PROJECT = shapes.Project(
     ("POST", "/v1/projects/ward/merge"): msgspec.structs.replace(PROJECT, rows=900, batches=3),
     ("GET", "/v1/projects/ward/export"): b"sums",
     ("DELETE", "/v1/projects/ward"): None,
+    ("POST", "/v1/joins"): lambda body: (
+        msgspec.structs.replace(FEDERATION, role="member", state="active")
+        if body["passphrase"] == "right horse battery staple"
+        else _refuse(422, "FP108", "the passphrase does not open the invite", "check it word by word")(body)
+    ),
+    ("POST", "invites"): msgspec.structs.replace(INVITE, text="FEDPEER-INVITE-1 x7Yz", passphrase="seven good words"),
+    ("GET", "invites"): [INVITE, msgspec.structs.replace(INVITE, id="inv6", state="redeemed", redeemed_by=SOUTH)],
+    ("DELETE", "invites/inv7"): msgspec.structs.replace(INVITE, state="revoked"),
+    ("GET", "members"): MEMBERS,
+    ("DELETE", "members/west"): msgspec.structs.replace(FEDERATION, epoch=4, members=2),
+    ("POST", "leave"): msgspec.structs.replace(FEDERATION, state="left"),
+    ("GET", "charter"): [
+        shapes.CharterEntry(version=1, at=NOW - 9000, kind="create", text="founded hearts", hash="aa" * 32, data={}),
+        shapes.CharterEntry(version=2, at=NOW - 80, kind="admit", text="admitted south", hash="bb" * 32, data={}),
+    ],
+    ("PUT", "schedule"): lambda body: (
+        msgspec.structs.replace(FEDERATION, schedule=body["schedule"])
+        if body["schedule"] == "m30"
+        else _refuse(422, "FP106", f"{body['schedule']!r} is not a schedule", "write s10, m30, h3 or d7")(body)
+    ),
     ("PUT", "pulse"): lambda body: msgspec.structs.replace(FEDERATION, pulsing=body["pulsing"]),
+    ("GET", "rules"): RULES,
+    ("PUT", "rules"): _ruled,
     ("PUT", "explorable"): lambda body: msgspec.structs.replace(FEDERATION, explorable=body["explorable"]),
     ("POST", "sync"): _synced,
     ("GET", "contract"): {"text": FEDERATION.contract},
