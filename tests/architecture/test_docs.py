@@ -153,7 +153,7 @@ def test_messages_are_listed_with_their_numbers_and_fields():
 def test_parts_of_messages_are_listed_with_their_form_and_fields():
     listed = {quoted(row[0])[0]: (row[1], quoted(row[2])) for row in rows("protocol/messages.md", "## Parts")}
     kinds = (messages.Standing, messages.Holding, messages.Answer, messages.Contribution, messages.Signed)
-    kinds += (messages.Rank, receipts.Confirmation)
+    kinds += (messages.Round, messages.Rank, receipts.Confirmation)
     forms = {True: "array", False: "map"}
     assert listed == {k.__name__: (forms[bool(k.__struct_config__.array_like)], fields(k)) for k in kinds}
 

@@ -18,7 +18,8 @@ from fedpeer.client import ApiError
 from fedpeer.core.envelope.messages import CatchUp, Farewell, Hello, Share, Standing, Status
 from fedpeer.core.errors import BusError
 from fedpeer.core.peer.records import restore
-from fedpeer.core.peer.state import Peer, Session
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.collect import collect
 from fedpeer.node.link import Line
 from fedpeer.ports import Delivery, Notice

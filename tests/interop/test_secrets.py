@@ -16,7 +16,8 @@ from fedpeer.adapters.home import Home
 from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.client import ApiError
 from fedpeer.core.peer.records import restore
-from fedpeer.core.peer.state import Peer, Session
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Peer
 from tests.support.daemons import Daemon, daemons
 from tests.support.simulation import SCHEMA
 

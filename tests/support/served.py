@@ -25,7 +25,7 @@ from fedpeer.api.symetry.door import Dialect
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import SourceError
-from fedpeer.core.peer.state import Habits
+from fedpeer.core.peer.session import Habits
 from fedpeer.node.commands import Node
 from fedpeer.node.counting import Means
 from fedpeer.node.engine import Engine, Manners, World

@@ -19,7 +19,8 @@ from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.records import changes, restore
-from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Session, Settings, State
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Settings, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.collect import tally

@@ -17,9 +17,8 @@ from fedpeer.core.envelope.messages import (
     Standing,
     Status,
     Talk,
-    origin_of,
 )
-from fedpeer.core.errors import CharterError, ForkError, MismatchError
+from fedpeer.core.errors import CharterError, ForkError
 from fedpeer.core.federation.ledger import SUM, Held
 from fedpeer.core.federation.membership import MEMBERSHIP
 from fedpeer.core.federation.opened import passed_on
@@ -28,10 +27,10 @@ from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import auditing, ciphering, concluding, receipts, rounds
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
-from fedpeer.core.peer.sharing import pulse, remember, share_again
-from fedpeer.core.peer.state import Heard
+from fedpeer.core.peer.recording import record
+from fedpeer.core.peer.session import Heard
+from fedpeer.core.peer.sharing import pulse, share_again
 from fedpeer.core.peer.turn import Turn
-from fedpeer.core.pulse.inbound import inbound
 
 # How often the same help is given to, or asked of, the same member.
 SELDOM_S = 3.0
@@ -41,7 +40,6 @@ MOST_RELAYED_BYTES = 16 * 2**20
 REPEATED_BYTES_PER_S = 2**20
 # How often a member that says it has just started makes us say where we stand.
 GREET_S = 1.0
-DOUBLED_S = 60.0
 
 _NONE = (0, b"")
 
@@ -88,63 +86,6 @@ def ask(turn: Turn, peer: PeerId) -> None:
     """Ask a member what we lack; seldom, and never ourselves."""
     if peer != turn.state.me.peer and turn.seldom(f"ask/{peer}", SELDOM_S):
         turn.tell(peer, Hello(turn.state.standing))
-
-
-def record(turn: Turn, signed: bytes) -> None:
-    """Put a contribution into the ledger, if it is newer than what is there."""
-    state = turn.state
-    if state.roster.exchange.summed:
-        raise MismatchError("a member's contribution by itself, where only sums of several are seen")
-    known = state.ledger.held.get(PeerId(origin_of(signed)))
-    if known is not None and known.signed == signed:
-        return
-    held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
-    if known is not None and known.contribution.serial == held.contribution.serial and known.digest != held.digest:
-        _doubled(turn, held)
-    ledger = state.ledger.record(held)
-    if held.contribution.origin == state.me.peer:
-        remember(turn, held if ledger is state.ledger else known)
-    if ledger is state.ledger:
-        return
-    turn.change(ledger=ledger)
-    turn.session(dirty=True)
-    if held.contribution.origin == state.me.peer:
-        # Signed by us and unknown to us: our data is that of a backup. What the others last saw of us is this.
-        text = f"the others hold contribution {held.contribution.serial} of this node, which it had forgotten"
-        turn.note("sync", "warning", text)
-    else:
-        _recorded(turn, held)
-        _crowded(turn, state.ledger.left_out)
-
-
-def _recorded(turn: Turn, held: Held) -> None:
-    origin, serial = PeerId(held.contribution.origin), held.contribution.serial
-    turn.count(received=1)
-    text = f"received contribution {serial} of {turn.name(origin)}: {held.summary.rows or 'no'} rows"
-    turn.note("sync", "info", text, peer=origin, data={"serial": serial, "digest": held.summary.digest})
-    failed = [v for v in held.verdict.verdicts if not v.passed]
-    if failed and held.summary.rows:
-        what = "counted although" if held.admitted else "left out because"
-        turn.blame(origin)
-        turn.note("contract", "error", f"{turn.name(origin)} is {what} {failed[0].text}", peer=origin)
-
-
-def _crowded(turn: Turn, before: tuple[PeerId, ...]) -> None:
-    """Name whom the total has no room for any more."""
-    for peer in turn.state.ledger.left_out:
-        if peer not in before:
-            rows, bound = turn.state.ledger.held[peer].summary.rows, turn.state.roster.schema.row_bound
-            text = f"{turn.name(peer)} is left out: with its {rows} rows all would be more than the bound of {bound}"
-            turn.blame(peer)
-            turn.note("contract", "error", text, peer=peer)
-
-
-def _doubled(turn: Turn, held: Held) -> None:
-    """Name who signed two contributions under one serial; the ledger holds the same one of them everywhere."""
-    origin, serial = PeerId(held.contribution.origin), held.contribution.serial
-    if turn.seldom(f"doubled/{origin}", DOUBLED_S):
-        text = f"{turn.name(origin)} signed two different contributions {serial}: a restored backup, or a lie"
-        turn.note("sync", "error", text, peer=origin, data={"serial": serial})
 
 
 def online(turn: Turn, peer: PeerId) -> bool:

@@ -22,6 +22,7 @@ from fedpeer.core.federation.secure.opened import check_circle
 from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
+from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import (
     Batch,
     Bus,
@@ -31,7 +32,6 @@ from fedpeer.core.peer.state import (
     Local,
     Peer,
     Secret,
-    Session,
     Settings,
     State,
 )

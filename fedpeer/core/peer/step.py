@@ -18,7 +18,8 @@ from fedpeer.core.peer.effects import Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
 from fedpeer.core.peer.pulsing import pulse
-from fedpeer.core.peer.state import Joining, Peer, Session, State
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Joining, Peer, State
 from fedpeer.core.peer.turn import Turn
 
 Handler = Callable[[Turn, Any], None]

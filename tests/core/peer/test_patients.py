@@ -18,7 +18,8 @@ from fedpeer.core.peer import turn as turns
 from fedpeer.core.peer.persons import Persons, patient_key
 from fedpeer.core.peer.preview import preview
 from fedpeer.core.peer.records import restore
-from fedpeer.core.peer.state import Batch, Session
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Batch
 from fedpeer.core.privacy import findings
 from fedpeer.core.privacy.findings import crowded_finding
 from fedpeer.core.privacy.floor import Policy

@@ -18,7 +18,7 @@ from fedpeer.core.errors import ForgedError, MalformedError, MismatchError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.receipts import PENDING, key
 from fedpeer.core.peer.records import restore
-from fedpeer.core.peer.state import Session
+from fedpeer.core.peer.session import Session
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.summary import Summary
 from tests.support.attack import Victim, said

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from fedpeer.core.errors import StoreError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes, restore
-from fedpeer.core.peer.state import Joining, Peer, Session, State
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Joining, Peer, State
 from tests.support.simulation import Node, Simulation, refused
 
 SESSION = Session(b"s" * 16)

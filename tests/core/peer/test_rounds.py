@@ -16,8 +16,8 @@ from fedpeer.core.federation.secure.audit import Transcript
 from fedpeer.core.federation.secure.contributor import Own
 from fedpeer.core.federation.secure.opened import read_opened, terms_of
 from fedpeer.core.peer import events as ev
-from fedpeer.core.peer.heeding import record
 from fedpeer.core.peer.preview import preview
+from fedpeer.core.peer.recording import record
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary

@@ -14,7 +14,8 @@ from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.records import StoredBatch, restore
-from fedpeer.core.peer.state import Batch, Session
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Batch
 from fedpeer.core.statistics.collect import collect
 from tests.support.simulation import SCHEMA, Node, Simulation, refused, totals
 

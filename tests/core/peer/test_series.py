@@ -9,7 +9,7 @@ import pytest
 from fedpeer.core.errors import StoreError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes, restore
-from fedpeer.core.peer.state import Session
+from fedpeer.core.peer.session import Session
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.summary import Summary
 from tests.support.simulation import SCHEMA, Node, Simulation
