@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fedpeer.core.contract.admit import RECEIVING, Refused, admit
@@ -9,6 +10,7 @@ from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.federation.ledger import Opened
 from fedpeer.core.federation.opened import Concluded, read_opened
 from fedpeer.core.federation.secure.opened import Versions, check_circle, circle, distinct, moved
+from fedpeer.core.federation.secure.together import shown
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.masked import examined_sum
 
@@ -56,7 +58,14 @@ def remember_circle(turn: Turn, versions: Versions) -> None:
 
 def clash(turn: Turn, versions: Versions) -> str:
     """What is wrong with opening the sum of these beside those of earlier circles, if anything."""
-    return next(filter(None, (_clash(turn, versions, *item) for item in turn.state.sums.circles.items())), "")
+    circles = turn.state.sums.circles
+    two = next(filter(None, (_clash(turn, versions, *item) for item in circles.items())), "")
+    return two or _together(turn, versions, [check_circle(*item) for item in circles.items()])
+
+
+def _together(turn: Turn, versions: Versions, before: Sequence[Versions]) -> str:
+    names = " and ".join(map(turn.name, shown(versions, before)))
+    return f"it and the sums before would show together what {names} have" if names else ""
 
 
 def _clash(turn: Turn, versions: Versions, name: str, data: bytes) -> str:

@@ -1,0 +1,74 @@
+"""What several opened sums show together: every sum of their multiples is as good as opened too.
+
+1. A set of contributors, each with the version of its vector, is a row of ones over all vectors there are. Whoever has
+   the sums of some rows has those of all their linear combinations, and of nothing else.
+2. A combination is somebody's if its coefficients are zero for all but fewer than LEAST peers. Two sums whose circles
+   differ by few are the plain case. Eight sums of which no two are so near to each other can be another: seven circles
+   that each lack the points of a line of the Fano plane, and one that lacks none, give seven vectors one by one.
+3. For peers T there is such a combination if and only if the rows lose rank without the columns of T. Ranks without
+   columns are computed of a random projection modulo a prime. Both can only make them smaller, and then a sum is
+   refused that need not be, with a probability below 2**-50.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+import flint
+
+from fedpeer.core.federation.exchange import LEAST
+from fedpeer.core.identity import PeerId
+
+MOST = 15  # earlier sums that are looked at together with a new one: those that have the most vectors in common with it
+
+_PRIME = 2**61 - 1
+
+Versions = Mapping[PeerId, bytes]
+_Part = tuple[PeerId, bytes]
+
+
+def shown(new: Versions, before: Iterable[Versions]) -> tuple[PeerId, ...]:
+    """The few peers whose vectors, or something of them alone, a new sum would show beside those before; or nobody."""
+    near = _nearest(new, before)
+    old, both = _Rows(near), _Rows([*near, new])
+    peers = sorted({peer for row in both.rows for peer in row})
+    few = combinations(peers, min(LEAST - 1, len(peers)))
+    return next((each for each in few if both.of(each) > old.of(each)), ())
+
+
+def _nearest(new: Versions, before: Iterable[Versions]) -> list[Versions]:
+    common = [(len(new.items() & each.items()), sorted(each.items()), each) for each in before]
+    return [each for shared, _, each in sorted(common, key=lambda c: (-c[0], c[1]))[:MOST] if shared]
+
+
+class _Rows:
+    """Circles as rows over all vectors in them, projected, and the part of the projection that is each peer's."""
+
+    def __init__(self, rows: Sequence[Versions]) -> None:
+        self.rows = rows
+        parts = sorted({part for row in rows for part in row.items()})
+        entries = [[int(row.get(peer) == version) for peer, version in parts] for row in rows]
+        self.rank = flint.fmpz_mat(entries).rank() if rows else 0
+        self._shares: dict[PeerId, flint.nmod_mat] = {}
+        for at, part in enumerate(parts):
+            column = [[row[at]] for row in entries]
+            share = flint.nmod_mat(column, _PRIME) * flint.nmod_mat([_random(part, len(rows))], _PRIME)
+            self._shares[part[0]] = self._shares[part[0]] + share if part[0] in self._shares else share
+        self._whole = sum(self._shares.values(), flint.nmod_mat(len(rows), len(rows), _PRIME)) if rows else None
+
+    def of(self, peers: Iterable[PeerId]) -> int:
+        """How many independent combinations are these peers' alone."""
+        if self._whole is None:
+            return 0
+        rest = self._whole
+        for peer in peers:
+            if peer in self._shares:
+                rest = rest - self._shares[peer]
+        return self.rank - rest.rank()
+
+
+def _random(part: _Part, count: int) -> list[int]:
+    stream = hashlib.shake_256(part[0].encode() + part[1]).digest(8 * count)
+    return [int.from_bytes(stream[i : i + 8], "big") % _PRIME for i in range(0, len(stream), 8)]
