@@ -22,14 +22,16 @@ from fedpeer.api.symetry.routes import ENDPOINTS  # noqa: E402
 from tests.api.symetry.differences import DIFFERENCES  # noqa: E402
 
 PAGE = ROOT / "docs" / "symetry-conformance.md"
-TESTS = ("tests/api/symetry", "tests/interop/test_reference.py")
+TESTS = ("tests/api/symetry",)
 HEAD = """# The dialect, endpoint by endpoint
 
 What the [SymetryML dialect](symetry.md) answers, what asked each endpoint in our tests, and where it differs from the
-reference, with the reason. `scripts/conformance.py` writes this page from a run of these tests, which are in
-`tests/api/symetry`, and in `tests/interop/test_reference.py` against daemons. *once*: needs a signature that was not
-used before, and the role operator. *look*: changes nothing, and needs the role viewer. Another role is named. An
-endpoint that is *not supported* answers 400 with the reason that is told here.
+reference, with the reason. `scripts/conformance.py` writes this page from a run of `tests/api/symetry`. Beside these, a
+script that knows only the reference and imports nothing of ours, `tests/interop/script.py`, has three daemons learn two
+data sets together.
+
+*once*: needs a signature that was not used before, and the role operator. *look*: changes nothing, and needs the role
+viewer. Another role is named. An endpoint that is *not supported* answers 400 with the reason that is told here.
 
 | endpoint | use | what it does | tested by | how it differs, and why |
 |---|---|---|---|---|
