@@ -257,7 +257,7 @@ def accept(
     if contribution.schema != schema.digest:
         raise MismatchError("a contribution with another schema than the federation's")
     summary = Summary.from_bytes(contribution.summary, schema, plan.variances if plan else ())
-    fault = unlikely(summary, plan) if plan and summary.noise else None
+    fault = unlikely(summary) if summary.noise else None
     if fault:
         raise MismatchError(f"no rows could give this summary, with the noise that the charter asks for: {fault}")
     return contribution, summary

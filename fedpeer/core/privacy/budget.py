@@ -12,8 +12,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
@@ -161,26 +160,6 @@ def tell(account: Account, wish: Wish, kept: Noised | None, entropy: bytes) -> T
     noised = Noised(wish.name, (wish.exact + drawn).to_bytes())
     charge = Charge(wish.name, wish.federation, cost, _seal(noised), wish.at)
     return Told(account.charged(charge), noised, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Purse:
-    """The account of a node's data set and what was told, by the names of releases; no account where none is open."""
-
-    account: Account | None = None
-    kept: Mapping[bytes, Noised] = field(default_factory=dict)
-
-    def after(self, told: Told) -> Purse:
-        """The purse once this was told."""
-        return Purse(told.account, {**self.kept, told.noised.release: told.noised})
-
-    def forgotten(self, signed: bytes, federation: str, cost: int, at: int) -> Purse:
-        """The purse charged for something that left this node and that it does not know: a backup was restored."""
-        if self.account is None:
-            return self
-        name = canonical.digest("forgotten release", signed)
-        account = self.account.charged(Charge(name, federation, cost, canonical.digest("forgotten", signed), at))
-        return self if account is self.account else Purse(account, self.kept)
 
 
 def _again(account: Account, charge: Charge, kept: Noised | None) -> Told | Withheld:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import InitVar, dataclass
 
 from fedpeer.core.contract.admit import SENDING, Admitted
-from fedpeer.core.privacy.budget import Purse
 from fedpeer.core.privacy.findings import Examined, examine
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Withheld
+from fedpeer.core.privacy.purse import Bill
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.privacy.veil import Veil
 from fedpeer.core.statistics.summary import Summary
@@ -21,7 +21,7 @@ class Maskable:
     """A summary that may go into a sum which hides it: the only thing that can. Only `maskable` makes one.
 
     `risk` is what a `Shareable` would say: that of everybody else telling their own. `repeated` says that it is what
-    went into the last sum. Under a policy with noise the summary has its share of it, and `purse` is what must be saved
+    went into the last sum. Under a policy with noise the summary has its share of it, and `bill` is what must be paid
     before it leaves.
     """
 
@@ -29,7 +29,7 @@ class Maskable:
     risk: float
     repeated: bool
     maker: InitVar[object]
-    purse: Purse | None = None
+    bill: Bill | None = None
 
     def __post_init__(self, maker: object) -> None:
         if maker is not _MAKER:
@@ -56,7 +56,7 @@ def maskable(
     veiled = veil.over(admitted.summary, policy.noise)
     if isinstance(veiled, Withheld):
         return veiled
-    return Maskable(veiled.summary, found.risk, last == admitted.summary, _MAKER, veiled.purse)
+    return Maskable(veiled.summary, found.risk, last == admitted.summary, _MAKER, veiled.bill)
 
 
 def examined_part(summary: Summary, policy: Policy, last: Summary | None, past: Past | None = None) -> Examined:

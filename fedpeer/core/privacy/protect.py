@@ -13,7 +13,7 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 if TYPE_CHECKING:
-    from fedpeer.core.privacy.budget import Purse
+    from fedpeer.core.privacy.purse import Bill
     from fedpeer.core.privacy.veil import Veil
 
 _MAKER = object()
@@ -25,14 +25,14 @@ class Shareable:
 
     `risk` is the chance (AUC, 0.5 to 1) of telling whether somebody's row is in it, or in its change since an earlier
     release, whichever is higher. `repeated` says that it is the last release again, so the same bytes are resent.
-    Under a policy with noise the summary has it, and `purse` is what must be saved before it leaves.
+    Under a policy with noise the summary has it, and `bill` is what must be paid before it leaves.
     """
 
     summary: Summary
     risk: float
     repeated: bool
     maker: InitVar[object]
-    purse: Purse | None = None
+    bill: Bill | None = None
 
     def __post_init__(self, maker: object) -> None:
         if maker is not _MAKER:
@@ -75,7 +75,7 @@ def protect(
     veiled = veil.over(summary, policy.noise)
     if isinstance(veiled, Withheld):
         return veiled
-    return Shareable(veiled.summary, found.risk, last == summary, _MAKER, veiled.purse)
+    return Shareable(veiled.summary, found.risk, last == summary, _MAKER, veiled.bill)
 
 
 def examined(summary: Summary, policy: Policy, last: Summary | None, past: Past | None = None) -> Examined:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fedpeer.core.privacy.budget import Purse, Wish, tell
-from fedpeer.core.privacy.epsilon import UNIT
-from fedpeer.core.privacy.plan import Noise, Plan
+from fedpeer.core.privacy.budget import Wish, tell
+from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.privacy.protect import Withheld
+from fedpeer.core.privacy.purse import Bill, Purse
 from fedpeer.core.statistics.noised import Variances, scales, settled
 from fedpeer.core.statistics.residues import Residues, integer, integers
 from fedpeer.core.statistics.schema import Schema
@@ -24,12 +24,10 @@ _TAIL = 64  # standard deviations that noise exceeds with a chance below 2⁻²�
 
 @dataclass(frozen=True, slots=True)
 class Veiled:
-    """Sums with their noise, and the purse as it must be saved before they leave; `again` says nothing was drawn."""
+    """Sums with their noise, and the bill that must be paid, and saved, before they leave."""
 
     summary: Summary
-    purse: Purse
-    cost: int
-    again: bool
+    bill: Bill
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Veil:
     least: int = 1
 
     def over(self, summary: Summary, noise: Noise) -> Veiled | Withheld:
-        """Add the noise and charge for it, or say why not."""
+        """Add the noise, which is to be paid for, or say why not."""
         account = self.purse.account
         if account is None:
             text = "every release here carries noise, and this node has no privacy budget to pay it from"
@@ -67,7 +65,10 @@ class Veil:
             return told
         residues = Residues.from_bytes(plan.layout, told.noised.residues)
         veiled = Summary(summary.schema, settled(summary.schema, residues, plan.variances), plan.variances)
-        return Veiled(veiled, self.purse.after(told), math.ceil(plan.rho * UNIT), told.again)
+        charge = told.account.find(wish.name)
+        if charge is None:
+            raise ValueError("what is told is charged for")
+        return Veiled(veiled, Bill(told.noised, charge))
 
 
 def shares(noise: Noise, least: int) -> int:
@@ -80,15 +81,15 @@ def carried(noise: Noise, schema: Schema, least: int, survivors: int) -> Varianc
     return tuple(survivors * variance for variance in noise.plan(schema, max(1, shares(noise, least))).variances)
 
 
-def unlikely(summary: Summary, plan: Plan) -> str | None:
-    """Say why no rows under this schema, with noise as planned, could give these sums, or None.
+def unlikely(summary: Summary) -> str | None:
+    """Say why no rows under this schema, with the noise that the summary is to carry, could give these sums, or None.
 
     It holds for noise up to 64 standard deviations. What is exact may claim to have noise: that cannot be seen.
     """
-    schema, residues = summary.schema, summary.residues
-    if settled(schema, residues, plan.variances) != residues:
+    schema, residues, variances = summary.schema, summary.residues, summary.noise
+    if settled(schema, residues, variances) != residues:
         return "what is there twice is there in two ways"
-    most = [_TAIL * (math.isqrt(variance) + 1) if variance else 0 for variance in plan.variances]
+    most = [_TAIL * (math.isqrt(variance) + 1) if variance else 0 for variance in variances]
     rows = integer(residues.part("rows")[0])
     if not -most[0] <= rows <= schema.row_bound + most[0]:
         return f"{rows} rows"

@@ -17,7 +17,7 @@ from scipy import stats
 
 from fedpeer.core import canonical
 from fedpeer.core.errors import MalformedError
-from fedpeer.core.privacy.budget import Account, Charge, Purse, Told, Wish, tell
+from fedpeer.core.privacy.budget import Account, Charge, Told, Wish, tell
 from fedpeer.core.privacy.epsilon import UNIT, epsilon
 from fedpeer.core.privacy.noise import noise
 from fedpeer.core.privacy.plan import Plan, allot
@@ -175,15 +175,6 @@ def test_an_owner_may_declare_less_than_was_spent_and_then_nothing_is_left():
     assert Account.from_bytes(less.to_bytes()) == less
     assert isinstance(tell(less, wish(21), None, ENTROPY), Withheld)
     assert less.declared(Fraction(9), exponent=6, rows=1).left > 0
-
-
-def test_what_left_and_was_forgotten_is_charged_once_and_beyond_the_limit():
-    purse = Purse(account(Fraction(1, 100)))
-    once = purse.forgotten(b"signed", "one", 10**11, 5)
-    assert once.account is not None
-    assert (once.account.spent, once.account.left) == (10**11, 0)
-    assert once.forgotten(b"signed", "one", 10**11, 9) is once
-    assert Purse().forgotten(b"signed", "one", 1, 5) == Purse()
 
 
 def test_noise_for_other_sums_or_other_people_is_a_mistake():

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from fedpeer.core.errors import OverflowRefusedError
-from fedpeer.core.privacy.budget import Account, Purse
+from fedpeer.core.privacy.budget import Account
 from fedpeer.core.privacy.epsilon import UNIT, epsilon
 from fedpeer.core.privacy.noise import noise as draw
 from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.privacy.protect import Withheld
+from fedpeer.core.privacy.purse import Purse
 from fedpeer.core.privacy.veil import Veil, Veiled, carried, unlikely
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
@@ -47,12 +47,13 @@ def test_a_veiled_summary_is_the_exact_one_and_noise_that_it_knows_of():
     gone = found.summary.residues - counted(100).residues
     assert gone == settled(SCHEMA, gone, plan.variances)
     assert gone != Residues.zero(gone.layout)
-    account = found.purse.account
-    assert account is not None
-    assert (account.spent, [c.at for c in account.charges]) == (found.cost, [7])
-    assert 0.99 * NOISE.cost < found.cost <= NOISE.cost
-    again = veiled(Veil(found.purse, "two", bytes(32)), counted(100))
-    assert (again.summary, again.purse.account, again.again) == (found.summary, account, True)
+    charge = found.bill.charge
+    assert (charge.at, charge.federation) == (7, "one")
+    assert 0.99 * NOISE.cost < charge.cost <= NOISE.cost
+    paid = purse().paid(found.bill)
+    again = veiled(Veil(paid, "two", bytes(32)), counted(100))
+    assert (again.summary, again.bill) == (found.summary, found.bill)
+    assert paid.paid(again.bill) is paid
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_what_cannot_be_paid_for_or_hidden_stays(veil, noise, said):
 
 
 def test_people_of_fewer_rows_than_the_noise_is_for_are_hidden_too():
-    assert veiled(Veil(purse(rows=2), "one", ENTROPY), counted(100), Noise(10**10, rows=3)).cost > 0
+    assert veiled(Veil(purse(rows=2), "one", ENTROPY), counted(100), Noise(10**10, rows=3)).bill.charge.cost > 0
 
 
 def test_shares_of_the_survivors_add_up_to_the_exact_sum_and_its_noise_whoever_drops_out():
@@ -98,34 +99,33 @@ def test_shares_of_the_survivors_add_up_to_the_exact_sum_and_its_noise_whoever_d
 
 def test_each_round_has_noise_of_its_own_and_the_same_round_the_same():
     first = veiled(Veil(purse(), "one", ENTROPY, 0, b"first", 3), counted(40))
-    second = veiled(Veil(first.purse, "one", ENTROPY, 0, b"second", 3), counted(40))
-    again = veiled(Veil(second.purse, "one", bytes(32), 0, b"first", 3), counted(40))
+    second = veiled(Veil(purse().paid(first.bill), "one", ENTROPY, 0, b"second", 3), counted(40))
+    both = purse().paid(first.bill).paid(second.bill)
+    again = veiled(Veil(both, "one", bytes(32), 0, b"first", 3), counted(40))
     assert first.summary != second.summary
     assert again.summary == first.summary
-    assert again.again
-    assert second.purse.account is not None
-    assert second.purse.account.spent == 2 * first.cost
+    assert both.account is not None
+    assert both.account.spent == 2 * first.bill.charge.cost
 
 
 def test_what_is_veiled_is_likely_and_what_no_rows_could_have_is_not():
     plan = NOISE.plan(SCHEMA)
     for seed in range(200):
-        assert unlikely(veiled(Veil(purse(), "one", bytes([seed] * 32)), counted(30)).summary, plan) is None
+        assert unlikely(veiled(Veil(purse(), "one", bytes([seed] * 32)), counted(30)).summary) is None
     zero = Residues.zero(plan.layout)
     for seed in range(50):  # of an owner without rows, too
         drawn = settled(SCHEMA, zero + draw(plan.layout, plan.each, bytes([seed] * 32)), plan.variances)
-        assert unlikely(Summary(SCHEMA, drawn, plan.variances), plan) is None
+        assert unlikely(Summary(SCHEMA, drawn, plan.variances)) is None
     exact = counted(30)
     for block, at, value in (("rows", 0, -(10**6)), ("rows", 0, 2**50), ("products", 0, 10**9), ("squares", 0, 10**9)):
         values = {b.name: integers(part) for b, part in zip(plan.layout, exact.residues.parts, strict=True)}
         values[block][at] = value
         forged = Summary(SCHEMA, Residues.of(plan.layout, list(values.values())), plan.variances)
-        assert unlikely(forged, plan)
+        assert unlikely(forged)
     values = {b.name: integers(part) for b, part in zip(plan.layout, exact.residues.parts, strict=True)}
     values["products"][2] += 1  # the square of b, and not its sum
-    assert "in two ways" in str(
-        unlikely(replace(exact, residues=Residues.of(plan.layout, list(values.values()))), plan)
-    )
+    forged = Summary(SCHEMA, Residues.of(plan.layout, list(values.values())), plan.variances)
+    assert "in two ways" in str(unlikely(forged))
 
 
 def test_the_noise_of_a_charter_is_what_its_epsilon_asks_for_and_must_fit():
