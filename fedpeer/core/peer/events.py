@@ -10,6 +10,7 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.sealed.work import Answer
 from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
+from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.schema import Schema
@@ -109,7 +110,7 @@ class AddBatch:
     """Rows were counted and are to be part of this node's data, or of the batch of this id if there is one.
 
     `seen` says of which file they are, `since` from which of its bytes on, if what was counted before depends on it.
-    `patients` are whose they are, if the schema has their ids.
+    `patients` are whose they are, if the schema has their ids, and `flow` the messages of a stream that they were in.
     """
 
     batch: Batch
@@ -118,6 +119,7 @@ class AddBatch:
     seen: Seen | None = None
     since: int | None = None
     patients: Patients = field(default_factory=Patients.none)
+    flow: Flow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,36 @@ class SawFile:
     """A file that was counted looks otherwise and is the same."""
 
     seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class AddStream:
+    """The operator wants the messages of a subject counted, from the first that is there if `anew`."""
+
+    stream: Stream
+    anew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunStream:
+    """A stream is to be listened to again, or no more."""
+
+    stream: str
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetStream:
+    """Nothing is to be known of a stream any more."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flowed:
+    """Messages of a stream had no row in them."""
+
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +255,10 @@ Event: TypeAlias = (
     | AddWatch
     | RemoveWatch
     | SawFile
+    | AddStream
+    | RunStream
+    | ForgetStream
+    | Flowed
     | PulseDue
     | SyncNow
     | AuditRound

@@ -35,6 +35,7 @@ from fedpeer.core.peer.state import (
     Settings,
     State,
 )
+from fedpeer.core.peer.streams import Stream
 from fedpeer.core.privacy.traces import check
 from fedpeer.core.pulse.inbound import inbound
 from fedpeer.core.statistics.patients import Patients
@@ -107,6 +108,7 @@ def _parts(state: State) -> Parts:
         "evidence/": state.sums.evidence,
         "secret/patients/": state.persons.parts,
         "secret/step/": state.persons.steps,
+        "stream/": state.streams,
     }
 
 
@@ -195,6 +197,7 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         seen=_values(records, "seen/", Seen),
         traces=_traces(records, "trace/", schema),
         sums=_sums(records, schema),
+        streams=_values(records, "stream/", Stream),
         persons=_persons(records, {k: b.summary.rows for k, b in batches.items()} if schema.patient else {}),
     )
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from fedpeer.core.errors import DuplicateError, RequestError, StateError, UnknownError
-from fedpeer.core.peer import receipts
+from fedpeer.core.peer import listening, receipts
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch, WithdrawRows
 from fedpeer.core.peer.kept import Marks
 from fedpeer.core.peer.state import Batch, Local
@@ -35,6 +35,7 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     state, batch = turn.state, event.batch
     _need_patients(turn, event)
     remember(turn, event)
+    listening.remember(turn, event)
     before = state.batches.get(batch.id)
     if before is None:
         if batch.rows and not event.force:
@@ -50,7 +51,8 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     more = "more " if before else ""
     text = f"counted {batch.rows} {more}rows of {batch.source}" + (f", rejected {rejected}" if rejected else "")
     data = {"batch": batch.id, "read": batch.read, "rejected": batch.rejected}
-    turn.note("data", "warning" if rejected else "info", text, data=data)
+    if not listening.tell(turn, event, batch):
+        turn.note("data", "warning" if rejected else "info", text, data=data)
     turn.reply(local.batch)
 
 

@@ -22,6 +22,7 @@ from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.session import Heard, Session
+from fedpeer.core.peer.streams import Stream
 from fedpeer.core.privacy.floor import LAXEST, Policy
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.summary import Summary
@@ -159,6 +160,7 @@ class Peer:
     traces: Mapping[str, bytes] = field(default_factory=dict)
     sums: Sums = field(default_factory=Sums)
     persons: Persons = field(default_factory=Persons)
+    streams: Mapping[str, Stream] = field(default_factory=dict)
 
     @property
     def federation(self) -> FederationId:

@@ -1,0 +1,100 @@
+"""Streams: begun, stopped, gone on with, forgotten; and what came of their messages."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from fedpeer.core.errors import DuplicateError, StateError, UnknownError
+from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, RunStream
+from fedpeer.core.peer.state import Batch
+from fedpeer.core.peer.streams import Flow, Stream
+from fedpeer.core.peer.turn import Turn
+
+# A stream that never ends is spoken of this often.
+_TOLD_S = 60.0
+
+
+def add_stream(turn: Turn, event: AddStream) -> None:
+    """Count the messages of a subject from now on; whoever was listened to before is gone on with."""
+    turn.need_active()
+    state, stream = turn.state, event.stream
+    twin = next((each for each in state.streams.values() if each.location == stream.location), None)
+    if twin is not None and not event.anew:
+        if twin.running:
+            raise DuplicateError(f"{stream.location} is listened to already, as stream {twin.id}")
+        stream = replace(twin, options=stream.options, running=True)
+    rest = {k: each for k, each in state.streams.items() if twin is None or k != twin.id}
+    turn.change(streams=rest | {stream.id: stream})
+    since = f", after message {stream.sequence}" if stream.sequence else ""
+    turn.note("data", "info", f"listens to {stream.location}{since}", data={"stream": stream.id})
+    turn.reply(stream)
+
+
+def run_stream(turn: Turn, event: RunStream) -> None:
+    """Listen to a stream again where it was left, or no more; what was counted stays."""
+    stream = _known(turn, event.stream)
+    if event.running:
+        turn.need_active()
+    after = replace(stream, running=event.running)
+    turn.change(streams={**turn.state.streams, stream.id: after})
+    verb = "listens to" if event.running else "no longer listens to"
+    turn.note("data", "info", f"{verb} {stream.location}", data={"stream": stream.id})
+    turn.reply(after)
+
+
+def forget_stream(turn: Turn, event: ForgetStream) -> None:
+    """Forget a stream, and how far it was counted; what was counted stays."""
+    stream = _known(turn, event.stream)
+    turn.change(streams={k: each for k, each in turn.state.streams.items() if k != stream.id})
+    turn.note("data", "info", f"forgot {stream.location}", data={"stream": stream.id})
+    turn.reply(stream)
+
+
+def flowed(turn: Turn, event: Flowed) -> None:
+    """Messages came, and there was no row in them."""
+    turn.need_active()
+    stream = _next(turn, event.flow)
+    _keep(turn, event.flow, stream.after(event.flow, stream.batch, 0, 0, {}))
+    turn.reply(None)
+
+
+def remember(turn: Turn, event: AddBatch) -> None:
+    """Remember how far a stream was counted with this; DuplicateError if it was counted already."""
+    if event.flow is not None:
+        stream, batch = _next(turn, event.flow), event.batch
+        _keep(turn, event.flow, stream.after(event.flow, batch.id, batch.read, batch.rows, batch.rejected))
+
+
+def tell(turn: Turn, event: AddBatch, batch: Batch) -> bool:
+    """Whether people have heard of these rows already, because they come without end; now and then they are told."""
+    if event.flow is None:
+        return False
+    stream = turn.state.streams[event.flow.stream]
+    if turn.seldom(f"stream/{stream.id}", _TOLD_S):
+        text = f"counted {stream.rows} rows of {stream.location} by now"
+        turn.note("data", "info", text, data={"stream": stream.id, "batch": batch.id, "messages": stream.messages})
+    return True
+
+
+def _keep(turn: Turn, flow: Flow, stream: Stream) -> None:
+    turn.change(streams={**turn.state.streams, stream.id: stream})
+    if flow.faults and turn.seldom(f"stream/{stream.id}/faults", _TOLD_S):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(stream.faults.items()))
+        text = f"messages of {stream.location} cannot be read and are passed over, by now: {reasons}"
+        turn.note("data", "error", text, data={"stream": stream.id, "faults": dict(stream.faults)})
+
+
+def _next(turn: Turn, flow: Flow) -> Stream:
+    stream = turn.state.streams.get(flow.stream)
+    if stream is None or not stream.running:
+        raise StateError(f"stream {flow.stream} is not listened to any more")
+    if stream.sequence != flow.since or flow.until <= flow.since:
+        raise DuplicateError(f"{stream.location} is counted up to message {stream.sequence}, not {flow.since}")
+    return stream
+
+
+def _known(turn: Turn, stream: str) -> Stream:
+    found = turn.state.streams.get(stream)
+    if found is None:
+        raise UnknownError(f"there is no stream {stream}")
+    return found
