@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 import flint
 from scipy.optimize import minimize_scalar
@@ -52,6 +53,7 @@ def delta(rho: Fraction, epsilon: Fraction) -> float:
         return min(1.0, _up(bound))
 
 
+@lru_cache(maxsize=64)
 def budget(epsilon_: Fraction, delta_: Fraction) -> Fraction:
     """The most ρ, in whole parts of 1/UNIT, for which (ε, δ) holds."""
     _check(delta_)
