@@ -292,18 +292,6 @@ def test_the_risk_that_is_shown_is_that_of_the_release_or_of_its_change() -> Non
     assert after.risk == risk(4, 40) > alone.risk
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(8, 400), (20, 200), (30, 900)])
-def test_the_risk_that_is_shown_is_the_one_that_an_attack_measures(columns: int, rows: int) -> None:
-    rng = np.random.default_rng(columns * rows)
-    wins = []
-    for _ in range(max(1, 4000 // rows)):
-        members, others = rng.normal(size=(2, rows, columns))
-        centred = members.T @ members / rows - np.eye(columns)
-        inside, outside = (np.einsum("ij,jk,ik->i", x, centred, x) for x in (members, others))
-        wins.append((inside[:, None] > outside[None, :]).mean())
-    assert risk(columns, rows) == pytest.approx(float(np.mean(wins)), abs=0.03)
-
-
 def test_the_risk_of_nobody_is_a_coin_toss() -> None:
     assert risk(10, 0) == 0.5
     assert risk(10, 10**12) == pytest.approx(0.5, abs=1e-5)
