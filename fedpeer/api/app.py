@@ -14,6 +14,7 @@ from fedpeer.api.auth import Throttle, Tokens
 from fedpeer.api.call import SERVED, Limits, Served
 from fedpeer.api.node import Node
 from fedpeer.api.routes import ROUTES
+from fedpeer.api.symetry import description
 from fedpeer.api.symetry import routes as symetry
 from fedpeer.api.symetry.door import Dialect
 
@@ -40,6 +41,7 @@ def make_app(
         limits=limits,
         throttle=Throttle(limits.failures),
         description=msgspec.json.encode(openapi.describe(node.node().version)),
+        dialect=msgspec.json.encode(description.describe(node.node().version)),
     )
     for route in ROUTES:
         app.router.add_route(route.method, route.path, endpoint.endpoint(route))

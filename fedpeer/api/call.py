@@ -18,6 +18,7 @@ from fedpeer.core.errors import StateError, UnknownError
 B = TypeVar("B")
 Q = TypeVar("Q")
 
+_OFF = "the second dialect is switched off at this node"
 _LONGEST = 256  # characters of an id or name in a path
 
 
@@ -44,6 +45,7 @@ class Served:
     limits: Limits
     throttle: Throttle
     description: bytes  # the OpenAPI document
+    dialect: bytes  # that of the second dialect
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     streams: set[asyncio.Future[None]] = field(default_factory=set)
 
@@ -71,8 +73,15 @@ class Call(Generic[B, Q]):
     def users(self) -> Users:
         """The users of the second dialect; StateError when it is switched off."""
         if self.served.users is None:
-            raise StateError("the second dialect is switched off at this node", hint="see docs/symetry.md")
+            raise StateError(_OFF, hint="see docs/symetry.md")
         return self.served.users
+
+    @property
+    def dialect(self) -> bytes:
+        """The description of the second dialect; StateError when it is switched off."""
+        if self.served.users is None:
+            raise StateError(_OFF, hint="see docs/symetry.md")
+        return self.served.dialect
 
     def named(self, part: str) -> str:
         """Return a part of the path; UnknownError for what cannot be an id or a name."""

@@ -36,7 +36,7 @@ def digest(body: str) -> str:
 
 def encrypt(text: str, key: str) -> str:
     """A body in the vendor's form."""
-    data = text.encode()
+    data = text.encode("utf-8", "surrogateescape")
     data += bytes([16 - len(data) % 16]) * (16 - len(data) % 16)
     sealer = Cipher(algorithms.AES(base64.b64decode(key)), modes.CBC(IV)).encryptor()
     return base64.b64encode(sealer.update(data) + sealer.finalize()).decode()

@@ -37,6 +37,11 @@ async def openapi(call: Call[Nothing, Nothing]) -> web.Response:
     return web.Response(body=call.served.description, content_type="application/json", charset="utf-8")
 
 
+async def symetry(call: Call[Nothing, Nothing]) -> web.Response:
+    """The description of the second dialect, OpenAPI 3.1."""
+    return web.Response(body=call.dialect, content_type="application/json", charset="utf-8")
+
+
 async def events(call: Call[Nothing, EventQuery]) -> web.StreamResponse:
     """What happens, as it happens: server-sent events, each a timeline entry."""
     return await stream.events(call)
