@@ -37,7 +37,7 @@ def describe(version: str, routes: Iterable[Route] = ROUTES) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of)
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {"title": "fedpeer", "version": version, "summary": _SUMMARY},
         "paths": paths,
@@ -48,6 +48,9 @@ def describe(version: str, routes: Iterable[Route] = ROUTES) -> dict[str, Any]:
         },
         "security": [{"token": []}],
     }
+    # As it is sent: defaults of bodies may be tuples, which are arrays there.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    return plain
 
 
 def _shapes(routes: list[Route]) -> list[Any]:

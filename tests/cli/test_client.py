@@ -20,7 +20,7 @@ from tests.support import answers
 from tests.support.answers import FED, NOW
 from tests.support.world import EVALUATED, JOB, SCHEMA, WORLD
 
-NOT_FOR_CLIENTS = {"/v1/metrics", "/v1/openapi.json"}
+NOT_FOR_CLIENTS = {"/v1/metrics", "/v1/openapi.json", "/v1/symetry/openapi.json"}
 
 
 @pytest.fixture
