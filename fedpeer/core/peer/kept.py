@@ -81,4 +81,4 @@ class Sums:
     given: Summary | None = None
     circles: Mapping[str, bytes] = field(default_factory=dict)
     traces: Mapping[str, bytes] = field(default_factory=dict)
-    evidence: Mapping[str, bytes] = field(default_factory=dict)
+    evidence: Mapping[str, bytes] = field(default_factory=dict, repr=False)

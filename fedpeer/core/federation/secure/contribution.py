@@ -44,7 +44,7 @@ class Contribution:
     state: State
     since: float
     rank: int = 0
-    said: tuple[bytes, ...] = ()
+    said: tuple[bytes, ...] = field(default=(), repr=False)
     heard: tuple[Heard[Document], ...] = ()
     total: Residues | None = field(default=None, repr=False)
 

@@ -115,7 +115,7 @@ class Advertised:
     """Has said its keys, and waits to hear who else takes part."""
 
     own: Own
-    said: bytes
+    said: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Dealt:
     adverts: Mapping[PeerId, Advert]
     channels: Mapping[PeerId, bytes] = field(repr=False)
     kept: Shares
-    said: bytes
+    said: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Concealed:
     delivery: Heard[Delivery]
     dealers: frozenset[PeerId]
     held: Mapping[PeerId, Shares]
-    said: bytes
+    said: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,14 @@ class Voted:
     concealed: Concealed
     proposal: Heard[Proposal]
     survivors: frozenset[PeerId]
-    said: bytes
+    said: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Revealed:
     """Has said the shares that open the sum, and holds nothing any more."""
 
-    said: bytes
+    said: bytes = field(repr=False)
 
 
 State = Advertised | Dealt | Concealed | Voted | Revealed
@@ -204,7 +204,7 @@ def conceal(state: Dealt, delivery: Heard[Delivery], sealed: Mapping[PeerId, byt
     for peer in dealers & channels.keys():
         pair = pair_mask(terms, (own.me, own.mask_key), (peer, state.adverts[peer].mask_key))
         (added if terms.places[own.me] < terms.places[peer] else taken).append(pair)
-    vector = own.vector + masks.total(terms.layout, added) - masks.total(terms.layout, taken)
+    vector = masks.total(terms.layout, vectors=[own.vector.to_bytes()], added=added, taken=taken)
     said = own.signed(Masked(terms.id, delivery.digest, vector.to_bytes()))
     return Concealed(state, delivery, dealers, held | {own.me: state.kept}, said)
 

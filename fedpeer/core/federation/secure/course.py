@@ -40,7 +40,7 @@ class Course:
     proposal: Heard[Proposal] | None = None
     vectors: Mapping[PeerId, Heard[Masked]] = field(default_factory=dict)
     votes: Mapping[PeerId, Heard[Vote]] = field(default_factory=dict)
-    reveals: Mapping[PeerId, Heard[Reveal]] = field(default_factory=dict)
+    reveals: Mapping[PeerId, Heard[Reveal]] = field(default_factory=dict, repr=False)
     result: bytes = b""
 
     @property
@@ -65,6 +65,13 @@ class Course:
         """What contributors have said after it was opened: deals, vectors, votes, reveals, as signed."""
         every = (self.deals, self.vectors, self.votes, self.reveals)
         return tuple(tuple(heard.data for heard in each.values()) for each in every)
+
+    @property
+    def evidence(self) -> bytes:
+        """The digest of all that the sum is opened from."""
+        decisions = [there(each).digest for each in (self.opening, self.delivery, self.proposal)]
+        every = (self.deals, self.vectors, self.votes, self.reveals)
+        return evidence(decisions, ([heard.digest for heard in each.values()] for each in every))
 
     def delivered(self, holder: PeerId) -> Word:
         """The delivery, and the shares of every dealer for one holder."""
@@ -98,7 +105,7 @@ class Course:
 
 
 def evidence(decisions: Iterable[bytes], gathered: Iterable[Iterable[bytes]]) -> bytes:
-    """The digest of all that a sum was opened from."""
+    """The digest of all that a sum was opened from, by the digests of decisions and of what was gathered."""
     return canonical.digest("secure evidence", *decisions, *(canonical.digest("secure part", *g) for g in gathered))
 
 

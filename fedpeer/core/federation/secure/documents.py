@@ -92,6 +92,9 @@ class Piece(Value, frozen=True, array_like=True):
     peer: str
     share: bytes
 
+    def __repr__(self) -> str:
+        return f"Piece({self.peer})"
+
 
 class Reveal(Document, frozen=True, tag="reveal"):
     """The shares that open the sum of the proposal, and nothing else."""
@@ -146,7 +149,7 @@ class Heard(Generic[D]):
 def sign(document: Document, identity: Identity) -> bytes:
     """Return the document signed as what it is."""
     kind, body = type(document).__name__.lower(), canonical.encode(document)
-    return canonical.encode(Said(kind, identity.peer, body, identity.sign(_label(kind), body)))
+    return canonical.encode(Said(kind, identity.peer, body, identity.sign(_label(kind), _name(kind, body))))
 
 
 def read(data: bytes, terms: Terms) -> Heard[Document]:
@@ -155,16 +158,18 @@ def read(data: bytes, terms: Terms) -> Heard[Document]:
     author, kind = PeerId(said.author), KINDS.get(said.kind)
     if kind is None or author not in terms.signers:
         raise OutsiderError("a document of an unknown kind, or of someone who is not in the round")
-    verify(terms.signers[author], _label(said.kind), said.body, said.signature)
+    name = _name(said.kind, said.body)
+    verify(terms.signers[author], _label(said.kind), name, said.signature)
     document = canonical.decode(said.body, kind)
     if document.round != terms.id:
         raise MismatchError(f"a {said.kind} by {author} of another round")
-    return Heard(author, document, data, digest(data))
+    return Heard(author, document, data, _digest(author, name))
 
 
 def digest(data: bytes) -> bytes:
-    """The digest by which a later document names this one, as signed."""
-    return canonical.digest("secure document", data)
+    """The digest by which a later document names this one: of its kind, its author and its body."""
+    said = canonical.decode(data, Said)
+    return _digest(said.author, _name(said.kind, said.body))
 
 
 def expect(heard: Heard[Document], kind: type[E]) -> Heard[E]:
@@ -178,6 +183,15 @@ E = TypeVar("E", bound=Document)
 KINDS: Mapping[str, type[Document]] = {
     kind.__name__.lower(): kind for kind in (Advert, Opening, Deal, Delivery, Masked, Proposal, Vote, Reveal, Result)
 }
+
+
+def _name(kind: str, body: bytes) -> bytes:
+    """What is signed: a body may be large, and is read once."""
+    return canonical.digest("secure document", kind.encode(), body)
+
+
+def _digest(author: str, name: bytes) -> bytes:
+    return canonical.digest("secure statement", author.encode(), name)
 
 
 def _label(kind: str) -> str:
