@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from fedpeer.core.errors import ConfigError
+from fedpeer.core.privacy.cipher import LEAST_BITS, MOST_BITS
 from fedpeer.core.privacy.floor import Floor, Likeness, Policy, Profile, Risk, Share
 
 _VERSION = 1
@@ -107,6 +108,11 @@ class _Rules(_Section, frozen=True):
         return Policy(**msgspec.structs.asdict(self)).check()
 
 
+class _Cipher(_Section, frozen=True):
+    ckks: Literal["any", "lean", "usual"] = "any"
+    paillier_bits: Annotated[int, msgspec.Meta(ge=LEAST_BITS, le=MOST_BITS)] = LEAST_BITS
+
+
 class _Limits(_Section, frozen=True):
     reassembly_mib: _Mib = 512
     reassembly_sender_mib: _Mib = 160
@@ -126,6 +132,7 @@ class Settings(_Section, frozen=True):
     log: _Log = _Log()
     limits: _Limits = _Limits()
     rules: _Rules = _Rules()
+    cipher: _Cipher = _Cipher()
 
 
 def parse(text: str, *, source: str = "fedpeer.yaml") -> Settings:

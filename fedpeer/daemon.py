@@ -28,6 +28,9 @@ from fedpeer import config
 from fedpeer.adapters import logs
 from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.cipher_ckks import CkksCipher
+from fedpeer.adapters.cipher_paillier import PaillierCipher
+from fedpeer.adapters.feed_nats import NatsFeeds
 from fedpeer.adapters.fitting import fit
 from fedpeer.adapters.home import Home
 from fedpeer.adapters.lookout import FileLookout
@@ -42,6 +45,7 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.envelope.chunks import Assembly, Bounds
 from fedpeer.core.errors import ConfigError, RequestError
 from fedpeer.core.peer.session import Habits
+from fedpeer.core.privacy.cipher import CKKS, Terms
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.commands import Node
 from fedpeer.node.counting import Means
@@ -51,7 +55,7 @@ from fedpeer.node.link import Line
 from fedpeer.node.shapes import NodeInfo
 from fedpeer.node.users import KeptUsers
 from fedpeer.node.watching import Watching
-from fedpeer.ports import Bus, Entry, Notice, Source
+from fedpeer.ports import Bus, Entry, Notice, Source, SumCipher
 
 _MIB = 1 << 20
 _log = logging.getLogger("fedpeer")
@@ -155,7 +159,7 @@ async def _node(
         broker = EmbeddedServer(home.path / "bus", setup, entropy=entropy, clock=clock, notice=noticed)
         await broker.start()
         stack.push_async_callback(broker.stop)
-    world = World(store, clock, entropy, _bus_opener(settings), broker, _probe())
+    world = World(store, clock, entropy, _bus_opener(settings), broker, _probe(), _ciphers(settings))
     engine = Engine(world, _manners(settings))
     await engine.start()
     stack.push_async_callback(engine.stop)
@@ -269,7 +273,8 @@ def _manners(settings: config.Settings) -> Manners:
 def _means(settings: config.Settings) -> Means:
     catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
     invite_s = round(settings.invites.expiry_hours * 3600)
-    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, FileLookout(catalogue))
+    feeds = NatsFeeds(catalogue.roots)
+    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, FileLookout(catalogue), feeds)
 
 
 def _external(settings: config.Settings) -> Access | None:
@@ -315,6 +320,30 @@ def _probe() -> Callable[[str], None]:
     name, _, nth = os.environ.get("FEDPEER_CRASH_AT", "").partition(":")
     if not name:
         return lambda _: None
+def _ciphers(settings: config.Settings) -> Callable[[Terms], SumCipher]:
+    """What makes a cipher for given terms; ConfigError for those that this node is not to take part with."""
+
+    def made(terms: Terms) -> SumCipher:
+        wanted = settings.cipher
+        if terms.scheme == "paillier":
+            (bits,) = terms.parameters
+            if bits < wanted.paillier_bits:
+                hint = "ask the federation's admin, or change cipher.paillier_bits"
+                raise ConfigError(f"a modulus of {bits} bits, where this node wants {wanted.paillier_bits}", hint=hint)
+            return PaillierCipher(terms.layout, terms.addends, bits=bits)
+        if wanted.ckks != "any" and terms.parameters != CKKS[wanted.ckks]:
+            theirs, ours = (_numbers(p) for p in (terms.parameters, CKKS[wanted.ckks]))
+            hint = "ask the federation's admin, or change cipher.ckks"
+            raise ConfigError(f"ckks with {theirs}, where this node wants {wanted.ckks}: {ours}", hint=hint)
+        return CkksCipher(terms.layout, terms.addends, parameters=terms.parameters)
+
+    return made
+
+
+def _numbers(parameters: tuple[int, ...]) -> str:
+    return f"degree {parameters[0]} and primes of {', '.join(map(str, parameters[1:]))} bits"
+
+
     if name not in PROBES:
         raise RequestError(f"FEDPEER_CRASH_AT names no probe: choose one of {', '.join(PROBES)}")
     left = [int(nth or 1)]

@@ -18,6 +18,7 @@ from fedpeer.node.shapes import (
     Audit,
     Batch,
     CharterEntry,
+    Cipher,
     ContractCheck,
     Explored,
     Federation,
@@ -63,6 +64,7 @@ class _Commands(Protocol):
         """Issue an invite; `passphrase` None draws one, a given one of under 16 characters is refused."""
 
     async def audit_round(self, fed: str, *, wait_s: float = 30) -> Audit: ...
+    async def cipher(self, fed: str) -> Cipher: ...
     async def revoke_invite(self, fed: str, invite_id: str) -> Invite: ...
     async def join(
         self,

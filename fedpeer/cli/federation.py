@@ -11,6 +11,7 @@ from fedpeer.cli import frame, progress, prompt, render
 from fedpeer.cli.rules import PROFILES, raised_rules
 from fedpeer.cli.status import draw_federation
 from fedpeer.core.federation.exchange import ROLES
+from fedpeer.core.privacy.cipher import CKKS, LEAST_BITS
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Federation
 
@@ -42,16 +43,18 @@ def _refuse_stray(_ctx: click.Context, _argument: click.Parameter, values: tuple
 @click.option("--mode", type=click.Choice(list(ROLES)), default="open", help="How contributions are exchanged.")
 @click.option("--least", type=int, default=5, show_default=True, help="The fewest contributors to a sum of several.")
 @click.option("--sum-rules", "release_file", type=FILE, help="Rules, as a contract's, that a sum of several must keep.")
+@click.option("--part", type=click.Choice(ROLES["ckks"]), default="contributor", help="This node's, under a cipher.")
+@click.option("--primes", type=click.Choice(list(CKKS)), default="lean", help="The parameters of ckks.")
+@click.option("--bits", type=int, default=LEAST_BITS, show_default=True, help="Those of paillier's modulus.")
 @_display
 @_send
 @_receive
-def create(
-    name: str, schema_file: Path, contract_file: Path, mode: str, least: int, release_file: Path | None, **options: Any
-) -> None:
+def create(name: str, schema_file: Path, contract_file: Path, release_file: Path | None, **options: Any) -> None:
     """Found a federation called NAME and become its admin."""
     schema, contract = read_schema(schema_file), read(contract_file)
     options["rules"] = raised_rules(options.pop("raised"))
-    options["exchange"] = {"mode": mode, "least": least, "release": read(release_file) if release_file else ""}
+    exchange = {key: options.pop(key) for key in ("mode", "least", "part", "primes", "bits")}
+    options["exchange"] = exchange | {"release": read(release_file) if release_file else ""}
     made = frame.client().create(name, schema.to_dict(), contract, **options)
     frame.show(made, _draw_created)
 

@@ -17,9 +17,10 @@ _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
 @click.group(cls=frame.Group, invoke_without_command=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the invite to a new file.")
 @click.option("--passphrase-out", type=click.Path(path_type=Path), metavar="FILE", help="The same for its passphrase.")
+@click.option("--role", default="", metavar="ROLE", help="Under a cipher: contributor, beneficiary or coordinator.")
 @click.option("--expires", metavar="SPAN", help="How long it works: 90m, 72h, 7d (the node's invites.expiry_hours).")
 @click.pass_context
-def invite(ctx: click.Context, out: Path | None, passphrase_out: Path | None, expires: str | None) -> None:
+def invite(ctx: click.Context, out: Path | None, passphrase_out: Path | None, role: str, expires: str | None) -> None:
     """Issue an invite for one new member; list and revoke invites.
 
     The invite goes to stdout or --out, its passphrase to stderr or --passphrase-out. Neither is shown again. Send them
@@ -29,7 +30,8 @@ def invite(ctx: click.Context, out: Path | None, passphrase_out: Path | None, ex
         return
     prompt.unused(out, passphrase_out)
     client = frame.client()
-    issued = client.invite(frame.federation(client), expires_in_s=None if expires is None else _seconds(expires))
+    lasts_s = None if expires is None else _seconds(expires)
+    issued = client.invite(frame.federation(client), role=role, expires_in_s=lasts_s)
     if out is not None:
         prompt.keep(out, issued.text + "\n")
     if passphrase_out is not None:

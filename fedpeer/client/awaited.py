@@ -18,6 +18,7 @@ from fedpeer.node.shapes import (
     Audit,
     Batch,
     CharterEntry,
+    Cipher,
     ContractCheck,
     Explored,
     Federation,
@@ -102,8 +103,8 @@ class AsyncClient(AsyncLine):
         body = {"text": text, "passphrase": passphrase, **options}
         return await self.call("POST", "/v1/joins", body=body, wait_s=wait_s, shape=Federation)
 
-    async def invite(self, fed: str, *, role: str = "member", expires_in_s: int | None = None) -> Invite:
-        """Issue an invite; only this answer ever has its text and passphrase. Unsaid, it lasts as the node is set."""
+    async def invite(self, fed: str, *, role: str = "", expires_in_s: int | None = None) -> Invite:
+        """Issue an invite; only this answer ever has its text and passphrase. Unsaid, role and time are the usual."""
         return await self._post(fed, "invites", {"role": role, "expires_in_s": expires_in_s}, Invite)
 
     async def invites(self, fed: str) -> list[Invite]:
@@ -144,6 +145,10 @@ class AsyncClient(AsyncLine):
         return await self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
 
     async def rules(self, fed: str) -> ReleaseRules:
+    async def cipher(self, fed: str) -> Cipher:
+        """What sums are made with, and digests to compare with other programs."""
+        return await self._get(fed, "cipher", Cipher)
+
         """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
         return await self._get(fed, "rules", ReleaseRules)
 

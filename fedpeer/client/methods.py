@@ -18,6 +18,7 @@ from fedpeer.node.shapes import (
     Audit,
     Batch,
     CharterEntry,
+    Cipher,
     ContractCheck,
     Explored,
     Federation,
@@ -107,8 +108,8 @@ class Client(Line):
         body = {"text": text, "passphrase": passphrase, **options}
         return self.call("POST", "/v1/joins", body=body, wait_s=wait_s, shape=Federation)
 
-    def invite(self, fed: str, *, role: str = "member", expires_in_s: int | None = None) -> Invite:
-        """Issue an invite; only this answer ever has its text and passphrase. Unsaid, it lasts as the node is set."""
+    def invite(self, fed: str, *, role: str = "", expires_in_s: int | None = None) -> Invite:
+        """Issue an invite; only this answer ever has its text and passphrase. Unsaid, role and time are the usual."""
         return self._post(fed, "invites", {"role": role, "expires_in_s": expires_in_s}, Invite)
 
     def invites(self, fed: str) -> list[Invite]:
@@ -149,6 +150,10 @@ class Client(Line):
         return self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
 
     def rules(self, fed: str) -> ReleaseRules:
+    def cipher(self, fed: str) -> Cipher:
+        """What sums are made with, and digests to compare with other programs."""
+        return self._get(fed, "cipher", Cipher)
+
         """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
         return self._get(fed, "rules", ReleaseRules)
 

@@ -35,6 +35,7 @@ from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
+from fedpeer.node.ciphers import check_able, cipher_shape
 from fedpeer.node.counting import Rows, reading_job
 from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, prepared, whose
 from fedpeer.node.foreseen import foreseen
@@ -71,6 +72,7 @@ class Node(Standalone):
             Contract.parse(exchange.release).validate(schema)
         Contract.parse(contract).validate(schema)
         Schedule.parse(schedule)
+        await asyncio.to_thread(check_able, self._world.ciphers, exchange, schema, name)
         event = ev.Found(
             name=_checked_name(name),
             display=_checked_name(display),
@@ -117,6 +119,8 @@ class Node(Standalone):
         invitation = await asyncio.to_thread(invites.read, text, passphrase, now=now)
         if schema is not None:
             _check_same(schema, Schema.from_json(invitation.schema), invitation.federation_name)
+        theirs, where = Schema.from_json(invitation.schema), invitation.federation_name
+        await asyncio.to_thread(check_able, self._world.ciphers, Exchange.read(invitation.exchange), theirs, where)
         settings = Settings(send_action=send_action, receive_action=receive_action)
         fed = await self._engine.begin(ev.Join(invitation, _checked_name(display), settings))
         await self._engine.until(lambda: self._is_settled(fed), wait_s)
@@ -198,6 +202,10 @@ class Node(Standalone):
             rows=now.rows,
             total_digest=now.total_digest,
         )
+
+    async def cipher(self, fed: str) -> shapes.Cipher:
+        """What sums are made with."""
+        return await asyncio.to_thread(cipher_shape, self._world.ciphers, self._peer(fed).roster)
 
     async def audit_round(self, fed: str, *, wait_s: float = 30) -> shapes.Audit:
         """Have the sum that is shown here opened again from what its collector kept of the round."""

@@ -76,6 +76,8 @@ def whose(peer: Peer | Project, of: str) -> Summary:
         if of not in {"total", "local"}:
             raise RequestError(f"a project has nobody else's rows, so none of {of[:64]!r}", hint="leave out whose")
         return peer.local
+    if of == "total":
+        _check_shown(peer)
     if of in {"total", "local"}:
         return peer.ledger.total if of == "total" else peer.local
     return _shown(peer, _chosen(peer, of), of)
@@ -123,6 +125,18 @@ def _shown(peer: Peer, members: frozenset[PeerId], of: str) -> Summary:
     if idle:
         raise UnknownError(f"{of[:64]}: {_names(peer, idle)[:64]} is not counted in the total")
     return peer.ledger.subset(members)
+
+
+def _check_shown(peer: Peer) -> None:
+    """PermissionRefusedError where the sum of all is somebody else's alone."""
+    roster = peer.roster
+    if roster.exchange.mode == "paillier" and roster.part(peer.me.peer) != "beneficiary":
+        holder = roster.members[roster.holder("beneficiary")].card.name if roster.holds("beneficiary") else "nobody yet"
+        me = roster.part(peer.me.peer)
+        raise PermissionRefusedError(
+            f"in paillier mode only the beneficiary, {holder}, sees the sum; this node is a {me}",
+            hint="ask its operator for the model, or look at this node's own rows (local)",
+        )
 
 
 def _check_apart(peer: Peer) -> None:

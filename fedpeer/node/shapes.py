@@ -94,6 +94,7 @@ class Member(Shape, frozen=True):
     rows: int
     serial: int
     digest: str
+    counted: bool  # whether its rows are in the total; where only sums are seen, nobody sees how many
     admitted: bool  # whether its contribution passed the contract here
     agrees: bool  # whether it reports the same charter and contributions as we hold
     explorable: bool
@@ -404,3 +405,16 @@ class Synced(Shape, frozen=True):
     detail: str
     rows: int
     total_digest: str
+class Cipher(Shape, frozen=True):
+    """What sums are made with: the charter's parameters, what follows from them, and digests to compare."""
+
+    scheme: str  # paillier | ckks
+    key_bits: int  # of the modulus, or of the product of all primes
+    parameters: dict[str, int | list[int]]
+    addends: int  # contributors, as many as there are
+    entries: int  # numbers in a vector
+    bytes: int  # of a ciphertext, at most
+    layout: str  # digest of what is counted, and how wide
+    digest: str  # of everything that a ciphertext's maker must know
+
+

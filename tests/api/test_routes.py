@@ -57,6 +57,7 @@ BODIES: dict[str, Any] = {
     "data_withdraw_rows": {"rows": {name: column[:1] for name, column in rows(60).items()}},
     "federations_create": {"name": "lungs", "schema": SCHEMA, "contract": CONTRACT},
     "federations_set_explorable": {"explorable": True},
+    "federations_set_rules": {"rows": 25},
     "federations_set_pulse": {"pulsing": False},
     "federations_set_schedule": {"schedule": "h3"},
     "models_evaluate": {"rows": {"age": [30, 31], "dose": [1.5, 2]}},
@@ -73,6 +74,8 @@ BODIES: dict[str, Any] = {
 }
 # Routes whose happy path needs a second node or a file; each has a test of its own, named here.
 ELSEWHERE = {
+    "federations_audit_round": "test_daemons_open_the_pooled_sum_and_nothing_else_and_it_can_be_audited",
+    "federations_cipher": "test_what_a_cipher_is_is_served_and_the_same_everywhere",
     "federations_join": "test_two_nodes_join_and_agree",
     "models_validate": "test_there_is_nothing_to_leave_out_of_one_node",
     "people_remove": "test_a_member_is_removed",

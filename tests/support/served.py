@@ -27,6 +27,7 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import SourceError
 from fedpeer.core.peer.session import Habits
 from fedpeer.node.commands import Node
+from fedpeer.node.computing import Ciphers, no_ciphers
 from fedpeer.node.counting import Means
 from fedpeer.node.engine import Engine, Manners, World
 from fedpeer.node.jobs import Jobs
@@ -114,7 +115,9 @@ class Served:
 
 
 @asynccontextmanager
-async def node_on(broker: MemoryBroker, clock: MovableClock, name: str) -> AsyncIterator[Node]:
+async def node_on(
+    broker: MemoryBroker, clock: MovableClock, name: str, *, ciphers: Ciphers = no_ciphers
+) -> AsyncIterator[Node]:
     """A real node whose ports are in memory."""
     entropy = SystemEntropy()
     world = World(
@@ -123,6 +126,7 @@ async def node_on(broker: MemoryBroker, clock: MovableClock, name: str) -> Async
         entropy=entropy,
         open_bus=lambda line: MemoryBus(broker, federation=line.federation, name=f"{line.federation}/{line.name}"),
         broker=None,
+        ciphers=ciphers,
     )
     engine, jobs = Engine(world, Manners(habits=Habits(status_every_s=0.5))), Jobs(clock.now, entropy.draw)
     means = Means(_no_source, lambda source, posted, _: RowsSource(posted, name=source), Access(servers=(BUS,)))

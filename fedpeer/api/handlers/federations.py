@@ -7,7 +7,7 @@ from typing import Any
 from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetRules, SetSchedule, Wait
 from fedpeer.api.call import Call, Reply
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import Audit, CharterEntry, Federation, Preview, ReleaseRules, Synced
+from fedpeer.node.shapes import Audit, CharterEntry, Cipher, Federation, Preview, ReleaseRules, Synced
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
@@ -90,6 +90,11 @@ async def sync(call: Call[Nothing, Wait]) -> Synced:
 async def audit_round(call: Call[Nothing, JoinWait]) -> Audit:
     """Open the sum that is shown here again, from what its collector kept of the round; `wait` for the collector."""
     return await call.node.audit_round(call.fed, wait_s=call.query.wait)
+
+
+async def cipher(call: Call[Nothing, Nothing]) -> Cipher:
+    """What sums are made with, and digests to compare with other programs."""
+    return await call.node.cipher(call.fed)
 
 
 async def preview(call: Call[Nothing, Nothing]) -> Preview:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from fedpeer.core.canonical import Value, decode, encode
 from fedpeer.core.errors import ConfigError
-from fedpeer.core.privacy.cipher import CKKS, LEAST_BITS
+from fedpeer.core.privacy.cipher import CKKS, LEAST_BITS, MOST_BITS
 
 Mode = Literal["open", "secure", "paillier", "ckks"]
 Part = Literal["contributor", "beneficiary", "coordinator"]
@@ -17,7 +17,6 @@ Primes = Literal["lean", "usual"]
 LEAST = 3  # contributors to a sum: with two, each knows the other's part of it
 _USUAL = 5
 _MOST = 10_000
-_MOST_BITS = 8192
 
 # The parts that only one member has.
 LONE: tuple[Part, Part] = ("beneficiary", "coordinator")
@@ -42,7 +41,7 @@ class Exchange(Value, frozen=True):
     least: Annotated[int, Meta(ge=LEAST, le=_MOST)] = _USUAL
     part: Part = "contributor"
     release: str = ""
-    bits: Annotated[int, Meta(ge=LEAST_BITS, le=_MOST_BITS)] = LEAST_BITS
+    bits: Annotated[int, Meta(ge=LEAST_BITS, le=MOST_BITS)] = LEAST_BITS
     primes: Primes = "lean"
 
     def check(self) -> Exchange:
@@ -51,10 +50,10 @@ class Exchange(Value, frozen=True):
             raise ConfigError(f"there is no mode {self.mode}", hint=f"choose one of {', '.join(ROLES)}")
         if not LEAST <= self.least <= _MOST:
             raise ConfigError(f"a sum has {LEAST} to {_MOST} contributors at least, not {self.least}")
-        if not LEAST_BITS <= self.bits <= _MOST_BITS or self.bits % 16:
+        if not LEAST_BITS <= self.bits <= MOST_BITS or self.bits % 16:
             raise ConfigError(
                 f"a modulus of {self.bits} bits is not offered",
-                hint=f"take {LEAST_BITS} to {_MOST_BITS}, a multiple of 16",
+                hint=f"take {LEAST_BITS} to {MOST_BITS}, a multiple of 16",
             )
         if self.primes not in CKKS:
             raise ConfigError(f"there are no parameters {self.primes} for ckks", hint=f"choose {' or '.join(CKKS)}")

@@ -17,6 +17,7 @@ from fedpeer.core.statistics.residues import Block, Residues, integers
 
 MOST = 1000  # addends of one sum
 LEAST_BITS = 3072  # of Paillier's modulus: they stand for 128 of a symmetric key (NIST SP 800-57, part 1, table 2)
+MOST_BITS = 8192
 
 # CKKS's degree, and the bits of its primes: what sums need, and what other programs have.
 CKKS: Mapping[str, tuple[int, ...]] = {"lean": (4096, 60, 49), "usual": (8192, 60, 40, 40, 60)}
