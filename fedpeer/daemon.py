@@ -30,7 +30,6 @@ from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.cipher_ckks import CkksCipher
 from fedpeer.adapters.cipher_paillier import PaillierCipher
-from fedpeer.adapters.feed_nats import NatsFeeds
 from fedpeer.adapters.fitting import fit
 from fedpeer.adapters.home import Home
 from fedpeer.adapters.lookout import FileLookout
@@ -273,8 +272,7 @@ def _manners(settings: config.Settings) -> Manners:
 def _means(settings: config.Settings) -> Means:
     catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
     invite_s = round(settings.invites.expiry_hours * 3600)
-    feeds = NatsFeeds(catalogue.roots)
-    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, FileLookout(catalogue), feeds)
+    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, FileLookout(catalogue))
 
 
 def _external(settings: config.Settings) -> Access | None:
