@@ -40,8 +40,8 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Exchange": {
         "preview": ("preview", "Show what would leave this node if it pulsed now."),
         "rules": ("rules", "Show the release rules, or keep stricter ones at this node."),
-        "audit": ("audit", "Look at what was announced, instead of believing it."),
         "cipher": ("cipher", "Show what hides sums, and digests to compare."),
+        "audit": ("audit", "Look at what was announced, instead of believing it."),
         "pulse": ("pulse", "Start or stop this node's pulse."),
         "sync": ("pulse", "Exchange now, without waiting for the schedule."),
         "log": ("log", "Show what happened."),

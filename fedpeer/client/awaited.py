@@ -144,11 +144,11 @@ class AsyncClient(AsyncLine):
         """Start or stop this node's pulse."""
         return await self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
 
-    async def rules(self, fed: str) -> ReleaseRules:
     async def cipher(self, fed: str) -> Cipher:
         """What sums are made with, and digests to compare with other programs."""
         return await self._get(fed, "cipher", Cipher)
 
+    async def rules(self, fed: str) -> ReleaseRules:
         """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
         return await self._get(fed, "rules", ReleaseRules)
 

@@ -149,11 +149,11 @@ class Client(Line):
         """Start or stop this node's pulse."""
         return self._put(fed, "pulse", {"pulsing": pulsing}, Federation)
 
-    def rules(self, fed: str) -> ReleaseRules:
     def cipher(self, fed: str) -> Cipher:
         """What sums are made with, and digests to compare with other programs."""
         return self._get(fed, "cipher", Cipher)
 
+    def rules(self, fed: str) -> ReleaseRules:
         """The release rules: the charter's, what this node adds to them, and the numbers that hold here."""
         return self._get(fed, "rules", ReleaseRules)
 

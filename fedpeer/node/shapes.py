@@ -94,7 +94,6 @@ class Member(Shape, frozen=True):
     rows: int
     serial: int
     digest: str
-    counted: bool  # whether its rows are in the total; where only sums are seen, nobody sees how many
     admitted: bool  # whether its contribution passed the contract here
     agrees: bool  # whether it reports the same charter and contributions as we hold
     explorable: bool
@@ -396,15 +395,6 @@ class Audit(Shape, frozen=True):
     transcript: str  # digest of all that it was opened from, as the collector signed it
 
 
-class Synced(Shape, frozen=True):
-    """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
-
-    converged: bool
-    waiting_for: list[str]
-    outcome: str  # sent | unchanged | refused | withheld | empty | called (a round of the secure sum)
-    detail: str
-    rows: int
-    total_digest: str
 class Cipher(Shape, frozen=True):
     """What sums are made with: the charter's parameters, what follows from them, and digests to compare."""
 
@@ -418,3 +408,12 @@ class Cipher(Shape, frozen=True):
     digest: str  # of everything that a ciphertext's maker must know
 
 
+class Synced(Shape, frozen=True):
+    """What a sync led to; `converged` is False when the wait ran out, and `waiting_for` says who is missing."""
+
+    converged: bool
+    waiting_for: list[str]
+    outcome: str  # sent | unchanged | refused | withheld | empty | called (a round of the secure sum)
+    detail: str
+    rows: int
+    total_digest: str
