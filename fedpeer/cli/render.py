@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fedpeer.node.timeline import printable
+
 _PIPE_WIDTH = 200
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
@@ -24,7 +26,12 @@ def console(*, error: bool = False) -> Console:
 
 def say(text: str = "", style: str = "") -> None:
     """Print one paragraph."""
-    console().print(Text(text, style=style), soft_wrap=True)
+    console().print(_plain(text, style), soft_wrap=True)
+
+
+def _plain(text: str, style: str = "") -> Text:
+    # Names, reasons and rules come from other members: their terminal codes are shown, not obeyed.
+    return Text("\n".join(map(printable, text.split("\n"))), style=style)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing yet") -> None:
@@ -34,7 +41,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str =
         right = name.startswith(">")
         drawn.add_column(name.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        drawn.add_row(*(cell if isinstance(cell, Text) else _plain(str(cell)) for cell in row))
     if drawn.row_count:
         console().print(drawn)
     else:
@@ -48,7 +55,7 @@ def pairs(told: Iterable[tuple[str, Any]]) -> None:
     drawn.add_column(overflow="fold")
     for label, value in told:
         if value not in ("", None):
-            drawn.add_row(label, value if isinstance(value, Text) else Text(str(value)))
+            drawn.add_row(label, value if isinstance(value, Text) else _plain(str(value)))
     console().print(drawn)
 
 

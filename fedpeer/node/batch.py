@@ -12,6 +12,7 @@ from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes
 from fedpeer.core.peer.state import State
+from fedpeer.node.timeline import printable
 from fedpeer.ports import Commit, Entry, Outgoing
 
 
@@ -78,4 +79,4 @@ class Outcome:
 
 
 def _entry(now: float, scope: str, note: fx.Note) -> Entry:
-    return Entry(now, scope, note.kind, note.level, note.text, note.peer, note.pulse, note.data)
+    return Entry(now, scope, note.kind, note.level, printable(note.text), note.peer, note.pulse, note.data)

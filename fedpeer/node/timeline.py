@@ -15,6 +15,11 @@ from fedpeer.ports import Entry
 WATCHER_KEEPS = 1_000
 
 
+def printable(text: str) -> str:
+    """Return a text with what a terminal would obey, or not show, written out: some of it may be from others."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 class Timeline:
     """Entries of all scopes in the order of their ids."""
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fedpeer.cli import render
 from fedpeer.cli.answers import draw_answer, draw_parts
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.metrics import METRICS, measure
@@ -61,3 +62,13 @@ def test_of_many_columns_the_strongest_pairs_are_shown_and_of_few_with_their_int
 
 def test_other_answers_are_left_to_others():
     assert not draw_answer("t_test", {})
+
+
+def test_terminal_codes_of_other_members_are_shown_and_not_obeyed(capsys):
+    render.say("removed: \x1b[2J\x1b]0;owned\x07\nand a second line")
+    render.table(["name"], [["\x1b[31mred"]])
+    render.pairs([("reason", "\u202egnorw")])
+    out = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert "\\x1b[2J" in out
+    assert "\nand a second line" in out

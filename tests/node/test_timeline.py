@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedpeer.node import timeline as module
-from fedpeer.node.timeline import Timeline
+from fedpeer.node.timeline import Timeline, printable
 from fedpeer.ports import Entry
 
 KINDS, LEVELS = ["sync", "bus", "contract"], ["info", "warning", "error"]
@@ -113,3 +113,10 @@ async def test_a_reader_that_goes_away_is_forgotten():
         await task
     await watching.aclose()
     assert not timeline._watchers
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2J\x1b]0;title\x07", "one\ntwo forged", "\u202eright to left", "\x9b31m"])
+def test_what_a_terminal_would_obey_is_written_out(text):
+    assert printable(text).isprintable()
+    assert printable(text) != text
+    assert printable("plain, with ümlauts and 数") == "plain, with ümlauts and 数"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from fedpeer.core.federation.secure.conclusion import Conclusion
 from fedpeer.core.federation.secure.documents import Said, Sealed, Word
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import hearing
+from fedpeer.node import batch
 from tests.support import attack
 from tests.support.attack import Victim, said
 from tests.support.letters import Letter
@@ -202,3 +204,20 @@ def test_the_bytes_of_each_kind_are_those_of_the_annotated_files(kind):
     assert letter.body == canonical.encode(content(kind))
     assert ms.parse(int(letter.facts["kind"]), letter.body) == content(kind)
     assert path.read_text("utf-8") == written(kind)
+
+
+def test_text_of_a_member_reaches_people_without_what_a_terminal_would_obey(lived):
+    simulation, nodes = lived
+    ongoing = nodes[0].peer.session.round
+    collector = next(n for n in nodes if n.peer.me.peer == ongoing.contribution.collector)
+    hearer = next(n for n in nodes if n is not collector)
+    ongoing = hearer.peer.session.round
+    talk = ms.Talk(ongoing.terms.round, False, b"", "\x1b[2Jgone\n2026-01-01 all is well")
+    victim = Victim(simulation, hearer)
+    victim.state = victim.state.with_session(round=replace(ongoing, over=False))
+    victim.hears(said(simulation, collector, talk, to=hearer))
+    (told,) = (note for note in victim.notes if "a round ended" in note.text)
+    entry = batch._entry(0.0, "f", told)
+    assert not told.text.isprintable()
+    assert entry.text.isprintable()
+    assert "\\x1b[2Jgone\\n2026" in entry.text
