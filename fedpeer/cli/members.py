@@ -50,7 +50,7 @@ def _member(member: Member) -> tuple[object, ...]:
     kept = render.mark(member.admitted, "kept", "refused") if member.serial else "–"
     agrees = "–" if member.me else render.mark(member.agrees)
     explorable = "yes" if member.explorable else "no"
-    rows = render.count(member.rows)
+    rows = "hidden" if member.counted and not member.rows else render.count(member.rows)
     return member.name, member.role, seen, rows, kept, agrees, explorable, member.id[:10], member.fingerprint
 
 

@@ -94,6 +94,7 @@ class Member(Shape, frozen=True):
     rows: int
     serial: int
     digest: str
+    counted: bool  # whether its rows are in the total; where only sums are seen, nobody sees how many
     admitted: bool  # whether its contribution passed the contract here
     agrees: bool  # whether it reports the same charter and contributions as we hold
     explorable: bool
@@ -138,6 +139,30 @@ class Watch(Shape, frozen=True):
     added_at: float
     files: int
     rows: int
+
+
+class Stream(Shape, frozen=True):
+    """A subject whose messages are counted as they come, and what came of them.
+
+    Of the `read` rows in its messages `rows` were counted, and `rejected` has, by feature and reason, the values that
+    kept the others out; `unreadable` has, by reason, the messages that are none. `last_at` is when the last message was
+    published, 0 before there was one.
+    """
+
+    id: str
+    location: str
+    options: dict[str, Any]
+    added_at: float
+    state: str  # connecting | running | waiting | stopped
+    error: str  # why it waits
+    batch: str
+    messages: int
+    read: int
+    rows: int
+    rejected: dict[str, dict[str, int]]
+    unreadable: dict[str, int]
+    sequence: int
+    last_at: float
 
 
 class Receipt(Shape, frozen=True):

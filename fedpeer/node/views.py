@@ -231,7 +231,8 @@ class Views:
         state = self._engine.states[scope]
         if isinstance(state, Joining):
             return _joining_shape(state)
-        link, session, released = self._engine.links.get(scope), state.session, state.released
+        link, session = self._engine.links.get(scope), state.session
+        released, given = state.released, state.sums.given
         waiting = [state.roster.members[p].card.name for p in state.disagreeing]
         return shapes.Federation(
             id=scope,
@@ -264,7 +265,7 @@ class Views:
             rows=state.ledger.total.rows,
             total_digest=state.ledger.total.digest,
             local_rows=state.local.rows,
-            released_rows=released.summary.rows if released else 0,
+            released_rows=released.summary.rows if released else given.rows if given else 0,
             released_risk=standing_risk(released.summary if released else _sum_shown(state)),
             released_serial=released.contribution.serial if released else 0,
             released_at=float(released.contribution.made_at) if released else 0.0,
@@ -286,6 +287,7 @@ class Views:
             rows=held.summary.rows if held else 0,
             serial=held.contribution.serial if held else 0,
             digest=held.summary.digest if held else "",
+            counted=member.peer in peer.ledger.contributors,
             admitted=held is not None and held.admitted,
             agrees=me or member.peer not in peer.disagreeing,
             explorable=peer.settings.explorable if me else bool(heard and heard.status.explorable),

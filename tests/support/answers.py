@@ -78,6 +78,7 @@ def member(id_: str, name: str, **changes: Any) -> shapes.Member:
         "rows": 500,
         "serial": 1,
         "digest": DIGEST,
+        "counted": True,
         "admitted": True,
         "agrees": True,
         "explorable": False,
