@@ -11,6 +11,7 @@ from fedpeer.core.contract.admit import RECEIVING, SENDING, Admitted, Side, admi
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.masked import Maskable, examined_part, examined_sum, maskable
+from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.collect import collect
@@ -121,6 +122,16 @@ def test_the_cells_of_a_sum_are_looked_at_and_not_those_of_its_parts() -> None:
     failed = examined_sum(parts[0] + collect(SCHEMA, _rows(60, flags=0)), STANDARD, None).failed
     assert failed is not None
     assert failed.measured == "5"
+
+
+def test_of_a_sum_with_noise_the_rows_are_looked_at_and_not_what_is_noise() -> None:
+    last, few = collect(SCHEMA, _rows(200, flags=100)), collect(SCHEMA, _rows(60, flags=5))
+    exact = examined_sum(last + few, STANDARD, last)
+    noised = examined_sum(last + few, Policy(noise=Noise(1)), last)
+    assert exact.failed is not None
+    assert noised.failed is None
+    assert [finding.rule for finding in noised.findings] == ["rows >= 100"]
+    assert examined_sum(few, Policy(noise=Noise(1)), None).failed is not None
 
 
 def test_an_owner_who_joins_with_a_small_cell_shows_in_the_change_of_the_sum() -> None:
