@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,12 @@ from fedpeer.core.statistics.residues import Block, Residues
 KEY = 32  # bytes of a key, a seed, and an agreement
 
 Private = X25519PrivateKey
+Words = npt.NDArray[np.uint64]
 
 _WORD = np.dtype("<u8")
 _CHUNK = 8192  # words of every mask that are made and added while they are near the processor
+_ZEROS = bytes(8 * _CHUNK)
+_MOST = 255  # addends whose carries a byte can count
 
 
 def private(secret: bytes) -> Private:
@@ -57,24 +60,28 @@ def key(secret: bytes, purpose: str, *context: bytes) -> bytes:
 
 def mask(layout: tuple[Block, ...], secret: bytes) -> Residues:
     """Return the mask of this key over a layout."""
-    return total(layout, [secret])
+    return total(layout, added=[secret])
 
 
-def total(layout: tuple[Block, ...], secrets: Iterable[bytes]) -> Residues:
-    """Return the sum of the masks of these keys."""
-    streams = [Cipher(AES(secret), CTR(bytes(16))).encryptor() for secret in secrets]
-    words, over = np.zeros(size(layout) // 8, np.uint64), np.zeros(size(layout) // 8, np.uint32)
-    wide = any(block.limbs > 1 for block in layout)
-    zeros, fresh = bytes(8 * _CHUNK), np.empty(_CHUNK, _WORD)
-    for at in range(0, len(words), _CHUNK):
-        part = words[at : at + _CHUNK]
-        found = fresh[: len(part)]
-        for stream in streams:
-            stream.update_into(zeros[: 8 * len(part)], found.data.cast("B"))
-            part += found
-            if wide:
-                over[at : at + _CHUNK] += part < found
-    return _carried(layout, words, over) if wide else _shaped(layout, words)
+def total(
+    layout: tuple[Block, ...],
+    *,
+    vectors: Sequence[bytes] = (),
+    added: Iterable[bytes] = (),
+    taken: Iterable[bytes] = (),
+) -> Residues:
+    """Return the sum of vectors, as bytes, and of the masks of some keys, less those of others."""
+    turned = (_Stream(secret, turned=True) for secret in taken)
+    sources: list[_Shown | _Stream] = [*map(_Shown, vectors), *map(_Stream, added), *turned]
+    groups = [sources[i : i + _MOST] for i in range(0, len(sources), _MOST)]
+    parts, begun = [np.zeros((block.entries, block.limbs), np.uint64) for block in layout], 0
+    for part in parts:
+        for at in range(0, len(part), step := _CHUNK // part.shape[1]):
+            rows = part[at : at + step]
+            for group in groups:
+                _add(rows, group, begun)
+            begun += rows.size
+    return Residues(layout, tuple(parts))
 
 
 def size(layout: tuple[Block, ...]) -> int:
@@ -82,18 +89,39 @@ def size(layout: tuple[Block, ...]) -> int:
     return sum(8 * block.entries * block.limbs for block in layout)
 
 
-def _carried(layout: tuple[Block, ...], words: npt.NDArray[np.uint64], over: npt.NDArray[np.uint32]) -> Residues:
-    """Add to each limb how often the one below it went over."""
-    low, carries = _shaped(layout, words), _shaped(layout, np.roll(over, 1).astype(np.uint64))
-    for part in carries.parts:
-        part[:, 0] = 0
-    return low + carries
+class _Shown:
+    """A vector that everybody may see, read from where one is."""
+
+    turned = False
+
+    def __init__(self, vector: bytes) -> None:
+        self._words = np.frombuffer(vector, _WORD)
+
+    def read(self, begun: int, count: int) -> Words:
+        return self._words[begun : begun + count]
 
 
-def _shaped(layout: tuple[Block, ...], words: npt.NDArray[np.uint64]) -> Residues:
-    parts, at = [], 0
-    for block in layout:
-        count = block.entries * block.limbs
-        parts.append(words[at : at + count].reshape(block.entries, block.limbs))
-        at += count
-    return Residues(layout, tuple(parts))
+class _Stream:
+    """The mask of a key, made where it is read, in order; `turned` over it is one short of its negative."""
+
+    def __init__(self, secret: bytes, *, turned: bool = False) -> None:
+        self.turned, self._stream = turned, Cipher(AES(secret), CTR(bytes(16))).encryptor()
+
+    def read(self, _: int, count: int) -> Words:
+        words = np.empty(count, _WORD)
+        self._stream.update_into(_ZEROS[: 8 * count], words.data.cast("B"))
+        return np.invert(words, out=words) if self.turned else words
+
+
+def _add(rows: Words, sources: Sequence[_Shown | _Stream], begun: int) -> None:
+    """Add up, and then to each limb how often the one below it went over."""
+    words, over = rows.reshape(-1), np.zeros(rows.size, np.uint8)
+    for source in sources:
+        found = source.read(begun, words.size)
+        words += found
+        if rows.shape[1] > 1:
+            over += (words < found).view(np.uint8)
+    carry = np.full(len(rows), sum(source.turned for source in sources), np.uint64)
+    for k, below in enumerate(over.reshape(rows.shape).T):
+        rows[:, k] += carry
+        carry = below + (rows[:, k] < carry).astype(np.uint64)

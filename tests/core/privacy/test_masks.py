@@ -23,13 +23,15 @@ def test_a_mask_is_the_encrypted_count(key: bytes) -> None:
     assert len(data) == masks.size(LAYOUT) == 8 * (5 + 6 + 6)
 
 
-@given(st.lists(keys, max_size=9), st.integers(0, 20_000))
-def test_a_total_is_the_sum_of_masks(secrets: list[bytes], entries: int) -> None:
-    layout = (*LAYOUT, Block("long", entries, 2))
-    expected = Residues.zero(layout)
-    for each in secrets:
-        expected = expected + masks.mask(layout, each)
-    assert masks.total(layout, secrets) == expected
+@given(st.lists(keys, max_size=5), st.lists(keys, max_size=5), st.lists(keys, max_size=3), st.integers(0, 9000))
+def test_a_total_is_the_sum_of_vectors_and_masks(added, taken, vectors, entries: int) -> None:
+    layout = (*LAYOUT, Block("long", entries, 2), Block("tail", 9, 1))
+    shown, expected = [masks.mask(layout, each[::-1]) for each in vectors], Residues.zero(layout)
+    for each in [*shown, *(masks.mask(layout, key) for key in added)]:
+        expected = expected + each
+    for key in taken:
+        expected = expected - masks.mask(layout, key)
+    assert masks.total(layout, vectors=[each.to_bytes() for each in shown], added=added, taken=taken) == expected
 
 
 @given(keys, keys)

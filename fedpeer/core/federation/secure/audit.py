@@ -20,6 +20,7 @@ from fedpeer.core.federation.secure.documents import (
     Result,
     Reveal,
     Vote,
+    digest,
     expect,
     read,
 )
@@ -52,7 +53,7 @@ class Transcript(Value, frozen=True):
     def digest(self) -> bytes:
         """What its result names it by: the digest of everything but the result."""
         gathered = (self.deals, self.vectors, self.votes, self.reveals)
-        return evidence((self.opening, self.delivery, self.proposal), gathered)
+        return evidence(map(digest, (self.opening, self.delivery, self.proposal)), (map(digest, g) for g in gathered))
 
 
 def audit(terms: Terms, transcript: Transcript) -> Residues:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import MismatchError, RemoteError
 from fedpeer.core.federation.secure.chain import delivered, follows, is_deal, is_masked, opened, proposed
-from fedpeer.core.federation.secure.course import Course, evidence, there
+from fedpeer.core.federation.secure.course import Course, there
 from fedpeer.core.federation.secure.documents import (
     Advert,
     Deal,
@@ -180,8 +180,7 @@ def _sum(state: Collector, now: float) -> tuple[Collector, Words]:
         return _short(state, f"of {len(summed.lacking)} contributors too few shares came back")
     total = summed.total().to_bytes()
     course = replace(course, reveals=reveals)
-    seen = evidence(course.decisions, course.gathered)
-    result = _said(state, Result(state.terms.id, there(course.proposal).digest, total, seen))
+    result = _said(state, Result(state.terms.id, there(course.proposal).digest, total, course.evidence))
     course = replace(course, result=result.data)
     return _on(state, "result", course), [(peer, course.concluded) for peer in state.terms.signers]
 

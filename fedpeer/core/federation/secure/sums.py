@@ -47,18 +47,16 @@ class Opened:
 
     def total(self) -> Residues:
         """The sum of the survivors' vectors; MismatchError if a secret is not the one promised or advertised."""
-        terms, total = self.circle.terms, Residues.zero(self.circle.terms.layout)
-        taken: list[bytes] = []
-        added = [own_mask(terms, peer, self._seed(peer)) for peer in self.vectors]
+        terms, vectors = self.circle.terms, [each.document.vector for each in self.vectors.values()]
+        added: list[bytes] = []
+        taken = [own_mask(terms, peer, self._seed(peer)) for peer in self.vectors]
         for gone in self.dealers - self.vectors.keys():
             private = self._key(gone)
             for peer in self.vectors.keys() & set(self.circle.neighbours(gone)):
                 pair = pair_mask(terms, (gone, private), (peer, self.adverts[peer].mask_key))
                 # The survivor added it if it comes first.
-                (added if terms.places[peer] < terms.places[gone] else taken).append(pair)
-        for vector in self.vectors.values():
-            total = total + Residues.from_bytes(terms.layout, vector.document.vector)
-        return total - masks.total(terms.layout, added) + masks.total(terms.layout, taken)
+                (taken if terms.places[peer] < terms.places[gone] else added).append(pair)
+        return masks.total(terms.layout, vectors=vectors, added=added, taken=taken)
 
     def _seed(self, peer: PeerId) -> bytes:
         seed = shares.combine(self._pieces[peer])
