@@ -12,6 +12,7 @@ from fedpeer.core.federation.opened import Concluded, read_opened
 from fedpeer.core.federation.secure.opened import Versions, check_circle, circle, distinct, moved
 from fedpeer.core.federation.secure.together import shown
 from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.masked import examined_sum
 
 
@@ -40,7 +41,8 @@ def show(turn: Turn, data: bytes) -> None:
     turn.count(received=1)
     text = f"the sum of {len(opened.contributors)} members was opened: {_what(turn, concluded, opened)}"
     evidence = {"digest": opened.total.digest, "transcript": concluded.transcript.hex()}
-    turn.note("sync", "info", text, peer=concluded.collector, data=evidence)
+    data = evidence | {"membership_risk": standing_risk(opened.total)}
+    turn.note("sync", "info", text, peer=concluded.collector, data=data)
 
 
 def fault(turn: Turn, data: bytes) -> str:
