@@ -12,8 +12,11 @@ from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes
 from fedpeer.core.peer.state import State
+from fedpeer.core.privacy.purse import Purse
 from fedpeer.node.timeline import printable
 from fedpeer.ports import Commit, Entry, Outgoing
+
+Records = Mapping[tuple[str, str], bytes | None]
 
 
 @dataclass(slots=True)
@@ -47,9 +50,10 @@ class Outcome:
     outgoing: list[tuple[int, Outgoing]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     failed: FedpeerError | None = None
+    purse: Purse = field(default_factory=Purse)
 
-    def change(self, before: Mapping[str, State], now: float, sent: list[int]) -> Commit:
-        """All of it as one change of the store; PledgeError if it holds two words under one name already."""
+    def change(self, before: Mapping[str, State], own: Records, now: float, sent: list[int]) -> Commit:
+        """All of it, and records of the node's own, as one change of the store; PledgeError if it breaks its word."""
         records = {
             (scope, name): value
             for scope in self.touched
@@ -57,10 +61,10 @@ class Outcome:
         }
         outbox = [Outgoing(s, e.slot, e.subject, e.body) for s, e in self.effects if isinstance(e, fx.Send)]
         entries = [_entry(now, s, e) for s, e in self.effects if isinstance(e, fx.Note)]
-        return Commit(records, outbox, sent, entries, self._pledges())
+        return Commit({**own, **records}, outbox, sent, entries, self._pledges())
 
     def take_back(self, scope: str, before: Mapping[str, State]) -> bool:
-        """Have nothing happened in a scope; False if nothing was pledged there."""
+        """Have nothing happened in a scope; False if nothing was pledged there. What was paid stays paid."""
         if not any(s == scope and isinstance(e, fx.Pledge) for s, e in self.effects):
             return False
         self.effects = [(s, e) for s, e in self.effects if s != scope]

@@ -29,6 +29,7 @@ from fedpeer.core.peer.session import Habits, Session
 from fedpeer.core.peer.state import Joining, Peer, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.peer.tending import gap_s
+from fedpeer.core.privacy.purse import Declared, Purse
 from fedpeer.node.batch import Outcome, Task
 from fedpeer.node.computing import Ciphers, computed, no_ciphers
 from fedpeer.node.link import Hooks, Line, Link
@@ -64,12 +65,16 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How an engine behaves: the jitter of pulses, how long the timeline is, and what each session begins with."""
+    """How an engine behaves: the jitter of pulses, how long the timeline is, and what each session begins with.
+
+    `declared` is the data set that this node's rows are of, as far as noise is paid for.
+    """
 
     jitter: float = 0.1
     keep_entries: int = 20_000
     habits: Habits = field(default_factory=Habits)
     assembly: Assembly = field(default_factory=Assembly)
+    declared: Declared | None = None
 
 
 class Engine:
@@ -80,6 +85,7 @@ class Engine:
         self.states: Mapping[str, State] = {}
         self.links: dict[str, Link] = {}
         self.fault = ""
+        self.purse = Purse()
         self.timeline = Timeline((), keep=manners.keep_entries)
         self.pulses = Pulses(lambda scope: self.post(scope, ev.PulseDue()), jitter=manners.jitter)
         self._world = world
@@ -206,7 +212,7 @@ class Engine:
 
     def _advance(self, tasks: Sequence[Task]) -> Outcome:
         """Step every task's event and commit what came of all of them. On the writer thread."""
-        outcome = Outcome(dict(self.states))
+        outcome = Outcome(dict(self.states), purse=self.purse)
         for task in tasks:
             self._step(outcome, task)
         for scope in list(outcome.touched):
@@ -226,10 +232,10 @@ class Engine:
         if self.fault != str(error):
             _log.error("nothing can be stored, so rounds have stopped: %s", error)
         self.fault = str(error)
-        return Outcome(dict(self.states), failed=error)
+        return Outcome(dict(self.states), failed=error, purse=self.purse)
 
     def _step(self, outcome: Outcome, task: Task) -> None:
-        stamped = ev.Stamped(self._world.clock.now(), self._world.entropy.draw(32), task.event)
+        stamped = ev.Stamped(self._world.clock.now(), self._world.entropy.draw(32), task.event, outcome.purse)
         before = outcome.states.get(task.scope)
         try:
             if task.scope == NODE:
@@ -254,6 +260,8 @@ class Engine:
         for effect in wanted:
             if isinstance(effect, fx.Reply):
                 task.reply = effect.value
+            elif isinstance(effect, fx.Charged):
+                outcome.purse = effect.purse
             else:
                 outcome.effects.append((task.scope, effect))
 
@@ -273,7 +281,8 @@ class Engine:
                     task.error = error if task.scope == error.scope else task.error
 
     def _commit(self, outcome: Outcome) -> None:
-        change = outcome.change(self.states, self._world.clock.now(), self._left[:])
+        paid = {(NODE, name): value for name, value in outcome.purse.changes(self.purse).items()}
+        change = outcome.change(self.states, paid, self._world.clock.now(), self._left[:])
         if not (change.records or change.outbox or change.entries or change.sent or change.pledges):
             return
         self._world.probe("before-commit")
@@ -296,7 +305,7 @@ class Engine:
         return stored
 
     async def _release(self, outcome: Outcome, tasks: Sequence[Task]) -> None:
-        self.states = outcome.states
+        self.states, self.purse = outcome.states, outcome.purse
         self.timeline.extend(outcome.entries)
         for number, outgoing in outcome.outgoing:
             link = self.links.get(outgoing.scope)
@@ -402,6 +411,7 @@ class Engine:
         self.timeline = Timeline(entries[::-1], keep=self._manners.keep_entries)
         memberships = [s for s in store.scopes() if s != NODE and not s.startswith(PROJECT)]
         self.states = {s: restore(s, store.load(s), self._session) for s in memberships}
+        self.purse = Purse.restored(store.load(NODE), self._manners.declared)
         return store.pending()
 
     # Threads

@@ -23,6 +23,7 @@ from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Settings, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.purse import Declared, Purse
 from fedpeer.core.statistics.collect import tally
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.node.computing import compute
@@ -62,6 +63,9 @@ class Node:
     notes: list[fx.Note] = field(default_factory=list)
     boots: int = 0
     online: bool = True
+    declared: Declared | None = None
+    purse: Purse = field(default_factory=Purse)
+    own: dict[str, bytes] = field(default_factory=dict)  # records of the node, whatever federation
 
     @property
     def peer(self) -> Peer:
@@ -75,6 +79,17 @@ class Node:
             if isinstance(effect, fx.Pledge) and given.setdefault(effect.name, effect.value) != effect.value:
                 raise PledgeError.of(self.name, effect.name)
         self.pledges = given
+
+    def declare(self, declared: Declared) -> None:
+        """Say what data set this node's rows are of."""
+        self.declared, self.purse = declared, Purse.restored(self.own, declared)
+
+    def charge(self, effects: list[fx.Effect]) -> None:
+        """Save what was paid, in the same change as the state."""
+        for effect in effects:
+            if isinstance(effect, fx.Charged):
+                self.own |= effect.purse.changes(self.purse)
+                self.purse = effect.purse
 
     def said(self, kind: str) -> list[str]:
         return [n.text for n in self.notes if n.kind == kind]
@@ -166,7 +181,7 @@ class Simulation:
         reply = None
         for each in (event, ev.Settle()):
             before = node.state
-            after, effects = step(before, self._stamped(each), self._session(node))
+            after, effects = step(before, self._stamped(each, node), self._session(node))
             reply = self._commit(node, before, after, effects) if each is event else reply
             if each is not event:
                 self._commit(node, before, after, effects)
@@ -223,6 +238,7 @@ class Simulation:
         node.disk = dict(disk if disk is not None else node.disk)
         node.pledges = dict(pledges if pledges is not None else node.pledges)
         node.boots += 1
+        node.purse = Purse.restored(node.own, node.declared)
         node.state = restore(self.federation, node.disk, self._session(node))
         node.online = True
         self._reconnect(node)
@@ -235,17 +251,19 @@ class Simulation:
     def _session(self, node: Node) -> Session:
         return Session(hashlib.sha256(f"{self._seed}/{node.name}/{node.boots}".encode()).digest()[:16])
 
-    def _stamped(self, event: ev.Event) -> ev.Stamped:
+    def _stamped(self, event: ev.Event, node: Node | None = None) -> ev.Stamped:
         self._drawn += 1
-        return ev.Stamped(self.now, hashlib.sha256(f"{self._seed}/{self._drawn}".encode()).digest(), event)
+        entropy = hashlib.sha256(f"{self._seed}/{self._drawn}".encode()).digest()
+        return ev.Stamped(self.now, entropy, event, node.purse if node else Purse())
 
     def _begin(self, node: Node, event: ev.Found | ev.Join) -> None:
-        state, effects = begin(self._stamped(event), self._session(node))
+        state, effects = begin(self._stamped(event, node), self._session(node))
         self.federation = state.federation
         self._commit(node, None, state, effects)
 
     def _commit(self, node: Node, before: State | None, after: State, effects: list[fx.Effect]) -> Any:
         node.pledge(effects)
+        node.charge(effects)
         for name, value in changes(before, after).items():
             if value is None:
                 node.disk.pop(name, None)

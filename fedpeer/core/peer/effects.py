@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from fedpeer.core.federation.sealed.work import Task
 from fedpeer.core.privacy.cipher import Terms
+from fedpeer.core.privacy.purse import Purse
 
 Level = Literal["info", "warning", "error"]
 
@@ -27,6 +28,13 @@ class Pledge:
 
     name: str
     value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """Keep this purse in place of the node's: what it is charged for leaves with the same change of the store."""
+
+    purse: Purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +82,4 @@ class Compute:
     task: Task
 
 
-Effect: TypeAlias = Send | Pledge | Note | Reconnect | Enforce | Fetch | Reply | Compute
+Effect: TypeAlias = Send | Pledge | Charged | Note | Reconnect | Enforce | Fetch | Reply | Compute

@@ -12,6 +12,7 @@ from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.purse import Purse
 from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -272,8 +273,9 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """An event, when it happened (UTC seconds) and 32 bytes of randomness for it alone."""
+    """An event, when it happened (UTC seconds), 32 bytes of randomness for it alone, and the node's purse."""
 
     now: float
     entropy: bytes
     event: Event
+    purse: Purse = field(default_factory=Purse, repr=False)

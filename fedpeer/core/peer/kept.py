@@ -70,6 +70,14 @@ def seen_key(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Exact:
+    """The sums behind our contribution of this serial, which went out with noise: release rules ask for them."""
+
+    serial: int
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
     """What is remembered of sums of several, all of it before anything of them leaves.
 

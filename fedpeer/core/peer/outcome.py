@@ -6,7 +6,9 @@ from typing import Literal
 
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.peer.turn import Turn
+from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.protect import Withheld
+from fedpeer.core.privacy.purse import Bill
 
 Outcome = Literal["sent", "unchanged", "refused", "withheld", "empty", "called"]
 
@@ -24,3 +26,11 @@ def kept_back(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:
     data = {"rule": withheld.rule, "feature": withheld.feature, "measured": withheld.measured}
     turn.note("contract", "error", f"not sent: withheld by a release rule: {withheld.text}", data=data)
     return "withheld", withheld.text
+
+
+def noted(turn: Turn, bill: Bill | None) -> str:
+    """What the noise of something that leaves cost, in words."""
+    account = turn.purse.account
+    if bill is None or account is None:
+        return ""
+    return f", with noise that cost ρ = {bill.charge.cost / UNIT:.3g}; {account.left / UNIT:.3g} is left"

@@ -17,6 +17,7 @@ from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.privacy.findings import Examined
 from fedpeer.core.privacy.masked import examined_part
 from fedpeer.core.privacy.protect import examined
+from fedpeer.core.privacy.purse import Purse
 from fedpeer.core.privacy.traces import Change
 
 _ALL = 2**62
@@ -42,10 +43,10 @@ class Preview:
     cell: Cell | None
 
 
-def preview(peer: Peer, now: float) -> Preview:
+def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
     """What a pulse would lead to now; StateError for a membership that is not active. Nothing happens."""
     exchange, others = peer.roster.exchange, tuple(p for p in peer.roster.active if p != peer.me.peer)
-    turn = Turn(peer.with_session(round=None), now, bytes(32))
+    turn = Turn(peer.with_session(round=None), now, bytes(32), purse)
     turn.need_active()
     outcome, detail = pulse(turn, asked=True)
     bodies = tuple(len(effect.body) for effect in turn.effects if isinstance(effect, Send))
@@ -71,7 +72,7 @@ def preview(peer: Peer, now: float) -> Preview:
 def _examined(peer: Peer) -> Examined:
     if peer.roster.exchange.summed:
         return examined_part(peer.local, peer.terms.policy, peer.sums.given, peer.past)
-    return examined(peer.local, peer.terms.policy, peer.released.summary if peer.released else None, peer.past)
+    return examined(peer.local, peer.terms.policy, peer.told, peer.past)
 
 
 def learned(change: Change) -> str:

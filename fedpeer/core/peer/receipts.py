@@ -34,7 +34,8 @@ def key(serial: int) -> str:
 def taken_out(turn: Turn, batch: Batch, rows: int) -> None:
     """Note rows that were withdrawn, if the others have had them."""
     state = turn.state
-    if state.released is None or not state.released.summary.rows or batch.number > state.marks.released:
+    empty = state.released is None or (state.told is not None and not state.told.rows)
+    if empty or batch.number > state.marks.released:
         return
     known = state.withdrawals.get(PENDING) or Withdrawal(int(turn.now), 0, (), 0, b"", Rank(0, b""), ())
     batches = tuple(dict.fromkeys((*known.batches, batch.id)))

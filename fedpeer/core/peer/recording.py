@@ -26,6 +26,7 @@ def record(turn: Turn, signed: bytes) -> None:
         _doubled(turn, held)
     ledger = state.ledger.record(held)
     if held.contribution.origin == state.me.peer:
+        turn.pay_forgotten(signed, held.summary)
         remember(turn, held if ledger is state.ledger else known)
     if ledger is state.ledger:
         return

@@ -20,7 +20,7 @@ from fedpeer.core.federation.ledger import Held, Ledger, Opened
 from fedpeer.core.federation.opened import read_opened
 from fedpeer.core.federation.secure.opened import check_circle
 from fedpeer.core.identity import FederationId, PeerId
-from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
+from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import (
@@ -50,6 +50,13 @@ class StoredBatch(Value, frozen=True):
     """A batch with the bytes of its summary."""
 
     batch: Batch
+    summary: bytes
+
+
+class StoredExact(Value, frozen=True):
+    """The sums behind a contribution with noise."""
+
+    serial: int
     summary: bytes
 
 
@@ -106,6 +113,7 @@ def _parts(state: State) -> Parts:
         "circle/": state.sums.circles,
         "sum/": state.sums.traces,
         "evidence/": state.sums.evidence,
+        "secret/exact": state.exact,
         "secret/patients/": state.persons.parts,
         "secret/step/": state.persons.steps,
         "stream/": state.streams,
@@ -141,6 +149,8 @@ def _bytes(item: Any) -> bytes:
             return item.data
         case Summary() | Patients():
             return item.to_bytes()
+        case Exact():
+            return canonical.encode(StoredExact(item.serial, item.summary.to_bytes()))
         case Local():
             return canonical.encode(StoredBatch(item.batch, item.summary.to_bytes()))
         case _:
@@ -198,8 +208,16 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         traces=_traces(records, "trace/", schema),
         sums=_sums(records, schema),
         streams=_values(records, "stream/", Stream),
+        exact=_exact(records, schema),
         persons=_persons(records, {k: b.summary.rows for k, b in batches.items()} if schema.patient else {}),
     )
+
+
+def _exact(records: Mapping[str, bytes], schema: Schema) -> Exact | None:
+    if "secret/exact" not in records:
+        return None
+    stored = canonical.decode(records["secret/exact"], StoredExact)
+    return Exact(stored.serial, Summary.from_bytes(stored.summary, schema))
 
 
 def _values(records: Mapping[str, bytes], prefix: str, kind: type[T]) -> dict[str, T]:

@@ -6,7 +6,8 @@ from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Contribution, Share, contribute
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.peer import receipts
-from fedpeer.core.peer.outcome import Outcome, kept_back, refused
+from fedpeer.core.peer.kept import Exact
+from fedpeer.core.peer.outcome import Outcome, kept_back, noted, refused
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
 from fedpeer.core.pulse.inbound import inbound
@@ -20,10 +21,12 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
     if not state.batches and state.released is None:
         return "empty", "this node has no data yet"
     turn.session(offered=(state.local, state.roster))
-    last = state.released.summary if state.released else None
-    if last is not None and not state.batches:
+    last = state.told
+    if state.released is not None and not state.batches:
         return _retracted(turn, last)
-    passage = outbound(state.local, state.terms, action=state.settings.send_action, last=last, past=state.past)
+    veil = turn.veil() if state.terms.policy.noise else None
+    action = state.settings.send_action
+    passage = outbound(state.local, state.terms, action=action, last=last, past=state.past, veil=veil)
     if isinstance(passage, Refused):
         return refused(turn, passage)
     verdict, result = passage
@@ -37,9 +40,9 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
             return kept_back(turn, result)
 
 
-def _retracted(turn: Turn, last: Summary) -> tuple[Outcome, str]:
+def _retracted(turn: Turn, last: Summary | None) -> tuple[Outcome, str]:
     """With no data left, what was released is taken back, whatever contract and release rules say of other sums."""
-    if not last.rows:
+    if last is not None and not last.rows:
         receipts.forgotten(turn)
         return "unchanged", "nothing new since the last pulse"
     return _shared(turn, nothing(turn.state.roster.schema))
@@ -52,9 +55,17 @@ def share_again(turn: Turn) -> None:
 
 
 def remember(turn: Turn, held: Held | None) -> None:
-    """Keep the trace of a contribution of ours that others have had and that we do not stand by any more."""
-    if held is not None:
-        turn.change(traces=turn.state.past.kept(held.contribution.serial, held.summary))
+    """Keep the trace of a contribution of ours that others have had and that we do not stand by any more.
+
+    Of one with noise it is that of the sums behind it; of one that was forgotten here nobody knows them.
+    """
+    if held is None:
+        return
+    serial, exact = held.contribution.serial, turn.state.exact
+    if not held.summary.noise:
+        turn.change(traces=turn.state.past.kept(serial, held.summary))
+    elif exact is not None and exact.serial == serial:
+        turn.change(traces=turn.state.past.kept(serial, exact.summary))
 
 
 def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
@@ -72,17 +83,19 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
         schema=state.roster.schema.digest,
         summary=b"",
     )
+    turn.pay(shareable.bill)
     signed = contribute(shareable, state.me, outline)
     held = inbound(signed, state.federation, state.roster, action=state.settings.receive_action)
     turn.change(ledger=state.ledger.record(held))
     if state.roster.schema.patient:
         turn.change(persons=state.persons.released(outline.serial))
     remember(turn, state.released)
+    turn.change(exact=Exact(outline.serial, state.local) if shareable.bill else None)
     receipts.released(turn, state.released, held)
     turn.session(dirty=True)
     share_again(turn)
     turn.count(sent=1)
-    data = {"serial": outline.serial, "digest": shareable.summary.digest, "membership_risk": shareable.risk}
-    text = f"sent contribution {outline.serial}: {shareable.summary.rows} rows"
+    data = {"serial": outline.serial, "digest": held.summary.digest, "membership_risk": shareable.risk}
+    text = f"sent contribution {outline.serial}: {held.summary.rows} rows" + noted(turn, shareable.bill)
     turn.note("sync", "info", text, peer=me, data=data)
     return "sent", text

@@ -19,7 +19,7 @@ from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId, PeerId
-from fedpeer.core.peer.kept import Marks, Seen, Sums, Watch, Withdrawal
+from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.session import Heard, Session
 from fedpeer.core.peer.streams import Stream
@@ -161,6 +161,7 @@ class Peer:
     sums: Sums = field(default_factory=Sums)
     persons: Persons = field(default_factory=Persons)
     streams: Mapping[str, Stream] = field(default_factory=dict)
+    exact: Exact | None = None
 
     @property
     def federation(self) -> FederationId:
@@ -187,6 +188,13 @@ class Peer:
     def released(self) -> Held | None:
         """Our own contribution as the others have it."""
         return self.ledger.held.get(self.me.peer)
+
+    @property
+    def told(self) -> Summary | None:
+        """The sums behind our contribution, without its noise; the last that are known, if it was forgotten here."""
+        if self.released is None or not self.released.summary.noise:
+            return self.released.summary if self.released else None
+        return self.exact.summary if self.exact else None
 
     @property
     def past(self) -> Past:

@@ -14,7 +14,7 @@ from typing import Any
 from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
 from fedpeer.core.peer import auditing, ciphering, deciding, events, joining, listening, rows, tending, watching
-from fedpeer.core.peer.effects import Effect, Level, Note, Send
+from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
 from fedpeer.core.peer.pulsing import pulse
@@ -95,7 +95,7 @@ def step(state: State, stamped: Stamped, session: Session) -> tuple[State, list[
     """Every further step."""
     if isinstance(state, Joining):
         return _joining(state, stamped, session)
-    turn = Turn(state, stamped.now, stamped.entropy)
+    turn = Turn(state, stamped.now, stamped.entropy, stamped.purse)
     try:
         _HANDLERS[type(stamped.event)](turn, stamped.event)
     except RemoteError as error:
@@ -124,9 +124,12 @@ def _joining(state: Joining, stamped: Stamped, session: Session) -> tuple[State,
 
 
 def _refused(turn: Turn, before: Peer, error: RemoteError) -> tuple[Peer, list[Effect]]:
-    """Count and note a fault of theirs. Only what was asked because of it stands, with the sequence that it used up."""
+    """Count and note a fault of theirs. Only what was asked because of it stands, with the sequence that it used up.
+
+    So does what was paid: better too much than too little.
+    """
     after = Turn(replace(before, session=turn.state.session), turn.now, b"")
-    after.effects = [e for e in turn.effects if isinstance(e, Send)]
+    after.effects = [e for e in turn.effects if isinstance(e, Send | Charged)]
     if not isinstance(error, ReplayError):
         after.count(receive_errors=1)
         if after.seldom(f"fault/{error.code}", FAULTS_EVERY_S):

@@ -22,9 +22,12 @@ from fedpeer.core.errors import CharterError, PermissionRefusedError, StateError
 from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.roster import Decision
 from fedpeer.core.identity import PeerId
-from fedpeer.core.peer.effects import Effect, Level, Note, Reply, Send
+from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Reply, Send
 from fedpeer.core.peer.state import Peer, Secret
+from fedpeer.core.privacy.purse import Bill, Purse
+from fedpeer.core.privacy.veil import Veil, knows
 from fedpeer.core.pulse.inbound import judge
+from fedpeer.core.statistics.summary import Summary
 
 # What the broker does not keep matters only now.
 SAID_FOR_S = 3_600
@@ -33,8 +36,9 @@ SAID_FOR_S = 3_600
 class Turn:
     """The state before, becoming the state after."""
 
-    def __init__(self, state: Peer, now: float, entropy: bytes) -> None:
+    def __init__(self, state: Peer, now: float, entropy: bytes, purse: Purse | None = None) -> None:
         self.state = state
+        self.purse = purse or Purse()
         self.now = now
         self.effects: list[Effect] = []
         self.own: list[Talk] = []
@@ -45,6 +49,27 @@ class Turn:
         """32 fresh bytes; never the same twice in one step, nor for two purposes."""
         self._drawn += 1
         return digest("draw/" + purpose, self._entropy, self._drawn.to_bytes(4, "big"))
+
+    def veil(self, occasion: bytes = b"") -> Veil:
+        """What noise is drawn from and paid with; the occasion is a round's id, or nothing for a sum of our own."""
+        state, least = self.state, self.state.roster.exchange.least if occasion else 1
+        return Veil(self.purse, state.federation, self.draw("noise"), int(self.now), occasion, least)
+
+    def pay(self, bill: Bill | None) -> None:
+        """Pay for the noise of what leaves in this step, if it has any."""
+        if bill is not None:
+            self._charged(self.purse.paid(bill))
+
+    def pay_forgotten(self, signed: bytes, summary: Summary) -> None:
+        """Pay for a contribution of ours with noise, if it left and is not known: a backup was restored."""
+        noise = self.state.roster.policy.noise
+        if noise is not None and summary.noise and not knows(self.purse, summary):
+            self._charged(self.purse.forgotten(signed, self.state.federation, noise.cost, int(self.now)))
+
+    def _charged(self, purse: Purse) -> None:
+        if purse is not self.purse:
+            self.purse = purse
+            self.effects.append(Charged(purse))
 
     def change(self, **changes: Any) -> None:
         """Change the state."""

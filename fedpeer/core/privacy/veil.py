@@ -81,6 +81,14 @@ def carried(noise: Noise, schema: Schema, least: int, survivors: int) -> Varianc
     return tuple(survivors * variance for variance in noise.plan(schema, max(1, shares(noise, least))).variances)
 
 
+def knows(purse: Purse, summary: Summary) -> bool:
+    """Whether these sums with noise are among what was told and is kept."""
+    schema, layout = summary.schema, summary.residues.layout
+    size = len(summary.residues.to_bytes())
+    told = (noised.residues for noised in purse.kept.values() if len(noised.residues) == size)
+    return any(settled(schema, Residues.from_bytes(layout, each), summary.noise) == summary.residues for each in told)
+
+
 def unlikely(summary: Summary) -> str | None:
     """Say why no rows under this schema, with the noise that the summary is to carry, could give these sums, or None.
 
