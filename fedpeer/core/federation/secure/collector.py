@@ -34,6 +34,7 @@ from fedpeer.core.federation.secure.documents import (
     expect,
     read,
     sign,
+    speak,
 )
 from fedpeer.core.federation.secure.sums import Opened
 from fedpeer.core.federation.secure.terms import Terms
@@ -120,7 +121,7 @@ def _open(state: Collector, _: float) -> tuple[Collector, Words]:
         if len(adverts) < state.terms.enough:
             return _short(state, f"{len(adverts)} want to contribute")
         said = tuple(adverts[peer].data for peer in state.terms.signers if peer in adverts)
-        opening = expect(_said(state, Opening(state.terms.id, b"", said)), Opening)
+        opening = speak(Opening(state.terms.id, b"", said), state.identity)
     course = Course(opening, *opened(state.terms, opening))
     word = Word((opening.data,))
     return _on(state, "opening", course), [(peer, word) for peer in course.circle.peers]
@@ -133,9 +134,8 @@ def _deliver(state: Collector, _: float) -> tuple[Collector, Words]:
     if delivery is None:
         if len(deals) < state.terms.enough:
             return _short(state, f"{len(deals)} have dealt")
-        delivery = expect(
-            _said(state, Delivery(state.terms.id, course.opening.digest, _ordered(state, deals))), Delivery
-        )
+        document = Delivery(state.terms.id, course.opening.digest, _ordered(state, deals))
+        delivery = speak(document, state.identity)
     dealers = delivered(course.circle, delivery)
     known = {peer: deal for peer, deal in deals.items() if peer in dealers}
     course = replace(course, delivery=delivery, dealers=dealers, deals=known)
@@ -151,7 +151,7 @@ def _propose(state: Collector, _: float) -> tuple[Collector, Words]:
         if len(vectors) < state.terms.enough:
             return _short(state, f"{len(vectors)} have sent a vector")
         survivors = tuple(Survivor(peer, vectors[PeerId(peer)].digest) for peer in _ordered(state, vectors))
-        proposal = expect(_said(state, Proposal(state.terms.id, delivery.digest, survivors)), Proposal)
+        proposal = speak(Proposal(state.terms.id, delivery.digest, survivors), state.identity)
     chosen = proposed(state.terms, dealers, proposal)
     if any(peer not in vectors or vectors[peer].digest != chosen[peer] for peer in chosen):
         return _short(state, "the collector before knew vectors that this one does not")
@@ -180,8 +180,8 @@ def _sum(state: Collector, now: float) -> tuple[Collector, Words]:
         return _short(state, f"of {len(summed.lacking)} contributors too few shares came back")
     total = summed.total().to_bytes()
     course = replace(course, reveals=reveals)
-    result = _said(state, Result(state.terms.id, there(course.proposal).digest, total, course.evidence))
-    course = replace(course, result=result.data)
+    document = Result(state.terms.id, there(course.proposal).digest, total, course.evidence)
+    course = replace(course, result=sign(document, state.identity))
     return _on(state, "result", course), [(peer, course.concluded) for peer in state.terms.signers]
 
 
@@ -239,10 +239,6 @@ def _fitting(
 
 def _ordered(state: Collector, peers: Container[PeerId]) -> tuple[PeerId, ...]:
     return tuple(peer for peer in state.terms.signers if peer in peers)
-
-
-def _said(state: Collector, document: Document) -> Heard[Document]:
-    return read(sign(document, state.identity), state.terms)
 
 
 def _course(state: Collector) -> Course:

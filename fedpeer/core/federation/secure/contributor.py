@@ -43,8 +43,8 @@ from fedpeer.core.federation.secure.documents import (
     Proposal,
     Reveal,
     Vote,
-    digest,
     sign,
+    speak,
 )
 from fedpeer.core.federation.secure.terms import Circle, Terms
 from fedpeer.core.identity import PeerId
@@ -136,13 +136,17 @@ class Dealt:
 
 @dataclass(frozen=True)
 class Concealed:
-    """Has masked its vector for these dealers, holds their shares, and waits to hear who survived."""
+    """Has masked its vector for these dealers, holds their shares, and waits to hear who survived.
+
+    `masked` is the digest of what it said.
+    """
 
     dealt: Dealt
     delivery: Heard[Delivery]
     dealers: frozenset[PeerId]
     held: Mapping[PeerId, Shares]
     said: bytes = field(repr=False)
+    masked: bytes
 
 
 @dataclass(frozen=True)
@@ -205,8 +209,8 @@ def conceal(state: Dealt, delivery: Heard[Delivery], sealed: Mapping[PeerId, byt
         pair = pair_mask(terms, (own.me, own.mask_key), (peer, state.adverts[peer].mask_key))
         (added if terms.places[own.me] < terms.places[peer] else taken).append(pair)
     vector = masks.total(terms.layout, vectors=[own.vector.to_bytes()], added=added, taken=taken)
-    said = own.signed(Masked(terms.id, delivery.digest, vector.to_bytes()))
-    return Concealed(state, delivery, dealers, held | {own.me: state.kept}, said)
+    said = speak(Masked(terms.id, delivery.digest, vector.to_bytes()), own.identity)
+    return Concealed(state, delivery, dealers, held | {own.me: state.kept}, said.data, said.digest)
 
 
 def vote(state: Concealed, proposal: Heard[Proposal]) -> Voted:
@@ -214,7 +218,7 @@ def vote(state: Concealed, proposal: Heard[Proposal]) -> Voted:
     own = state.dealt.own
     check_follows(proposal, state.delivery)
     survivors = proposed(own.terms, state.dealers, proposal)
-    if survivors.get(own.me) not in {None, digest(state.said)}:
+    if survivors.get(own.me) not in {None, state.masked}:
         raise MismatchError("a proposal with another vector of ours than we sent")
     return Voted(state, proposal, frozenset(survivors), own.signed(Vote(own.terms.id, proposal.digest)))
 

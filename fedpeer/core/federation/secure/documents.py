@@ -134,6 +134,7 @@ class Said(Value, frozen=True):
 
 
 D = TypeVar("D", bound=Document, covariant=True)
+E = TypeVar("E", bound=Document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,15 @@ class Heard(Generic[D]):
 
 def sign(document: Document, identity: Identity) -> bytes:
     """Return the document signed as what it is."""
+    return speak(document, identity).data
+
+
+def speak(document: E, identity: Identity) -> Heard[E]:
+    """Sign a document, and return it as others will hear it."""
     kind, body = type(document).__name__.lower(), canonical.encode(document)
-    return canonical.encode(Said(kind, identity.peer, body, identity.sign(_label(kind), _name(kind, body))))
+    name = _name(kind, body)
+    said = Said(kind, identity.peer, body, identity.sign(_label(kind), name))
+    return Heard(identity.peer, document, canonical.encode(said), _digest(identity.peer, name))
 
 
 def read(data: bytes, terms: Terms) -> Heard[Document]:
@@ -179,7 +187,6 @@ def expect(heard: Heard[Document], kind: type[E]) -> Heard[E]:
     return cast("Heard[E]", heard)
 
 
-E = TypeVar("E", bound=Document)
 KINDS: Mapping[str, type[Document]] = {
     kind.__name__.lower(): kind for kind in (Advert, Opening, Deal, Delivery, Masked, Proposal, Vote, Reveal, Result)
 }
