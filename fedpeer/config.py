@@ -332,6 +332,8 @@ def _expected(name: str) -> str:
             return f"must be a whole number{_range(low, high)}"
         case msgspec.inspect.FloatType(gt=above, ge=low, le=high):
             return f"must be a number{_range(above if low is None else low, high)}"
+        case msgspec.inspect.VarTupleType(item_type=msgspec.inspect.LiteralType(values=values)):
+            return f"must be a list, of any of {', '.join(map(str, values))}"
         case msgspec.inspect.VarTupleType():
             return "must be a list of texts, for example [a, b]"
         case msgspec.inspect.StrType(max_length=longest):

@@ -14,6 +14,7 @@ from fedpeer.core.envelope.chunks import Bounds
 from fedpeer.core.envelope.header import MOST_CHUNKS
 from fedpeer.core.envelope.seal import MOST_MESSAGE
 from fedpeer.core.errors import ConfigError
+from fedpeer.core.privacy.floor import Policy
 
 ROOT = Path(__file__).parents[1]
 ENVELOPE = (ROOT / "docs" / "protocol" / "envelope.md").read_text()
@@ -86,6 +87,14 @@ def _pairs(tree, other):
             yield value, other[key]
 
 
+def test_the_release_rules_of_a_node_add_nothing_unless_they_are_set():
+    charter = Policy("standard", rows=30)
+    assert charter.tightened(Settings().rules.policy) == charter
+    tight = charter.tightened(parse("rules: {profile: strict, cell: 15, tests: [ks, welch]}").rules.policy)
+    assert (tight.row_floor(3), tight.cell_floor, tight.highest_risk) == (30, 15, 60)
+    assert tight.tests == ("welch", "ks")
+
+
 def test_an_old_file_goes_through_every_step(monkeypatch):
     def to_2(tree):
         return {"node": {"name": tree["title"]}}
@@ -153,6 +162,10 @@ def test_an_old_file_goes_through_every_step(monkeypatch):
         ("bus: {user: u, password_file: p, token_file: t}", "exclude each other"),
         ("federation: {status_every_s: 20}", "federation.offline_after_s must be at least twice"),
         ("limits: {reassembly_mib: 8}", "limits.reassembly_sender_mib must not be more"),
+        ("rules: {rows: -1}", "rules.rows must be a whole number from 0"),
+        ("rules: {profile: lax}", "rules.profile must be one of relaxed, standard, strict"),
+        ("rules: {risk: 50}", "rules.risk must be from 51 to 100"),
+        ("rules: {tests: [student]}", "rules.tests must be a list, of any of integral, ks, welch"),
     ],
 )
 def test_a_wrong_file_is_told_where_and_what(text, problem):

@@ -14,7 +14,7 @@ def foreseen(peer: Peer, now: float) -> shapes.Preview:
     return shapes.Preview(
         outcome=told.outcome,
         detail=told.detail,
-        profile=peer.roster.policy.profile,
+        profile=peer.terms.policy.profile,
         rows=peer.local.rows,
         digest=peer.local.digest,
         signed_bytes=told.signed,
