@@ -35,17 +35,17 @@ class Used:
         real, begin, hpke = contributor.conceal, Contribution.begin.__func__, seal.seal_to
 
         def conceal(state, *args):
-            added: list[bytes] = []
+            used: list[bytes] = []
 
-            def total(layout, secrets):
-                added.extend(secrets)
-                return masks.total(layout, added[-len(secrets) :] if secrets else [])
+            def total(layout, *, added, taken, **others):
+                used.extend([*added, *taken])
+                return masks.total(layout, added=added, taken=taken, **others)
 
             own = state.own
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(contributor, "masks", SimpleNamespace(**vars(masks) | {"total": total}))
                 after = real(state, *args)
-            for key in added:
+            for key in used:
                 self.masked.setdefault((own.me.encode(), key), set()).add(own.vector.to_bytes() + after.said)
             return after
 
