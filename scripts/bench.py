@@ -1,7 +1,8 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py gram collect solve pulse start csv parquet growth`. Stop other work first.
+run only some: `python scripts/bench.py gram collect solve pulse requests start csv parquet growth`. Stop other work
+first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asking
 import nats
 import nats.errors
 import numpy as np
@@ -264,6 +266,15 @@ def bench_pulse() -> None:
     print(where, flush=True)
 
 
+def bench_requests() -> None:
+    """Signed requests of the SymetryML dialect to a small node, against a bare aiohttp handler."""
+    for what in ("jobs", "fedml/FED/info"):
+        rows = asking.measured(PAIRS, what)
+        a, b = statistics.median(a for a, _ in rows), statistics.median(b for _, b in rows)
+        rates = f"{asking.COUNT / a:,.0f}/s | aiohttp alone, {asking.COUNT / b:,.0f}/s"
+        report(f"signed requests, {what}: {rates}", (a, b, statistics.median(a / b for a, b in rows)), "<= 2x")
+
+
 def _federate(everyone: Sequence[Running]) -> tuple[str, int]:
     admin, *others = everyone
     agreed = schema(COLUMNS)
@@ -395,6 +406,7 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "collect": bench_collect,
     "solve": bench_solve,
     "pulse": bench_pulse,
+    "requests": bench_requests,
     "start": bench_start,
     "csv": bench_csv,
     "parquet": bench_parquet,

@@ -66,6 +66,8 @@ async def read_body(request: web.Request, most: int, patience_s: float) -> bytes
         raise MediaError("the body is compressed, which this API does not take")
     if (request.content_length or 0) > most:
         raise SizeError(f"the body has {request.content_length} bytes; this route takes {most}")
+    if not request.body_exists:
+        return b""
     parts, size = [], 0
     try:
         async with asyncio.timeout(patience_s):
