@@ -18,9 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fedpeer.api.symetry.door import Endpoint  # noqa: E402
-from fedpeer.api.symetry.routes import ENDPOINTS  # noqa: E402
+from fedpeer.api.symetry.routes import ENDPOINTS as REQUESTS  # noqa: E402
+from fedpeer.api.symetry.sockets import SOCKETS  # noqa: E402
 from tests.api.symetry.differences import DIFFERENCES  # noqa: E402
 
+ENDPOINTS = (*REQUESTS, *SOCKETS)
 PAGE = ROOT / "docs" / "symetry-conformance.md"
 TESTS = ("tests/api/symetry",)
 HEAD = """# The dialect, endpoint by endpoint

@@ -13,6 +13,7 @@ from fedpeer.api import openapi
 from fedpeer.api.call import SERVED
 from fedpeer.api.routes import ROUTES, Route
 from fedpeer.api.symetry.routes import BASE, ENDPOINTS
+from fedpeer.api.symetry.sockets import PREFIX, SOCKETS
 from tests.support.served import Served
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -49,6 +50,7 @@ async def test_the_router_has_the_tables_and_no_more(served: Served) -> None:
     resources = served.app.router.resources()
     found = {(route.method, resource.canonical) for resource in resources for route in resource}
     dialect = {(point.method, BASE + point.path) for point in ENDPOINTS} | {("*", "/symetry/{rest}")}
+    dialect |= {("GET", PREFIX + point.path) for point in SOCKETS}
     assert found == {(route.method, route.path) for route in ROUTES} | dialect
 
 
@@ -71,4 +73,4 @@ def test_the_page_for_people_lists_every_route() -> None:
 
 def test_the_page_of_the_dialect_lists_every_endpoint() -> None:
     lines = re.findall(r"^\| `(\w+) (/\S+)` \|", (DOCS / "symetry-conformance.md").read_text(), re.MULTILINE)
-    assert lines == [(point.method, point.path) for point in ENDPOINTS]
+    assert lines == [(point.method, point.path) for point in (*ENDPOINTS, *SOCKETS)]

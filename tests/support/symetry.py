@@ -18,6 +18,11 @@ ASKED: list[tuple[str, str, str]] = []  # by which test, and what
 IV = base64.b64decode("LzM5QUtXZXWHm7HJ4wAePg==")
 
 
+def current() -> str:
+    """The test that runs."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0].split("[")[0]
+
+
 def signature(verb: str, path: str, query: str, body: str, *, cid: str, key: str, date: str, md5: str) -> str:
     """The signature over a request; `key` is base64."""
     lines = [verb, md5, key, date, cid]
@@ -88,7 +93,7 @@ class Caller:
 
     async def ask(self, verb: str, rest: str, body: Any = None, *, query: str = "", hidden: bool = False) -> Any:
         """Make a signed request below the user's path; return status, body and headers."""
-        ASKED.append((os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0].split("[")[0], verb, rest))
+        ASKED.append((current(), verb, rest))
         path, text = f"/symetry/rest/{self.cid}{rest}", "" if body is None else json.dumps(body)
         text = encrypt(text, self.key) if hidden else text
         return await self.send(verb, path, self.headers(verb, path, query, text), query, text)

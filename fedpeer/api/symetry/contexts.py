@@ -36,6 +36,14 @@ class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
             raise DialectError(HTTPStatus.BAD_REQUEST, "values is a list of one MLContext or more")
         return self.values
 
+    @property
+    def one(self) -> Context:
+        """The only context that this is; DialectError if there are several."""
+        found = self.each
+        if len(found) > 1:
+            raise DialectError(HTTPStatus.BAD_REQUEST, f"{len(found)} contexts are given, and this takes one")
+        return found[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

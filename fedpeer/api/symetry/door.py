@@ -171,7 +171,14 @@ async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> As
     signing.check_head(signed, now)
     large = point.large and dialect.users.get(cid) is not None
     most = served.limits.upload if large else served.limits.body
-    signed = replace(signed, body=await endpoint.read_body(request, most, served.limits.read_s))
+    body = await endpoint.read_body(request, most, served.limits.read_s)
+    signed = replace(signed, body=body) if body else signed
+    return await admitted(request, dialect, point, signed)
+
+
+async def admitted(request: web.Request, dialect: Dialect, point: Endpoint, signed: signing.Signed) -> Ask:
+    """Return what a signed request asks, with its body read, once it may; it is not spoken for twice."""
+    served, cid, now = request.app[SERVED], signed.cid, dialect.clock.now()
     account = dialect.users.get(cid)  # as it is now: bodies take their time, and keys are revoked meanwhile
     key, signature = signing.check(signed, account.key if account else None, now)
     ask = Ask(served, dialect, request, point, permits.of_user(cid, account) if account else permits.ANYONE, cid, key)

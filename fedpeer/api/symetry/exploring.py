@@ -96,8 +96,7 @@ async def _one(
     **options: Any,
 ) -> web.Response:
     scope = ask.federation()
-    (context,) = ask.body.each
-    asked = read(ask, context, ask.node.schema(scope))
+    asked = read(ask, ask.body.one, ask.node.schema(scope))
     names = rename or {}
     options |= {names.get(k, k): v for k, v in asked.extra.items() if k in keep and v not in (None, "")}
     chosen = [*asked.inputs, *asked.targets] or _names(ask)

@@ -69,7 +69,7 @@ async def statistics(ask: Ask) -> web.Response:
 
 async def drift(ask: Ask) -> web.Response:
     """How much each attribute of one project differs from that of another of the same schema, and on average."""
-    context: Context = ask.body
+    context: Context = ask.body.one
     extra = {key: str(value) for key, value in (context.extra_parameters or {}).items()}
     names = [extra.get(key, "") for key in ("driftAnalysisProjectName", "driftPreferenceProjectName")]
     if not all(names):
@@ -80,12 +80,12 @@ async def drift(ask: Ask) -> web.Response:
     scopes = [ask.federation(name) for name in names]
     if any(local(ask, scope) is None for scope in scopes):
         raise DialectError(_BAD, "both must be projects without a federation: its members are compared by `explore`")
+    metric, key = _MARGINS[kind]
+    schema = ask.node.schema(scopes[0])
+    chosen = attributes.columns(schema, context.input_attributes or (), context.input_attribute_names or ())
+    features = attributes.features(schema, chosen)
 
     async def work() -> jobs.Values:
-        metric, key = _MARGINS[kind]
-        schema = ask.node.schema(scopes[0])
-        chosen = attributes.columns(schema, context.input_attributes or (), context.input_attribute_names or ())
-        features = attributes.features(schema, chosen)
         told = await ask.node.explore(scopes[0], features, metric=metric, against=scopes[1])
         found = {name: abs(one[key]) for name, one in told.values["features"].items() if one.get(key) is not None}
         values = {f"{name}_drift": value for name, value in found.items()}

@@ -36,7 +36,7 @@ async def build(ask: Ask) -> web.Response:
 
 async def select(ask: Ask) -> web.Response:
     """Choose the inputs of a linear regression, stepwise or among all subsets, and keep that model."""
-    return await _built(ask, algorithms.selector(ask.body.extra_parameters or {}))
+    return await _built(ask, algorithms.selector(ask.body.one.extra_parameters or {}))
 
 
 async def auto(ask: Ask) -> web.Response:
@@ -104,8 +104,7 @@ async def _built(ask: Ask, algo: str) -> web.Response:
     if not name:
         raise DialectError(_BAD, "modelid is missing")
     schema = ask.node.schema(scope)
-    (context,) = ask.body.each
-    asked, recipe = _recipe(ask, algo, context, schema)
+    asked, recipe = _recipe(ask, algo, ask.body.one, schema)
 
     async def work(_: Any = None) -> jobs.Answered:
         made = await ask.node.fit(

@@ -16,6 +16,7 @@ from fedpeer.api.symetry.contexts import Context
 from fedpeer.api.symetry.door import Dialect, Endpoint, doorway
 from fedpeer.api.symetry.envelope import reply
 from fedpeer.api.symetry.maps import Frame, Map, Rules
+from fedpeer.api.symetry.sockets import PREFIX, SOCKETS, opening
 
 BASE = "/symetry/rest/{cid}"
 
@@ -91,6 +92,8 @@ def add(app: web.Application, dialect: Dialect) -> None:
     """Serve the dialect beside what the application serves already."""
     for point in ENDPOINTS:
         app.router.add_route(point.method, BASE + point.path, doorway(dialect, point))
+    for point in SOCKETS:
+        app.router.add_route("GET", PREFIX + point.path, opening(dialect, point))
     app.router.add_route("*", "/symetry/{rest:.*}", _nothing)
 
 

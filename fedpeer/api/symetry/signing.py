@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import calendar
 import hashlib
 import hmac
 import re
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 
 from fedpeer.api.symetry.envelope import DialectError, SigningError
@@ -55,6 +54,13 @@ class Signed:
             lines.append(self.query.encode())
         return b"\n".join(lines) + b"\n"
 
+    def forms(self, key: bytes) -> list[bytes]:
+        """Return what clients sign: with or without the MD5 they did not send, with the path or the whole address."""
+        text = base64.b64encode(key).decode()
+        md5s = [None] if self.content_md5 is not None or not self.body else [None, ""]
+        resources = [None, self.url] if self.url else [None]
+        return [self.text(text, md5=md5, resource=resource) for md5 in md5s for resource in resources]
+
 
 def sign(signed: Signed, key: bytes) -> str:
     """Return the base64 signature of a request."""
@@ -80,7 +86,7 @@ def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
     if not key:
         raise SigningError(_NO, "Invalid User", told)
     given = _decoded(signed.authorization or "")
-    if not any(hmac.compare_digest(given, _mac(key, text)) for text in _forms(signed, key)):
+    if not any(hmac.compare_digest(given, _mac(key, text)) for text in signed.forms(key)):
         raise SigningError(_NO, "Invalid Signature", told)
     return key, given
 
@@ -89,8 +95,8 @@ def dated(text: str) -> float:
     """Return the seconds since 1970 of a date header, with or without its fraction; SigningError if it is none."""
     match = _DATE.fullmatch(text)
     try:
-        whole = calendar.timegm(time.strptime(match[1], "%Y-%m-%d %H:%M:%S")) if match else None
-    except (ValueError, OverflowError):
+        whole = datetime.fromisoformat(f"{match[1]}+00:00").timestamp() if match else None
+    except ValueError:
         whole = None
     if match is None or whole is None:
         raise SigningError(_BAD, "Invalid Date Format")
@@ -124,14 +130,6 @@ class Replays:
             raise DialectError(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once: try again in a minute")
         # At least as long as its date can be good, and the same for all, so that they leave as they came.
         self._until[signature] = now + OLDEST_S + AHEAD_S
-
-
-def _forms(signed: Signed, key: bytes) -> list[bytes]:
-    """The strings that clients sign: with or without the MD5 they did not send, with the path or the whole address."""
-    text = base64.b64encode(key).decode()
-    md5s = [None] if signed.content_md5 is not None or not signed.body else [None, ""]
-    resources = [None, signed.url] if signed.url else [None]
-    return [signed.text(text, md5=md5, resource=resource) for md5 in md5s for resource in resources]
 
 
 def _mac(key: bytes, text: bytes) -> bytes:

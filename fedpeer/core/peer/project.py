@@ -21,7 +21,10 @@ from fedpeer.core.statistics.summary import Summary
 
 
 class Head(Value, frozen=True):
-    """What a project is, but for its rows; `schema` is JSON, empty while there is none, `added` counts batches."""
+    """What a project is, but for its rows; `schema` is JSON, empty while there is none, `added` counts batches.
+
+    `histogram` says that a schema which is made for its first rows should count histograms.
+    """
 
     name: str
     schema: str
@@ -29,6 +32,7 @@ class Head(Value, frozen=True):
     changed_at: int
     added: int = 0
     frozen: bool = False
+    histogram: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,5 +82,9 @@ DIFFERENCES: dict[tuple[str, str], str] = {
         "public; `Prob` is P of the second of two classes, or of the one chosen"
     ),
     ("POST", "/projects/{pid}/learnpredict/{model}"): "the rows are counted even if they were before",
+    (
+        "WS",
+        "/ws/learn",
+    ): "a message has at most 1 MiB (`api.body_mib`); the address may be its path, the last line's end missing",
     ("GET", "/jobs/{job}"): "a failed job is 400 (409 for rows that were counted before) with its text",
 }

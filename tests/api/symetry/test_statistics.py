@@ -107,6 +107,7 @@ async def test_several_contexts_are_answered_at_once_and_later(iris: Caller) -> 
         ("metric=uni", {"values": []}, "one MLContext or more"),
         ("metric=uni", {"values": [{"values": []}]}, "one MLContext or more"),
         ("metric=bi", {"inputAttributes": ["0"]}, "takes 2 features"),
+        ("metric=vif", {"values": [{}]}, "'vif' is not one"),
         ("metric=uni", {"inputAttributes": ["0"], "surprise": 1}, "unknown field"),
         (
             "metric=uni",
@@ -337,3 +338,9 @@ async def test_rows_are_predicted_and_then_learned(user: Caller) -> None:
     slope, start = np.polyfit(IRIS["petal_length"], IRIS["petal_width"], 1)
     assert info["info"]["rows"] == "150"
     assert info["extra"]["coefficient"] == pytest.approx([start, slope], rel=1e-9)
+
+
+async def test_what_takes_one_context_takes_one(iris: Caller) -> None:
+    two = {"values": [{"inputAttributes": ["0", "1"]}, {"inputAttributes": ["0", "1"]}]}
+    for rest, query in (("vif", ""), ("build", "modelid=m&algo=mlr"), ("selectModel", "modelid=m"), ("explorepca", "")):
+        assert "takes one" in await iris.bad("POST", f"/projects/iris/{rest}", two, query=query)
