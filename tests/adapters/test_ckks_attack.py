@@ -17,10 +17,14 @@ import tenseal
 
 from fedpeer.adapters.cipher_ckks import LEAN, _Key
 from fedpeer.core.canonical import decode
+from fedpeer.core.federation.sealed.coordinator import Summed
 from fedpeer.core.privacy import packing
 from fedpeer.core.privacy.cipher import Ciphertext, fields
 from fedpeer.core.statistics.residues import Block, Residues
+from tests.support import sealed
 from tests.support.ciphers import NearCkks
+from tests.support.rounds import LAYOUT as ROUND
+from tests.support.sealed import Simulated
 
 LAYOUT = (Block("sums", 400, 2),)
 DEGREE = LEAN[0]
@@ -137,3 +141,46 @@ def test_the_key_is_computed_from_raw_decryptions_and_not_from_what_is_released(
 
     assert recovered(raw) == DEGREE
     assert recovered(ours) <= 5
+
+
+class _Watched(NearCkks):
+    """Keeps the keys that it makes; with `again`, it makes one only."""
+
+    def __init__(self, *, again: bool) -> None:
+        super().__init__(ROUND, 4)
+        self.keys: list[bytes] = []
+        self._again = again
+
+    def generate(self, seed: bytes) -> bytes:
+        self.keys.append(self.keys[0] if self._again and self.keys else super().generate(seed))
+        return self.keys[-1]
+
+
+@pytest.mark.long
+def test_the_key_of_a_round_is_not_computed_from_what_two_rounds_release(tmp_path):
+    """By the coordinator, who has the sums' ciphertexts; by one key for both and raw decryptions it would be."""
+    for careless in (True, False):
+        cipher = _Watched(again=careless)
+        *_, scale, bits = cipher.terms.parameters
+        heard = []
+        for attempt in range(2):
+            simulated = Simulated(sealed.terms(4, attempt, scheme="ckks"), attempt, cipher=cipher)
+            simulated.begin()
+            simulated.run()
+            assert simulated.opened == [simulated.plain()]
+            summed = simulated.states[simulated.terms.coordinator]
+            assert isinstance(summed, Summed)
+            context = tenseal.context_from(decode(cipher.keys[-1], _Key).context)
+            hidden = tenseal.ckks_vector_from(context, decode(summed.said.load, Ciphertext).parts[0])
+            numbers = words(hidden.ciphertext()[0], tmp_path / "sum", 2 * DEGREE)
+            released = simulated.concluded[1].total
+            counted = [4, *fields(cipher.terms, released)[1:]]
+            whole = [*packing.split(cipher.terms, counted, bits), *[0] * SLOTS][:SLOTS]
+            slots = hidden.decrypt() if careless else whole
+            heard.append((encoded(slots, scale), numbers[:DEGREE], numbers[DEGREE:]))
+        found = attack(*heard)
+        for secret in cipher.keys:
+            saved = tenseal.context_from(decode(secret, _Key).context).secret_key().data
+            key = coefficients(words(saved, tmp_path / "key", 2 * DEGREE)[:DEGREE])
+            right = sum(a == b for a, b in zip(found, key, strict=True))
+            assert (right == DEGREE) if careless else (right <= 5)
