@@ -113,6 +113,18 @@ class SymetryClient(Place):
 
     # projects and jobs
 
+    def create_project(self, pid: str, told: Mapping[str, Any] | None = None, *, kind: str = "cpu") -> Values:
+        """Make a project; `told` are its options."""
+        return self.ask("POST", "/projects", dict(told or {}), pid=pid, type=kind)
+
+    def projects_list(self) -> list[str]:
+        """The names of the projects and federations of this user."""
+        return _lines(self.ask("GET", "/projects/list"))
+
+    def delete_project(self, pid: str) -> None:
+        """Delete a project with its rows."""
+        self.ask("DELETE", f"/projects/{_part(pid)}")
+
     def project_info(self, pid: str) -> Values:
         """The smlInfo of a project."""
         return _entity(self.ask("GET", f"/projects/{_part(pid)}/info"), "smlInfo", Values)
@@ -121,6 +133,36 @@ class SymetryClient(Place):
         """Count the rows of a DataFrame; with `progress`, as a job whose JobInfo is told now and then."""
         later = {"async": "true"} if progress is not None else {}
         return self.ended(self.ask("POST", f"/projects/{_part(pid)}/learn", frame, **later), progress)
+
+    def forget(self, pid: str, frame: Mapping[str, Any]) -> Values:
+        """Take the rows of a DataFrame out again, exactly."""
+        return self.ended(self.ask("POST", f"/projects/{_part(pid)}/forget", frame))
+
+    def explore(self, pid: str, metric: str, context: Mapping[str, Any], **query: str) -> Values:
+        """A metric of attributes that an MLContext names; the KSVDMap's values."""
+        found = self.ask("POST", f"/projects/{_part(pid)}/explore", context, metric=metric, **query)
+        return _entity(_entity(self.ended(found), "KSVDMap", Values), "values", Values)
+
+    def build(
+        self,
+        pid: str,
+        modelid: str,
+        algo: str,
+        context: Mapping[str, Any],
+        progress: Callable[[Values], None] | None = None,
+    ) -> Values:
+        """Fit a model of targets and inputs that an MLContext names, and keep it as `modelid`."""
+        told = self.ask("POST", f"/projects/{_part(pid)}/build", context, modelid=modelid, algo=algo)
+        return self.ended(told, progress)
+
+    def model_info(self, pid: str, modelid: str) -> Values:
+        """The modelInfo of a model, with its tables."""
+        return _entity(self.ask("GET", f"/projects/{_part(pid)}/models/{_part(modelid)}"), "modelInfo", Values)
+
+    def predict(self, pid: str, modelid: str, frame: Mapping[str, Any], *, impute: bool = False) -> Values:
+        """Predictions for the rows of a DataFrame."""
+        query = {"impute": "true"} if impute else {}
+        return self.ask("POST", f"/projects/{_part(pid)}/predict/{_part(modelid)}", frame, **query)
 
     def jobs(self) -> list[Values]:
         """The JobInfo of all long work."""

@@ -75,6 +75,25 @@ async def test_a_federation_from_nothing(
     assert await asked(north.kill, job) == {}
 
 
+async def test_a_project_from_its_rows_to_predictions(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    clocked(monkeypatch, served.clock)
+    client = SymetryClient(served.url, CID, key_text())
+    await asked(client.create_project, "p1")
+    assert await asked(client.projects_list) == ["p1"]
+    await asked(client.learn, "p1", frame(80))
+    await asked(client.forget, "p1", frame(20))
+    told = await asked(client.explore, "p1", "uni", {"inputAttributeNames": ["age"]})
+    assert float(told["count"]) == 60
+    context = {"targetAttributeNames": ["dose"], "inputAttributeNames": ["age", "sick"]}
+    steps: list[dict[str, Any]] = []
+    await asked(client.build, "p1", "m1", "mlr", context, steps.append)
+    assert (await asked(client.model_info, "p1", "m1"))["modelId"] == "m1"
+    values = await asked(client.predict, "p1", "m1", frame(3))
+    assert "dataframe" in values
+    await asked(client.delete_project, "p1")
+    assert await asked(client.projects_list) == []
+
+
 async def test_a_no_is_an_error_with_its_status_and_values(founded: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     clocked(monkeypatch, founded.clock)
     client = SymetryClient(founded.url, CID, key_text())
