@@ -22,6 +22,7 @@ _PARTS = {
     "model": "a model's id",
     "job": "a job's id",
     "watch": "a watch's id, or an unambiguous beginning of it",
+    "stream": "a stream's id, or an unambiguous beginning of it",
     "picture": "a plot's name and the kind of file: density.svg, drift.png",
     "cid": "a user's name",
 }
