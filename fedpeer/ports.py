@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fedpeer.core.peer.kept import Seen
+    from fedpeer.core.peer.streams import Stream
     from fedpeer.core.privacy.cipher import Terms
     from fedpeer.core.statistics.residues import Residues
     from fedpeer.core.statistics.schema import Schema
@@ -208,6 +209,64 @@ class Lookout(Protocol):
 
     def open(self, path: str, schema: Schema, options: Mapping[str, Any], span: tuple[int, int] | None) -> Source:
         """The rows of a file, or of this span of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Messages of a stream after those that were taken before, up to number `until`: their rows, by needed column.
+
+    `messages` counts all, also those that cannot be read, of which `faults` has how many by reason. `at` is when the
+    last one was published, in UTC seconds.
+    """
+
+    until: int
+    messages: int
+    at: int
+    columns: Mapping[str, Sequence[Any]]
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+
+class Feed(Protocol):
+    """Messages of one subject as they come, in the order of their numbers, each once."""
+
+    @property
+    def origin(self) -> str:
+        """What tells the stream from another one of its name whose numbers began anew."""
+
+    async def gather(self) -> Gathered | None:
+        """Wait a little for further messages, and for more of them; None if none came. SourceError if they cannot."""
+
+    async def acknowledge(self, until: int) -> None:
+        """Say that everything up to this number is stored here, and need not be kept for us."""
+
+    async def close(self) -> None:
+        """Stop; what was not acknowledged comes again in the next one. Idempotent."""
+
+
+class Feeds(Protocol):
+    """Where streams are found. Obligation: nothing is skipped and nothing told twice, whoever was killed when."""
+
+    def check(self, location: str, schema: Schema, options: Mapping[str, Any]) -> str:
+        """Return the location as it may be shown and kept; SourceError if these options do not fit it."""
+
+    async def open(self, stream: Stream, schema: Schema) -> Feed:
+        """Return what comes after the messages that were counted; SourceError if that cannot be had."""
+
+    async def forget(self, stream: Stream) -> None:
+        """Leave nothing of us there; SourceError if that cannot be done now."""
+
+
+class Shelf(Protocol):
+    """Eyes for people who look for rows. Methods read files and block; SourceError says what cannot be looked at.
+
+    Obligations: only what is below the directories that data may be read from is shown, and nothing if there are none.
+    """
+
+    def listed(self, folder: str) -> list[tuple[str, bool, int]]:
+        """The names in a folder, whether each is one too, and its bytes; without a folder, where to begin."""
+
+    def sample(self, location: str, options: Mapping[str, Any], most: int) -> dict[str, list[Any]]:
+        """The first rows at a place, by column."""
 
 
 class Broker(Protocol):

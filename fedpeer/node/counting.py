@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
+from fedpeer.core.errors import DuplicateError, RequestError, SourceError, UnknownError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch, seen_key
 from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Batch, Local, Peer
+from fedpeer.core.peer.streams import Stream
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
@@ -23,7 +24,7 @@ from fedpeer.node.assessing import HeldOut
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.views import Views, batch_shape
-from fedpeer.ports import Lookout, Source, Spot
+from fedpeer.ports import Entry, Feeds, Lookout, Source, Spot
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 
@@ -32,8 +33,8 @@ Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 class Means:
     """What commands need besides the engine.
 
-    Sources by location, rows as a source, an external bus if any, how long invites last that do not say, and eyes for
-    the files at a location.
+    Sources by location, rows as a source, an external bus if any, how long invites last that do not say, eyes for the
+    files at a location, and where streams are found.
     """
 
     open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
@@ -41,6 +42,7 @@ class Means:
     external: Access | None
     invite_s: int = 72 * 3600
     lookout: Lookout | None = None
+    feeds: Feeds | None = None
 
 
 class Counting(Views):
@@ -51,6 +53,7 @@ class Counting(Views):
         super().__init__(engine, jobs, world.clock, about)
         self._world = world
         self._means = means
+        self.flowing: dict[str, str] = {}  # the fault of each stream that is listened to, "" without one
 
     async def add_source(
         self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
@@ -131,7 +134,79 @@ class Counting(Views):
         watches = self._engine.peer(scope).watches.values()
         return [self._watch_shape(scope, w) for w in sorted(watches, key=lambda w: (w.added_at, w.id))]
 
+    # Listening
+
+    async def start_stream(
+        self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
+    ) -> shapes.Stream:
+        """Count the messages of a subject from now on, where it was left, or from the first that is there (`force`)."""
+        scope, feeds = self.resolve(fed), self._means.feeds
+        if feeds is None:
+            raise RequestError("this node has no streams to listen to")
+        schema = self._engine.peer(scope).roster.schema
+        place = await asyncio.to_thread(feeds.check, location, schema, options)
+        told = msgspec.json.encode(dict(options))
+        stream = Stream(self._world.entropy.draw(8).hex(), place, told, int(self._world.clock.now()))
+        begun: Stream = await self._engine.ask(scope, ev.AddStream(stream, force))
+        return self._stream_shape(scope, begun)
+
+    async def run_stream(self, fed: str, stream_id: str, *, running: bool) -> shapes.Stream:
+        """Listen to a stream again where it was left, or no more."""
+        scope = self.resolve(fed)
+        stream = self._stream_of(scope, stream_id)
+        if stream.running == running:
+            return self._stream_shape(scope, stream)
+        return self._stream_shape(scope, await self._engine.ask(scope, ev.RunStream(stream.id, running)))
+
+    async def forget_stream(self, fed: str, stream_id: str) -> shapes.Stream:
+        """Forget a stream, here and, if that can be done now, where it is; what was counted stays."""
+        scope = self.resolve(fed)
+        stream = self._stream_of(scope, stream_id)
+        told = self._stream_shape(scope, stream)
+        await self._engine.ask(scope, ev.ForgetStream(stream.id))
+        if self._means.feeds is not None:
+            try:
+                await self._means.feeds.forget(stream)
+            except SourceError as error:
+                text = f"what {stream.location} keeps for us could not be deleted there: {error}"
+                self._engine.note(Entry(self._world.clock.now(), scope, "data", "warning", text))
+        return told
+
+    def streams(self, fed: str) -> list[shapes.Stream]:
+        """The streams that are, or were, listened to, and what came of them."""
+        scope = self.resolve(fed)
+        streams = self._engine.peer(scope).streams.values()
+        return [self._stream_shape(scope, each) for each in sorted(streams, key=lambda s: (s.added_at, s.id))]
+
     # Inside
+
+    def _stream_of(self, scope: str, stream_id: str) -> Stream:
+        streams = self._engine.peer(scope).streams
+        fits = [each for each in streams if stream_id and each.startswith(stream_id)]
+        if len(fits) != 1:
+            hint = "`fedpeer stream list` lists them"
+            raise UnknownError(f"the ids of {len(fits) or 'no'} streams here begin with {stream_id[:40]!r}", hint=hint)
+        return streams[fits[0]]
+
+    def _stream_shape(self, scope: str, stream: Stream) -> shapes.Stream:
+        fault = self.flowing.get(stream.id) if stream.running else ""
+        going = "running" if stream.running else "stopped"
+        return shapes.Stream(
+            id=stream.id,
+            location=stream.location,
+            options=msgspec.json.decode(stream.options),
+            added_at=float(stream.added_at),
+            state="connecting" if fault is None else "waiting" if fault else going,
+            error=fault or "",
+            batch=stream.batch if stream.batch in self._engine.peer(scope).batches else "",
+            messages=stream.messages,
+            read=stream.read,
+            rows=stream.rows,
+            rejected=stream.rejected,
+            unreadable=stream.faults,
+            sequence=stream.sequence,
+            last_at=float(stream.last_at),
+        )
 
     def _watch_shape(self, scope: str, watch: Watch) -> shapes.Watch:
         peer = self._engine.peer(scope)
