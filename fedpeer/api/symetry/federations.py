@@ -12,7 +12,6 @@ from fedpeer.api.symetry import entities, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.core.errors import ContractError, UnknownError
-from fedpeer.core.privacy.floor import Policy
 from fedpeer.node.shapes import Federation
 
 # What a federation requires before its admin has added a contract: rows.
@@ -25,15 +24,15 @@ _GONE = ("left", "removed", "declined")
 
 async def create(ask: Ask) -> web.Response:
     """Found a federation under the user's name for it."""
-    told = maps.to_create(ask.body, ask.node.node().bus)
+    told, schema = maps.to_create(ask.body, ask.node.node().bus), maps.schema(ask.body)
     with naming(ask) as pid:
         made = await ask.node.create(
             told["fed_name"],
-            maps.schema(ask.body),
+            schema,
             told.get("fed_contract", NO_CONTRACT),
             told["sync_sched"],
             display=told.get("fed_local_name") or ask.node.node().name,
-            policy=Policy(maps.profile(told)),
+            policy=maps.policy(told, schema),
             exchange=maps.exchange(told),
             send_action=maps.action(told, "snd"),
             receive_action=maps.action(told, "rcv"),

@@ -13,7 +13,7 @@ from fedpeer.api import strict
 from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.core.federation.exchange import LEAST, Exchange
 from fedpeer.core.federation.roster import Action
-from fedpeer.core.privacy.floor import Profile
+from fedpeer.core.privacy.floor import Policy, Profile
 from fedpeer.core.statistics.schema import Schema
 
 Map = dict[str, str | bool | int | float | dict[str, Any] | None]
@@ -22,7 +22,9 @@ _BAD = HTTPStatus.BAD_REQUEST
 _NATS = {"nats_hosts", "nats_sec_user", "nats_sec_passwd", "nats_sec_token", "nats_sec_nkey_seed"}
 _TUNING = {"nats_req_timeout", "nats_stream_max_memory"}
 _ACTIONS = {"fed_psr_contract_snd_fail_action", "fed_psr_contract_rcv_fail_action"}
-_SHARED = {"fed_name", "sync_sched", "fed_local_type", "fed_encrypt", "fed_use_smpc", "fed_enforce_hipaa_compliance"}
+_HEALTH = "fed_enforce_hipaa_compliance"
+_PATIENTS = 25
+_SHARED = {"fed_name", "sync_sched", "fed_local_type", "fed_encrypt", "fed_use_smpc", _HEALTH}
 _CREATE = _SHARED | _NATS | _TUNING | _ACTIONS | {"fed_schema", "fed_contract", "fed_profile", "fed_local_name"}
 _INVITE = {"fedInfoEncrypted", "encryptedGroupInfo", "fed_req_token", "fed_secret_key", "passwd", "fed_rest_url"}
 _JOIN = _SHARED | _NATS | _TUNING | _ACTIONS | _INVITE | {"fed_rest_host", "fed_local_name"}
@@ -98,6 +100,8 @@ def to_create(body: Map, bus: str) -> dict[str, str]:
 def to_join(body: Map) -> dict[str, str]:
     """Return the texts of a join map, the invite under `invite` and its password under `passwd`."""
     told = _known(body, _JOIN)
+    if told.get(_HEALTH, "false") != "false":
+        raise DialectError(_BAD, f"{_HEALTH} is for whoever creates the federation: its charter says so to all")
     _check_promises(told, "")
     text = told.get("fedInfoEncrypted") or told.get("encryptedGroupInfo") or told.get("fed_req_token")
     word = told.get("passwd") or told.get("fed_secret_key")
@@ -137,8 +141,22 @@ def action(told: Mapping[str, str], side: str) -> Action:
             raise DialectError(_BAD, f"{key} is {other[:40]!r}; it is {key}_block or {key}_allow")
 
 
-def profile(told: Mapping[str, str]) -> Profile:
-    """Return the profile of the release rules."""
+def policy(told: Mapping[str, str], schema: Schema) -> Policy:
+    """Return the release rules: a profile and, for health data, least patients and the tests of a change."""
+    match told.get(_HEALTH, "false"):
+        case "false":
+            return Policy(_profile(told))
+        case "true":
+            if not schema.patient:
+                raise DialectError(_BAD, f"{_HEALTH} needs a column of patient ids: `patient` in fed_schema")
+            if "histogram" not in schema.blocks:
+                raise DialectError(_BAD, f"{_HEALTH} tests distributions: it needs `blocks: [histogram]` in fed_schema")
+            return Policy(_profile(told), patients=_PATIENTS, tests=("welch", "ks", "integral"))
+        case other:
+            raise DialectError(_BAD, f"{_HEALTH} is {other[:40]!r}; it is true or false")
+
+
+def _profile(told: Mapping[str, str]) -> Profile:
     try:
         return msgspec.convert(told.get("fed_profile", "standard"), Profile)  # type: ignore[no-any-return]
     except msgspec.ValidationError:
@@ -194,8 +212,6 @@ def _check_promises(told: Mapping[str, str], bus: str) -> None:
     """Refuse what was asked for and would not be: a promise that is silently not kept is worse than a no."""
     if told.get("fed_local_type", "cpu") != "cpu":
         raise DialectError(_BAD, "fed_local_type: only cpu is supported")
-    if told.get("fed_enforce_hipaa_compliance", "false") != "false":
-        raise DialectError(_BAD, "fed_enforce_hipaa_compliance: not supported by this node")
     wanted = {_host(part) for part in told.get("nats_hosts", "").split(",") if part.strip()}
     if bus and wanted and not wanted & {_host(part) for part in bus.split(",")}:
         raise DialectError(_BAD, f"nats_hosts: this node's bus is {bus}; it is chosen when the node is started")

@@ -116,7 +116,12 @@ async def test_an_invite_is_taken_as_its_map_too(pair: tuple[Served, Served]) ->
         ({"aws_access_key": "AKIA"}, "not backed by AWS"),
         ({"s3_bucket": "b"}, "not backed by AWS"),
         ({"fed_use_smpc": "perhaps"}, "fed_use_smpc"),
-        ({"fed_enforce_hipaa_compliance": "true"}, "fed_enforce_hipaa_compliance"),
+        ({"fed_enforce_hipaa_compliance": "true"}, "fed_enforce_hipaa_compliance needs a column of patient ids"),
+        (
+            {"fed_enforce_hipaa_compliance": True, "fed_schema": SCHEMA | {"patient": "pid"}},
+            "fed_enforce_hipaa_compliance tests distributions",
+        ),
+        ({"fed_enforce_hipaa_compliance": "perhaps"}, "it is true or false"),
         ({"fed_local_type": "gpu"}, "only cpu"),
         ({"nats_hosts": "nats://elsewhere:4222"}, "this node's bus is"),
         ({"surprise": "1"}, "'surprise' is not a key"),
@@ -131,6 +136,16 @@ async def test_what_cannot_be_promised_is_refused(served: Served, change: dict[s
     assert (status, told["statusCode"]) == (400, "BAD_REQUEST")
     assert text in told["statusString"]
     assert await served.good("GET", "/v1/federations") == []
+
+
+async def test_rules_for_health_data_are_in_the_charter(served: Served) -> None:
+    schema = SCHEMA | {"patient": "pid", "blocks": ["histogram"]}
+    asked = {**CREATE, "fed_schema": schema, "fed_enforce_hipaa_compliance": "true"}
+    status, _, _ = await caller(served).ask("POST", "/fedml/create", asked, query="pid=p1")
+    assert status == 201
+    told = await served.good("GET", "/v1/federations/hearts/rules")
+    assert told["charter"]["tests"] == ["welch", "ks", "integral"]
+    assert (told["charter"]["patients"], told["kept"]["patients"]) == (25, 25)
 
 
 @pytest.mark.parametrize("query", ["", "pid=", "pid=a/b", "pid=" + "a" * 65, "pid=a&pid=b", "pid=a&persist=false"])
