@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import asking
@@ -27,6 +28,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from measure import PAIRS, pairs, report, timed
+from sums import bench_ckks, bench_flower, bench_secure
 
 from fedpeer.cli.crew import Running, crew
 from fedpeer.core.envelope.padding import pad
@@ -41,8 +44,6 @@ from fedpeer.plots.canvas import COLOURS, drawn, sheet
 
 GROWTH = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "growth.svg"
 PEERS, COLUMNS = 10, 100
-PAIRS = 5
-
 
 NARROW, WIDE = "0.001", "0.0000001"  # resolutions of −100 … 100: q of 18 bits, and of 31, which are two limbs
 
@@ -52,28 +53,6 @@ def schema(columns: int, *, wide: int = 0, blocks: Sequence[str] = ()) -> Schema
     steps = [WIDE] * wide + [NARROW] * (columns - wide)
     features = [Feature(f"x{i}", "continuous", min=-100, max=100, resolution=step) for i, step in enumerate(steps)]
     return Schema(features, blocks=blocks)
-
-
-def timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def pairs(ours: Callable[[], object], theirs: Callable[[], object], count: int = PAIRS) -> tuple[float, float, float]:
-    """Seconds of each and the ratio, all medians; each is run once before, unmeasured."""
-    ours(), theirs()
-    rows = [(timed(ours), timed(theirs)) for _ in range(count)]
-    return (
-        statistics.median(a for a, _ in rows),
-        statistics.median(b for _, b in rows),
-        statistics.median(a / b for a, b in rows),
-    )
-
-
-def report(what: str, measured: tuple[float, float, float], goal: str) -> None:
-    ours, theirs, ratio = measured
-    print(f"{what:<74} {ours:8.3f} s {theirs:8.3f} s   {ratio:6.2f}x   goal {goal}", flush=True)
 
 
 def bench_collect() -> None:
@@ -411,15 +390,23 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "csv": bench_csv,
     "parquet": bench_parquet,
     "growth": bench_growth,
+    "secure": bench_secure,
+    "flower": bench_flower,
+    "ckks": bench_ckks,
+}
+SMOKE = {
+    "secure": partial(bench_secure, smoke=True),
+    "flower": partial(bench_flower, smoke=True),
+    "ckks": partial(bench_ckks, smoke=True),
 }
 
 
-def main(names: Sequence[str]) -> None:
+def main(names: Sequence[str], benches: Mapping[str, Callable[[], None]]) -> None:
     print(json.dumps({"cores": os.cpu_count(), "python": sys.version.split()[0], "numpy": np.__version__}))
     print(f"{'what | against what':<74} {'ours':>10} {'theirs':>10}   ratio")
-    for name in names or BENCHES:
-        BENCHES[name]()
+    for name in names or benches:
+        benches[name]()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main([name for name in sys.argv[1:] if name != "--smoke"], SMOKE if "--smoke" in sys.argv else BENCHES)
