@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core import canonical
 from fedpeer.core.errors import ConfigError, MalformedError
+from fedpeer.core.privacy.findings import Stand, examine
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.schema import Schema
+
+NUMBERS = [Feature("x", min=0, max=39, resolution=1), Feature("b", "binary")]
+SCHEMA = Schema(NUMBERS, blocks=["histogram"], bins=4)
+STANDS: tuple[Stand, ...] = ("alone", "masked", "sum")
 
 floors = st.integers(0, 100)
 tests = st.sets(st.sampled_from(["welch", "ks", "integral"])).map(lambda found: tuple(sorted(found, reverse=True)))
@@ -91,3 +99,17 @@ def test_a_policy_that_cannot_be_kept_is_refused(policy: Policy, says: str) -> N
 def test_a_policy_that_can_be_kept_is_returned() -> None:
     assert Policy("relaxed", rows=50).check() == Policy("relaxed", rows=50)
     assert Policy("strict", tests=("ks", "welch", "ks")).check() == Policy("strict", tests=("welch", "ks"))
+
+
+@pytest.mark.long
+@settings(max_examples=60, deadline=None)
+@given(policies, policies, st.integers(5, 400), st.sampled_from([0, 1, 12, 40]), st.integers(0, 30))
+def test_a_tightened_policy_lets_go_exactly_what_both_let_go(
+    charter: Policy, node: Policy, rows: int, added: int, ones: int
+) -> None:
+    table = {"x": [i * 7 % 40 for i in range(rows + added)], "b": [int(i < ones) for i in range(rows + added)]}
+    last, new = (collect(SCHEMA, {name: column[:n] for name, column in table.items()}) for n in (rows, rows + added))
+    both = charter.tightened(node)
+    for stand in STANDS:
+        failed = [examine(new, policy, last, None, stand).failed for policy in (both, charter, node)]
+        assert (failed[0] is None) is (failed[1:] == [None, None])
