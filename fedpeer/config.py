@@ -11,6 +11,7 @@ import ipaddress
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ import yaml
 from fedpeer.core.errors import ConfigError
 from fedpeer.core.privacy.cipher import LEAST_BITS, MOST_BITS
 from fedpeer.core.privacy.floor import Floor, Likeness, Policy, Profile, Risk, Share
+from fedpeer.core.privacy.purse import Declared
 
 _VERSION = 1
 
@@ -113,6 +115,20 @@ class _Cipher(_Section, frozen=True):
     paillier_bits: Annotated[int, msgspec.Meta(ge=LEAST_BITS, le=MOST_BITS)] = LEAST_BITS
 
 
+class _Privacy(_Section, frozen=True):
+    dataset: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "default"
+    epsilon: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
+    delta_exponent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 6
+    person_rows: Annotated[int, msgspec.Meta(ge=1, le=2**20)] = 1
+
+    @property
+    def declared(self) -> Declared | None:
+        """The data set of this node and its privacy budget, if it has one."""
+        if not self.epsilon:
+            return None
+        return Declared(self.dataset, Fraction(str(self.epsilon)), self.delta_exponent, self.person_rows)
+
+
 class _Limits(_Section, frozen=True):
     reassembly_mib: _Mib = 512
     reassembly_sender_mib: _Mib = 160
@@ -133,6 +149,7 @@ class Settings(_Section, frozen=True):
     limits: _Limits = _Limits()
     rules: _Rules = _Rules()
     cipher: _Cipher = _Cipher()
+    privacy: _Privacy = _Privacy()
 
 
 def parse(text: str, *, source: str = "fedpeer.yaml") -> Settings:

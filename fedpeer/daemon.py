@@ -266,6 +266,7 @@ def _manners(settings: config.Settings) -> Manners:
             policy=settings.rules.policy,
         ),
         assembly=Assembly(Bounds(settings.limits.reassembly_sender_mib * _MIB, settings.limits.reassembly_mib * _MIB)),
+        declared=settings.privacy.declared,
     )
 
 
@@ -318,6 +319,8 @@ def _probe() -> Callable[[str], None]:
     name, _, nth = os.environ.get("FEDPEER_CRASH_AT", "").partition(":")
     if not name:
         return lambda _: None
+
+
 def _ciphers(settings: config.Settings) -> Callable[[Terms], SumCipher]:
     """What makes a cipher for given terms; ConfigError for those that this node is not to take part with."""
 
@@ -340,7 +343,6 @@ def _ciphers(settings: config.Settings) -> Callable[[Terms], SumCipher]:
 
 def _numbers(parameters: tuple[int, ...]) -> str:
     return f"degree {parameters[0]} and primes of {', '.join(map(str, parameters[1:]))} bits"
-
 
     if name not in PROBES:
         raise RequestError(f"FEDPEER_CRASH_AT names no probe: choose one of {', '.join(PROBES)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Floor, Likeness, Policy, Profile, Risk, Share
+from fedpeer.core.privacy.plan import Noise
 
 Cell = str | int | float | bool | None
 
@@ -49,6 +51,24 @@ class Rules(Body, frozen=True):
         return Policy(profile, **{name: getattr(self, name) for name in Rules.__struct_fields__})
 
 
+class MakeNoise(Body, frozen=True):
+    """Noise for every release: of (epsilon, 10^-exponent) each, where nobody has more than `rows` rows.
+
+    Of the contributors to a sum, `colluders` may put together what they know.
+    """
+
+    epsilon: Annotated[float, msgspec.Meta(gt=0, le=100)]
+    exponent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 6
+    rows: Annotated[int, msgspec.Meta(ge=1, le=2**20)] = 1
+    colluders: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+
+    @property
+    def terms(self) -> Noise:
+        """What the charter says of it."""
+        epsilon = Fraction(str(self.epsilon))
+        return Noise.of(epsilon, exponent=self.exponent, rows=self.rows, colluders=self.colluders)
+
+
 class SetRules(Rules, frozen=True):
     """Release rules of this node alone, on top of the charter's."""
 
@@ -65,6 +85,7 @@ class Create(Body, frozen=True):
     display: _Display = ""
     profile: Profile = "standard"
     rules: Rules = Rules()
+    noise: MakeNoise | None = None
     exchange: Exchange = Exchange()
     send_action: Action = "block"
     receive_action: Action = "block"

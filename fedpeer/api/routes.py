@@ -43,6 +43,7 @@ from fedpeer.api.permits import Role
 from fedpeer.node.shapes import (
     Audit,
     Batch,
+    Budget,
     CharterEntry,
     Cipher,
     ContractCheck,
@@ -144,6 +145,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _V1,  "/openapi.json",              _ANY, 200, service.openapi,       None,          _OBJECT),
     ("GET",    _V1,  "/symetry/openapi.json",      _ANY, 200, service.symetry,       None,          _OBJECT),
     ("GET",    _V1,  "/node",                      _SEE, 200, service.node,          None,          NodeInfo),
+    ("GET",    _V1,  "/privacy/budget",            _SEE, 200, service.budget,        None,          Budget),
     ("GET",    _V1,  "/metrics",                   _SEE, 200, service.metrics,       None,          str),
     ("GET",    _V1,  "/events",                    _SEE, 200, service.events,        None,          LogEntry),
     ("GET",    _V1,  "/jobs",                      _SEE, 200, data.jobs,             None,          list[Job]),

@@ -40,6 +40,10 @@ def _refuse_stray(_ctx: click.Context, _argument: click.Parameter, values: tuple
 @click.option("--schedule", default="h1", show_default=True, help="When to pulse: s10, m30, h3, d7.")
 @click.option("--profile", type=PROFILES, default="standard", help="The release rules.")
 @click.option("--rule", "raised", multiple=True, metavar="NAME=VALUE", help="A release rule beyond the profile's.")
+@click.option("--noise", type=float, metavar="EPSILON", help="Noise for every release, of this (EPSILON, delta).")
+@click.option("--delta", "exponent", type=int, default=6, help="Its delta is 10 to minus this (6).")
+@click.option("--person-rows", type=int, default=1, help="The most rows of one person that it hides (1).")
+@click.option("--colluders", type=int, default=1, help="Contributors to a sum who may put together what they know (1).")
 @click.option("--mode", type=click.Choice(list(ROLES)), default="open", help="How contributions are exchanged.")
 @click.option("--least", type=int, default=5, show_default=True, help="The fewest contributors to a sum of several.")
 @click.option("--sum-rules", "release_file", type=FILE, help="Rules, as a contract's, that a sum of several must keep.")
@@ -53,6 +57,9 @@ def create(name: str, schema_file: Path, contract_file: Path, release_file: Path
     """Found a federation called NAME and become its admin."""
     schema, contract = read_schema(schema_file), read(contract_file)
     options["rules"] = raised_rules(options.pop("raised"))
+    epsilon, noise = options.pop("noise"), {key: options.pop(key) for key in ("exponent", "colluders")}
+    noise |= {"epsilon": epsilon, "rows": options.pop("person_rows")}
+    options["noise"] = None if epsilon is None else noise
     exchange = {key: options.pop(key) for key in ("mode", "least", "part", "primes", "bits")}
     options["exchange"] = exchange | {"release": read(release_file) if release_file else ""}
     made = frame.client().create(name, schema.to_dict(), contract, **options)

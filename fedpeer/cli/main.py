@@ -42,6 +42,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "rules": ("rules", "Show the release rules, or keep stricter ones at this node."),
         "cipher": ("cipher", "Show what hides sums, and digests to compare."),
         "audit": ("audit", "Look at what was announced, instead of believing it."),
+        "budget": ("budget", "Show what noise has cost of this node's privacy budget, and what is left."),
         "pulse": ("pulse", "Start or stop this node's pulse."),
         "sync": ("pulse", "Exchange now, without waiting for the schedule."),
         "log": ("log", "Show what happened."),

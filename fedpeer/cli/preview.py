@@ -65,6 +65,11 @@ def _draw_told(told: Preview) -> None:
         render.say(f"and {len(told.changes) - _SHOWN} earlier ones: see --json")
     if told.smallest_cell:
         render.say(f"the smallest group is {render.count(told.smallest_cell_rows, 'row')} where {told.smallest_cell}")
+    if told.noise:
+        sizes = ", ".join(f"{block} {render.real(size, 3)}" for block, size in told.noise.items())
+        render.say(f"noise of these deviations, in rows of the largest value: {sizes}")
+        left = f"{render.real(told.budget_left, 3)} of this node's privacy budget is left"
+        render.say(f"it costs ρ = {render.real(told.noise_cost, 3)}, and {left} now")
     render.say(f"membership risk {render.real(told.membership_risk, 3)} (0.5 is a coin toss, 1 is certainty)")
 
 

@@ -17,6 +17,7 @@ from fedpeer.client.line import asked, place
 from fedpeer.node.shapes import (
     Audit,
     Batch,
+    Budget,
     CharterEntry,
     Cipher,
     ContractCheck,
@@ -94,7 +95,7 @@ class AsyncClient(AsyncLine):
         return await self.call("GET", place("/v1/federations", fed), shape=Federation)
 
     async def create(self, name: str, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
-        """Found a federation; `options`: schedule, display, profile, rules, exchange, …_action."""
+        """Found a federation; `options`: schedule, display, profile, rules, noise, exchange, …_action."""
         body = {"name": name, "schema": schema, "contract": contract, **options}
         return await self.call("POST", "/v1/federations", body=body, shape=Federation)
 
@@ -163,6 +164,10 @@ class AsyncClient(AsyncLine):
     async def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
         """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
         return await self.call("POST", place("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
+
+    async def budget(self) -> Budget:
+        """The privacy budget of the node's data set: what noise cost so far, in every federation, and what is left."""
+        return await self.call("GET", "/v1/privacy/budget", shape=Budget)
 
     async def preview(self, fed: str) -> Preview:
         """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""

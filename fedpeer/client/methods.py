@@ -17,6 +17,7 @@ from fedpeer.client.line import Line, asked, place
 from fedpeer.node.shapes import (
     Audit,
     Batch,
+    Budget,
     CharterEntry,
     Cipher,
     ContractCheck,
@@ -99,7 +100,7 @@ class Client(Line):
         return self.call("GET", place("/v1/federations", fed), shape=Federation)
 
     def create(self, name: str, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
-        """Found a federation; `options`: schedule, display, profile, rules, exchange, …_action."""
+        """Found a federation; `options`: schedule, display, profile, rules, noise, exchange, …_action."""
         body = {"name": name, "schema": schema, "contract": contract, **options}
         return self.call("POST", "/v1/federations", body=body, shape=Federation)
 
@@ -168,6 +169,10 @@ class Client(Line):
     def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
         """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
         return self.call("POST", place("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
+
+    def budget(self) -> Budget:
+        """The privacy budget of the node's data set: what noise cost so far, in every federation, and what is left."""
+        return self.call("GET", "/v1/privacy/budget", shape=Budget)
 
     def preview(self, fed: str) -> Preview:
         """What would leave this node if it pulsed now, and what every rule says of it; nothing does."""

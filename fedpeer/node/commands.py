@@ -79,7 +79,7 @@ class Node(Standalone):
             schema=schema,
             contract=contract,
             schedule=schedule,
-            policy=_kept(policy or Policy(), schema),
+            policy=await asyncio.to_thread(_kept, policy or Policy(), schema, exchange),
             settings=Settings(send_action=send_action, receive_action=receive_action),
             bus=self._bus(),
             exchange=exchange,
@@ -221,7 +221,7 @@ class Node(Standalone):
 
     async def preview(self, fed: str) -> shapes.Preview:
         """What would leave this node if it pulsed now; nothing does."""
-        return await asyncio.to_thread(foreseen, self._peer(fed), self._world.clock.now())
+        return await asyncio.to_thread(foreseen, self._peer(fed), self._world.clock.now(), self._engine.purse)
 
     async def clear_errors(self, fed: str) -> int:
         """Empty the error log; the counters stay."""
@@ -360,7 +360,14 @@ def _checked_name(name: str) -> str:
         raise RequestError(str(error), hint="choose a short printable name") from None
 
 
-def _kept(policy: Policy, schema: Schema) -> Policy:
+def _kept(policy: Policy, schema: Schema, exchange: Exchange | None = None) -> Policy:
+    if policy.noise is not None and exchange is not None:
+        policy.noise.plan(schema)
+        if exchange.ciphered:
+            raise RequestError(f"noise is not offered in {exchange.mode} mode", hint="choose open or secure")
+        if exchange.summed and policy.noise.colluders >= exchange.least:
+            colluders = policy.noise.colluders
+            raise RequestError(f"of {exchange.least} contributors {colluders} may collude: nobody's noise is left")
     try:
         return policy.check(schema)
     except ConfigError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fedpeer.core.peer.preview import learned, preview
 from fedpeer.core.peer.state import Peer
+from fedpeer.core.privacy.epsilon import UNIT
+from fedpeer.core.privacy.purse import Purse
 from fedpeer.node import shapes
 
 
-def foreseen(peer: Peer, now: float) -> shapes.Preview:
+def foreseen(peer: Peer, now: float, purse: Purse) -> shapes.Preview:
     """The preview of a pulse; it can take seconds where there were thousands of releases."""
-    told = preview(peer, now)
+    told = preview(peer, now, purse)
     names = {p: peer.roster.members[p].card.name for p in peer.roster.active}
     return shapes.Preview(
         outcome=told.outcome,
@@ -38,4 +40,7 @@ def foreseen(peer: Peer, now: float) -> shapes.Preview:
         smallest_cell=told.cell.name if told.cell else "",
         smallest_cell_rows=abs(told.cell.rows) if told.cell else 0,
         membership_risk=told.examined.risk,
+        noise={block: size for block, size in told.noise.items() if size},
+        noise_cost=told.cost / UNIT,
+        budget_left=purse.account.left / UNIT if purse.account else 0.0,
     )

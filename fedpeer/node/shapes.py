@@ -404,6 +404,36 @@ class Preview(Shape, frozen=True):
     smallest_cell: str  # the smallest group of rows that the sums tell apart, whatever the profile looks at
     smallest_cell_rows: int
     membership_risk: float  # AUC: 0.5 is a coin toss
+    noise: dict[str, float] = {}  # by block, its standard deviation in rows of the largest value; nothing without noise
+    noise_cost: float = 0.0  # ρ
+    budget_left: float = 0.0  # ρ
+
+
+class Amount(Shape, frozen=True):
+    """A part of a privacy budget: ρ of zero-concentrated privacy, and the ε that it means at the budget's δ."""
+
+    rho: float
+    epsilon: float
+
+
+class Charge(Shape, frozen=True):
+    """One release with noise: when, in which federation, and its ρ."""
+
+    at: float
+    federation: str
+    rho: float
+
+
+class Budget(Shape, frozen=True):
+    """The privacy budget of this node's data set, for all federations; `dataset` is empty if none is declared."""
+
+    dataset: str
+    delta: float
+    person_rows: int
+    limit: Amount
+    spent: Amount
+    left: Amount
+    charges: list[Charge]  # oldest first
 
 
 class Audit(Shape, frozen=True):

@@ -15,6 +15,7 @@ from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
 from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -97,6 +98,24 @@ class Views:
     def receipts(self, fed: str) -> list[shapes.Withdrawal]:
         """What was withdrawn after others had it, and who has confirmed that."""
         return withdrawals(self._peer(fed))
+
+    def budget(self) -> shapes.Budget:
+        """What noise cost of this node's privacy budget, and what is left."""
+        account = self._engine.purse.account
+        if account is None:
+            none = shapes.Amount(rho=0.0, epsilon=0.0)
+            return shapes.Budget(dataset="", delta=0.0, person_rows=0, limit=none, spent=none, left=none, charges=[])
+        told = account.report()
+        charges = [shapes.Charge(at=float(c.at), federation=c.federation, rho=c.cost / UNIT) for c in account.charges]
+        return shapes.Budget(
+            dataset=account.dataset,
+            delta=float(told["delta"]),
+            person_rows=account.rows,
+            limit=shapes.Amount(**told["limit"]),
+            spent=shapes.Amount(**told["spent"]),
+            left=shapes.Amount(**told["left"]),
+            charges=charges,
+        )
 
     def jobs(self) -> list[shapes.Job]:
         """Every job of this process."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+from msgspec import structs
 
 from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetRules, SetSchedule, Wait
 from fedpeer.api.call import Call, Reply
@@ -18,13 +21,16 @@ async def every(call: Call[Nothing, Nothing]) -> list[Federation]:
 async def create(call: Call[Create, Nothing]) -> Reply:
     """Found a federation, with this node as its admin."""
     body = call.body
+    policy = body.rules.policy(body.profile)
+    if body.noise is not None:
+        policy = structs.replace(policy, noise=await asyncio.to_thread(lambda noise: noise.terms, body.noise))
     made = await call.node.create(
         body.name,
         Schema.from_dict(body.schema),
         body.contract,
         body.schedule,
         display=body.display or call.node.node().name,
-        policy=body.rules.policy(body.profile),
+        policy=policy,
         exchange=body.exchange,
         send_action=body.send_action,
         receive_action=body.receive_action,

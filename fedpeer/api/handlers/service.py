@@ -11,7 +11,7 @@ from fedpeer.api import stream
 from fedpeer.api.bodies import EventQuery, Nothing
 from fedpeer.api.call import Call
 from fedpeer.api.node import Metric
-from fedpeer.node.shapes import NodeInfo
+from fedpeer.node.shapes import Budget, NodeInfo
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -19,6 +19,11 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 async def node(call: Call[Nothing, Nothing]) -> NodeInfo:
     """Who this node is and where it listens."""
     return call.node.node()
+
+
+async def budget(call: Call[Nothing, Nothing]) -> Budget:
+    """The privacy budget of this node's data set: what noise cost so far, in every federation, and what is left."""
+    return call.node.budget()
 
 
 async def health(call: Call[Nothing, Nothing]) -> dict[str, Any]:

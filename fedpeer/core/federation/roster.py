@@ -152,6 +152,8 @@ class Roster:
         for name in (decision.name, decision.admin.name):
             check_name(name)
         schema = Schema.from_json(decision.schema)
+        if decision.policy.noise is not None:
+            decision.policy.noise.plan(schema)  # it must fit the schema's integers
         if decision.exchange.release:
             _contract(decision.exchange.release, schema)
         admin = Member(decision.admin.peer, decision.admin, "admin", at)

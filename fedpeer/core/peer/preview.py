@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil, sqrt
 
 from fedpeer.core.contract.admit import SENDING, Admitted, Refused, admit
 from fedpeer.core.identity import PeerId
@@ -14,11 +16,14 @@ from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy import masks
 from fedpeer.core.privacy.cells import Cell, Counted, smallest
 from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.findings import Examined
 from fedpeer.core.privacy.masked import examined_part
+from fedpeer.core.privacy.plan import Plan
 from fedpeer.core.privacy.protect import examined
 from fedpeer.core.privacy.purse import Purse
 from fedpeer.core.privacy.traces import Change
+from fedpeer.core.privacy.veil import shares
 
 _ALL = 2**62
 
@@ -29,7 +34,8 @@ class Preview:
 
     `signed` is the contribution and `sealed` the messages with it, in bytes, 0 where nothing would leave. `readers` can
     read it, and nobody else; where it goes into a sum of several that is nobody, and `watchers` see the sum. `cell` is
-    the smallest that is not empty, whether or not the profile looks at cells.
+    the smallest that is not empty, whether or not the profile looks at cells. `noise` is the deviation of what would be
+    added to each block, in units of the most that a row gives, and `cost` its ρ, in parts.
     """
 
     outcome: Outcome
@@ -41,6 +47,8 @@ class Preview:
     verdict: Admitted | Refused
     examined: Examined
     cell: Cell | None
+    noise: Mapping[str, float]
+    cost: int
 
 
 def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
@@ -53,6 +61,7 @@ def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
     held = turn.state.released if outcome == "sent" else None
     if held:
         detail = f"contribution {held.contribution.serial} of {held.summary.rows} rows"
+    plan = _planned(peer)
     hidden = masks.size(peer.local.residues.layout) if outcome == "called" else 0
     return Preview(
         outcome=outcome,
@@ -66,7 +75,16 @@ def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
         verdict=admit(peer.local, peer.roster.contract, SENDING, peers=len(peer.roster.active), action="allow"),
         examined=_examined(peer),
         cell=smallest(Counted.of(Release.of(peer.local)), _ALL),
+        noise={} if plan is None else {b.name: sqrt(v) for b, v in zip(plan.layout, plan.variances, strict=True)},
+        cost=ceil(plan.rho * UNIT) if plan else 0,
     )
+
+
+def _planned(peer: Peer) -> Plan | None:
+    """The noise that this node would bring, if any."""
+    noise, exchange = peer.roster.policy.noise, peer.roster.exchange
+    unknown = max(1, shares(noise, exchange.least)) if noise and exchange.summed else 1
+    return noise.plan(peer.roster.schema, unknown) if noise else None
 
 
 def _examined(peer: Peer) -> Examined:
