@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
+from fedpeer.core.federation.sealed.beneficiary import BENEFICIARY
+from fedpeer.core.federation.sealed.contributor import CONTRIBUTOR as SEALED
+from fedpeer.core.federation.sealed.coordinator import COORDINATOR
 from fedpeer.core.federation.secure.collector import COLLECTOR
 from fedpeer.core.federation.secure.contributor import CONTRIBUTOR
 from fedpeer.core.machine import Machine
@@ -19,6 +22,7 @@ from fedpeer.core.machine import Machine
 ROOT = Path(__file__).resolve().parents[1]
 PAGES: Mapping[str, Mapping[str, Machine]] = {
     "docs/protocol/charter.md": {"membership": MEMBERSHIP, "invite": INVITE},
+    "docs/protocol/sum-ciphers.md": {"beneficiary": BENEFICIARY, "contributor": SEALED, "coordinator": COORDINATOR},
     "docs/protocol/secure-sum.md": {"contributor": CONTRIBUTOR, "collector": COLLECTOR},
 }
 
