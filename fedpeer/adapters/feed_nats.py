@@ -217,9 +217,8 @@ class NatsFeed:
         while (left := end - clock()) > 0 and len(found) < _MOST and size < _MOST_BYTES:
             for message in await self._fetched(max(left, 0.01)):
                 data = message.metadata
-                if data.sequence.consumer != self._next:
+                if not self._is_next(data.sequence.consumer):
                     raise SourceError(f"messages of {self._place.shown} went to a line that is no more")
-                self._next += 1
                 self._open.append(message)
                 if data.sequence.stream > last:
                     last, size = data.sequence.stream, size + len(message.data)
@@ -227,6 +226,10 @@ class NatsFeed:
         if not found:
             await self.acknowledge(self._position)  # what has come again
         return found
+
+    def _is_next(self, delivery: int) -> bool:
+        self._next += 1
+        return delivery == self._next - 1
 
     async def _fetched(self, wait_s: float) -> list[Msg]:
         if not self._client.is_connected:
