@@ -89,7 +89,11 @@ class Call(Generic[B, Q]):
 
     def permit(self, need: Role, federation: str) -> None:
         """Refuse what the one who asks may not do in a federation that the path does not name."""
-        check(self.who, need, federation, what=f"{self.request.method} {self.request.path[:200]!r}")
+        check(self.who, need, federation, what=told(self.request))
+
+    def resolve(self, name: str, need: Role) -> str:
+        """Return the id of a federation or project that the body names, once the role is found there."""
+        return scope(self.served, self.request, self.who, name, need)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,24 @@ def named(request: web.Request, part: str) -> str:
     if len(text) > _LONGEST or not text.isprintable():
         raise UnknownError(f"{text[:40]!r} is not an id or a name")
     return text
+
+
+def scope(served: Served, request: web.Request, who: Who, name: str, need: Role) -> str:
+    """Return the id of a federation or project; UnknownError for one that `who` may not see, as for none."""
+    try:
+        found = served.node.resolve(name)
+        check(who, need, found, what=told(request))
+    except UnknownError:
+        if not who.may("viewer"):
+            raise UnknownError(f"nothing here is called {name[:64]!r}") from None
+        check(who, need, what=told(request))
+        raise
+    return found
+
+
+def told(request: web.Request) -> str:
+    """Return what is asked, for the log."""
+    return f"{request.method} {request.path[:200]!r}"
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

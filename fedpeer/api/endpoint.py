@@ -12,10 +12,10 @@ from aiohttp import web
 
 from fedpeer.api import auth, permits, problems, strict
 from fedpeer.api.bodies import Body, Nothing
-from fedpeer.api.call import SERVED, Call, Limits, Reply, Served, named
+from fedpeer.api.call import SERVED, Call, Limits, Reply, Served, named, scope, told
 from fedpeer.api.faults import MediaError, SizeError, SlowError, ThrottledError
 from fedpeer.api.routes import Route
-from fedpeer.core.errors import AccessError, FedpeerError, RequestError, UnknownError
+from fedpeer.core.errors import AccessError, FedpeerError, RequestError
 
 T = TypeVar("T")
 
@@ -95,20 +95,10 @@ def _let_in(request: web.Request, route: Route, served: Served) -> tuple[permits
     if route.role == "anyone":
         return permits.ANYONE, ""
     who = auth.identify(request, served.tokens, served.users)
-    what = f"{request.method} {request.path[:200]!r}"
     if not route.federated:
-        (permits.check_somewhere if route.shared else permits.check)(who, route.role, what=what)
+        (permits.check_somewhere if route.shared else permits.check)(who, route.role, what=told(request))
         return who, ""
-    name = named(request, "fed")
-    try:
-        fed = served.node.resolve(name)
-        permits.check(who, route.role, fed, what=what)
-    except UnknownError:
-        if not who.may("viewer"):
-            raise UnknownError(f"no federations here are called {name[:64]!r}") from None
-        permits.check(who, route.role, what=what)
-        raise
-    return who, fed
+    return who, scope(served, request, who, named(request, "fed"), route.role)
 
 
 async def _read(request: web.Request, kind: type[Body], limits: Limits) -> Body:
@@ -142,7 +132,7 @@ def _counted(request: web.Request, fault: AccessError) -> FedpeerError:
         request.app[SERVED].throttle.record(request.remote or "", asyncio.get_running_loop().time())
     except ThrottledError as enough:
         return enough
-    permits.refused(request.remote or "", f"{request.method} {request.path[:200]!r}", str(fault))
+    permits.refused(request.remote or "", told(request), str(fault))
     return fault
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from fedpeer.api import permits
 from fedpeer.api.auth import user_token
-from fedpeer.api.routes import ROUTES, Route
-from fedpeer.api.symetry.routes import BASE, ENDPOINTS
+from fedpeer.api.routes import ROUTES
+from fedpeer.api.symetry.routes import ENDPOINTS
 from tests.support.served import ADMIN, CONTRACT, KEY, SCHEMA, Served, key_text, rows
 from tests.support.symetry import Caller
 
-HIDDEN = "no federations here are called"
+HIDDEN = "nothing here is called"
 
 
 class Person:
@@ -211,15 +211,21 @@ def test_a_log_line_cannot_be_forged(caplog: pytest.LogCaptureFixture) -> None:
     assert "\n" not in caplog.records[0].getMessage()
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r.role != "anyone"], ids=lambda r: r.name)
-async def test_the_one_place_is_what_refuses(served: Served, monkeypatch: pytest.MonkeyPatch, route: Route) -> None:
-    if route.path.endswith("/events"):
-        return
+async def test_the_one_place_is_what_refuses(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     some = await person(served, "c2")
-    where = re.sub(r"\{(\w+)\}", "x", route.path)
-    assert (await some.native(route.method, where))[0] in (403, 404)
+    asked = [r for r in ROUTES if r.role != "anyone" and not r.path.endswith("/events")]
+    paths = [(r.method, re.sub(r"\{(\w+)\}", "x", r.path)) for r in asked]
+    assert {(await some.native(*one))[0] for one in paths} == {403, 404}
     monkeypatch.setattr(permits.Who, "may", lambda *_: True)
     monkeypatch.setattr(permits.Who, "somewhere", lambda *_: True)
-    status, told = await some.native(route.method, where, {"surprise": 1})
-    assert status != 403
-    assert BASE not in str(told)
+    told = [await some.native(method, path, {"surprise": 1}) for method, path in paths]
+    assert 403 not in {status for status, _ in told}
+
+
+async def test_a_project_of_others_cannot_be_merged_nor_found_out(served: Served) -> None:
+    ids = [(await served.good("POST", "/v1/projects", {"name": n, "schema": SCHEMA}))["id"] for n in ("mine", "other")]
+    some = await person(served, "c2", mine="operator")
+    for name in ("other", ids[1], "nothing"):
+        status, told = await some.native("POST", "/v1/projects/mine/merge", {"other": name})
+        assert (status, told["detail"]) == (404, f"{HIDDEN} {name!r}")
+    assert [p["name"] for p in (await some.native("GET", "/v1/projects"))[1]] == ["mine"]

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,8 @@ import msgspec
 from aiohttp import web
 
 from fedpeer.adapters.bus_memory import MemoryBroker, MemoryBus
+from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.shelf import FileShelf
 from fedpeer.adapters.source_rows import RowsSource
 from fedpeer.adapters.store_memory import MemoryStore
 from fedpeer.adapters.system import SystemEntropy
@@ -105,7 +108,11 @@ class Served:
         async with self.session.request(method, self.url + path, headers=headers, **more) as answer:
             text = await answer.read()
             is_json = "json" in answer.content_type
-            return answer.status, msgspec.json.decode(text) if is_json and text else text.decode(), answer.headers
+            return (
+                answer.status,
+                msgspec.json.decode(text) if is_json and text else text.decode("utf-8", "replace"),
+                answer.headers,
+            )
 
     async def good(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Make a request that must succeed; return its JSON."""
@@ -168,6 +175,13 @@ async def serving(
         finally:
             await session.close()
             await runner.cleanup()
+
+
+def looking(served: Served, *roots: Path) -> None:
+    """Let a node read and show the files below these directories."""
+    catalogue, node = Catalogue(roots=roots), served.node
+    node._means = replace(node._means, open_source=catalogue.open)
+    node.sources._shelf = FileShelf(catalogue)
 
 
 def memory_broker() -> MemoryBroker:

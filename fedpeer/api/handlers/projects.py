@@ -48,8 +48,7 @@ async def change(call: Call[ChangeProject, Nothing]) -> Project:
 
 async def merge(call: Call[MergeProject, Nothing]) -> Project:
     """Count the rows of another project of the same schema here too."""
-    other = call.node.resolve(call.body.other)
-    call.permit("operator", other)
+    other = call.resolve(call.body.other, "operator")
     return await call.node.merge_projects(call.fed, other, force=call.body.force)
 
 
