@@ -46,6 +46,7 @@ def _refuse_stray(_ctx: click.Context, _argument: click.Parameter, values: tuple
 @click.option("--colluders", type=int, default=1, help="Contributors to a sum who may put together what they know (1).")
 @click.option("--mode", type=click.Choice(list(ROLES)), default="open", help="How contributions are exchanged.")
 @click.option("--least", type=int, default=5, show_default=True, help="The fewest contributors to a sum of several.")
+@click.option("--centralised", is_flag=True, help="Contributions go to the admin alone.")
 @click.option("--sum-rules", "release_file", type=FILE, help="Rules, as a contract's, that a sum of several must keep.")
 @click.option("--part", type=click.Choice(ROLES["ckks"]), default="contributor", help="This node's, under a cipher.")
 @click.option("--primes", type=click.Choice(list(CKKS)), default="lean", help="The parameters of ckks.")
@@ -61,6 +62,7 @@ def create(name: str, schema_file: Path, contract_file: Path, release_file: Path
     noise |= {"epsilon": epsilon, "rows": options.pop("person_rows")}
     options["noise"] = None if epsilon is None else noise
     exchange = {key: options.pop(key) for key in ("mode", "least", "part", "primes", "bits")}
+    exchange["topology"] = "centralised" if options.pop("centralised") else "decentralised"
     options["exchange"] = exchange | {"release": read(release_file) if release_file else ""}
     made = frame.client().create(name, schema.to_dict(), contract, **options)
     frame.show(made, _draw_created)

@@ -78,6 +78,8 @@ def whose(peer: Peer | Project, of: str) -> Summary:
         return peer.local
     if of == "total":
         _check_shown(peer)
+    if of != "local":
+        _check_received(peer)
     if of in {"total", "local"}:
         return peer.ledger.total if of == "total" else peer.local
     return _shown(peer, _chosen(peer, of), of)
@@ -136,6 +138,15 @@ def _check_shown(peer: Peer) -> None:
         raise PermissionRefusedError(
             f"in paillier mode only the beneficiary, {holder}, sees the sum; this node is a {me}",
             hint="ask its operator for the model, or look at this node's own rows (local)",
+        )
+
+
+def _check_received(peer: Peer) -> None:
+    """PermissionRefusedError at a member that no contributions come to."""
+    if peer.roster.exchange.centralised and not peer.is_admin:
+        raise PermissionRefusedError(
+            "this federation is centralised: its admin alone receives contributions",
+            hint="ask for this node's own rows (local), or ask the admin",
         )
 
 

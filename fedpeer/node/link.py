@@ -37,8 +37,9 @@ class Line:
                 answer = subjects.welcome(state.federation, invitation.invite)
                 return cls(invitation.access, state.federation, invitation.invite, (answer,), keeper=False)
             case Peer(phase="active" | "alarmed"):
-                follow = subjects.followed_by_admin if state.is_admin else subjects.followed_by_member
-                followed = follow(state.federation, state.me.peer)
+                sender = state.roster.exchange.centralised and not state.is_admin
+                member = subjects.followed_by_sender if sender else subjects.followed_by_member
+                followed = (subjects.followed_by_admin if state.is_admin else member)(state.federation, state.me.peer)
                 return cls(state.bus.access, state.federation, state.me.peer, followed, keeper=state.is_admin)
             case _:
                 return None

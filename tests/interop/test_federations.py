@@ -112,3 +112,21 @@ def test_of_several_daemons_with_one_invite_exactly_one_joins(pair):
     assert len(alfa.client.members(fed)) == 2
     kept = next(i for i in alfa.client.invites(fed) if i.id == invite.id)
     assert kept.state == "contested"
+
+
+def test_in_a_centralised_federation_the_admin_alone_has_the_rows_of_all(tmp_path):
+    with daemons(tmp_path, "alfa", "bravo", "charlie") as crew:
+        options = {"profile": "relaxed", "exchange": {"topology": "centralised"}}
+        fed = federate(*crew, schema=SCHEMA.to_dict(), contract="ROWS() >= 5", **options).id
+        for i, daemon in enumerate(crew):
+            daemon.add(fed, {"x": [i + 0.5] * 9 + [0.0], "y": [float(i)] * 10}, "rows")
+            daemon.client.sync(fed)
+        admin, *others = crew
+        assert admin.client.sync(fed, wait_s=30).converged
+        assert admin.client.federation(fed).rows == 30
+        for member in others:
+            eventually(lambda member=member: member.client.federation(fed).converged)
+            assert member.client.federation(fed).rows == 10
+            with pytest.raises(ApiError, match="its admin alone receives"):
+                member.client.explore(fed, [])
+            assert member.client.explore(fed, [], of="local").rows == 10

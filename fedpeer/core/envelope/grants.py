@@ -53,6 +53,20 @@ def permissions_for_member(federation: str, peer: str, expires: int | None = Non
     )
 
 
+def permissions_for_sender(federation: str, peer: str, admin: str) -> Rights:
+    """Speak to the admin in one's own name and hear what is addressed to oneself; nothing of other members."""
+    _check(federation, peer, admin)
+    own, talk = f"fp.{federation}.to.{peer}.>", f"fp.{federation}.talk.{peer}.>"
+    return Rights(
+        publish=(
+            f"fp.{federation}.to.{admin}.{peer}.>",
+            f"fp.{federation}.talk.{admin}.{peer}",
+            newest_request(federation, own),
+        ),
+        subscribe=(own, talk, f"{inbox(peer)}.>"),
+    )
+
+
 def permissions_for_admin(federation: str, peer: str, expires: int | None = None) -> Rights:
     """What a member may, and: hear and answer who wants to join, and make the federation's one stream."""
     member, joins = permissions_for_member(federation, peer), f"fp.{federation}.join.>"

@@ -48,6 +48,11 @@ def followed_by_member(federation: FederationId, me: PeerId) -> tuple[str, ...]:
     )
 
 
+def followed_by_sender(federation: FederationId, me: PeerId) -> tuple[str, ...]:
+    """What a member listens to that hears nobody but the admin."""
+    return f"fp.{federation}.to.{me}.>", f"fp.{federation}.talk.{me}.>"
+
+
 def followed_by_admin(federation: FederationId, me: PeerId) -> tuple[str, ...]:
     """What the admin listens to: what a member does, and requests to join."""
     return (*followed_by_member(federation, me), f"fp.{federation}.join.>")

@@ -13,6 +13,7 @@ from fedpeer.core.privacy.cipher import CKKS, LEAST_BITS, MOST_BITS
 Mode = Literal["open", "secure", "paillier", "ckks"]
 Part = Literal["contributor", "beneficiary", "coordinator"]
 Primes = Literal["lean", "usual"]
+Topology = Literal["decentralised", "centralised"]
 
 LEAST = 3  # contributors to a sum: with two, each knows the other's part of it
 _USUAL = 5
@@ -33,6 +34,8 @@ ROLES: dict[Mode, tuple[str, ...]] = {
 class Exchange(Value, frozen=True):
     """The charter's terms: the mode, the fewest contributors to a sum, and the admin's own part in a cipher's sum.
 
+    In a centralised federation contributions are sealed to the admin alone, and members hear nobody else.
+
     `release` are rules in the language of contracts that an opened sum must meet. `bits` are those of Paillier's
     modulus, `primes` which of CKKS's parameters.
     """
@@ -43,11 +46,17 @@ class Exchange(Value, frozen=True):
     release: str = ""
     bits: Annotated[int, Meta(ge=LEAST_BITS, le=MOST_BITS)] = LEAST_BITS
     primes: Primes = "lean"
+    topology: Topology = "decentralised"
 
     def check(self) -> Exchange:
         """Return these terms if a federation can have them; ConfigError if not."""
         if self.mode not in ROLES:
             raise ConfigError(f"there is no mode {self.mode}", hint=f"choose one of {', '.join(ROLES)}")
+        if self.centralised and self.summed:
+            raise ConfigError(
+                f"a federation in {self.mode} mode is not centralised: nobody receives contributions there",
+                hint="choose open mode, or paillier mode for a sum that one member sees",
+            )
         if not LEAST <= self.least <= _MOST:
             raise ConfigError(f"a sum has {LEAST} to {_MOST} contributors at least, not {self.least}")
         if not LEAST_BITS <= self.bits <= MOST_BITS or self.bits % 16:
@@ -61,8 +70,8 @@ class Exchange(Value, frozen=True):
 
     @property
     def told(self) -> bytes:
-        """These terms as an invite has them: nothing, if contributions are open."""
-        return encode(self) if self.summed else b""
+        """These terms as an invite has them: nothing, if contributions are open to all."""
+        return encode(self) if self.summed or self.centralised else b""
 
     @classmethod
     def read(cls, told: bytes) -> Exchange:
@@ -78,6 +87,11 @@ class Exchange(Value, frozen=True):
     def parameters(self) -> tuple[int, ...]:
         """The cipher's parameters: bits of the modulus, or degree and bits of primes; none in other modes."""
         return {"paillier": (self.bits,), "ckks": CKKS[self.primes]}.get(self.mode, ())
+
+    @property
+    def centralised(self) -> bool:
+        """Whether the admin alone receives contributions."""
+        return self.topology == "centralised"
 
     @property
     def summed(self) -> bool:

@@ -112,6 +112,11 @@ class Roster:
         """The present members who bring rows, sorted."""
         return tuple(p for p in self.active if self.part(p) == "contributor")
 
+    def heard_by(self, peer: PeerId) -> tuple[PeerId, ...]:
+        """The present members that a member speaks with: all others, or, of a centralised federation, the admin."""
+        others = tuple(p for p in self.active if p != peer)
+        return (self.admin,) if self.exchange.centralised and peer != self.admin else others
+
     def part(self, peer: PeerId) -> str:
         """What a member does when sums are made: "contributor", unless the charter gave it another part."""
         role = self.members[peer].role
@@ -154,6 +159,10 @@ class Roster:
         schema = Schema.from_json(decision.schema)
         if decision.policy.noise is not None:
             decision.policy.noise.plan(schema)  # it must fit the schema's integers
+            if decision.exchange.ciphered or (
+                decision.exchange.summed and decision.policy.noise.colluders >= decision.exchange.least
+            ):
+                raise CharterError("noise that this mode has no use for, or that those who collude all know")
         if decision.exchange.release:
             _contract(decision.exchange.release, schema)
         admin = Member(decision.admin.peer, decision.admin, "admin", at)

@@ -32,7 +32,7 @@ def show(turn: Turn, data: bytes) -> None:
         turn.note("contract", "error", f"the sum of {len(opened.contributors)} members is not shown: {reason}")
         return
     _doubled(turn, concluded, opened)
-    if known is not None and known.total != opened.total:
+    if known is not None and known.total != opened.total and not known.total.noise:
         sums = turn.state.sums
         traces = turn.state.past_sums.kept(len(sums.traces) + 1, known.total)
         turn.change(sums=replace(sums, traces=traces))
@@ -41,8 +41,8 @@ def show(turn: Turn, data: bytes) -> None:
     turn.count(received=1)
     text = f"the sum of {len(opened.contributors)} members was opened: {_what(turn, concluded, opened)}"
     evidence = {"digest": opened.total.digest, "transcript": concluded.transcript.hex()}
-    data = evidence | {"membership_risk": standing_risk(opened.total)}
-    turn.note("sync", "info", text, peer=concluded.collector, data=data)
+    told = evidence | {"membership_risk": standing_risk(opened.total)}
+    turn.note("sync", "info", text, peer=concluded.collector, data=told)
 
 
 def fault(turn: Turn, data: bytes) -> str:
@@ -92,6 +92,8 @@ def _ruled(turn: Turn, opened: Opened) -> str:
         verdict = admit(opened.total, contract, RECEIVING, peers=len(opened.contributors))
         if isinstance(verdict, Refused):
             return f"the charter's rules for sums refused: {verdict.reason}"
+    if opened.total.noise:
+        return ""  # the rules ask for exact sums, which nobody has: the noise is what protects
     last = state.ledger.opened.total if state.ledger.opened else None
     failed = examined_sum(opened.total, roster.policy, last, state.past_sums).failed
     return failed.text if failed else ""

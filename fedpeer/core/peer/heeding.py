@@ -85,7 +85,7 @@ def _heed_round(turn: Turn, sender: PeerId, message: Call | Talk | Inquiry | Evi
 def ask(turn: Turn, peer: PeerId) -> None:
     """Ask a member what we lack; seldom, and never ourselves."""
     if peer != turn.state.me.peer and turn.seldom(f"ask/{peer}", SELDOM_S):
-        turn.tell(peer, Hello(turn.state.standing))
+        turn.tell(peer, Hello(turn.state.standing_for(peer)))
 
 
 def online(turn: Turn, peer: PeerId) -> bool:
@@ -129,7 +129,7 @@ def _pulse_as_asked(turn: Turn, *, is_new: bool) -> None:
 
 
 def _compare(turn: Turn, sender: PeerId, theirs: Standing) -> None:
-    ours = turn.state.standing
+    ours = turn.state.standing_for(sender)
     if theirs == ours:
         return
     if theirs.charter_version > ours.charter_version or (
@@ -165,6 +165,8 @@ def _absent(turn: Turn, to: PeerId, theirs: Standing) -> list[bytes]:
         return [passed_on(opened, turn.state.charter, turn.state.me)] if lacking else []
     for peer, held in turn.state.ledger.held.items():
         rank = ranks.get(peer, _NONE)
+        if turn.state.roster.exchange.centralised and peer != to:
+            continue
         comes_anyway = peer == turn.state.me.peer or (online(turn, peer) and peer != to and rank[0] != held.rank[0])
         if comes_anyway or rank >= held.rank:
             continue
@@ -180,7 +182,7 @@ def _help(turn: Turn, peer: PeerId, theirs: Standing) -> None:
     Whoever follows another charter is told so by everyone: only two entries side by side prove that it was forked.
     """
     state, me = turn.state, turn.state.me.peer
-    there = sorted(p for p in state.roster.active if p not in {peer, me} and online(turn, p))
+    there = sorted(p for p in state.roster.heard_by(me) if p not in {peer, me} and online(turn, p))
     first = state.roster.admin if state.roster.admin in there else min([*there, me])
     version, hashes = theirs.charter_version, state.charter.hashes
     forked = 0 <= version < len(hashes) and hashes[version] != theirs.charter_head

@@ -17,7 +17,12 @@ from fedpeer.core.envelope import invite as invites
 from fedpeer.core.envelope import join as joins
 from fedpeer.core.envelope import passes, subjects
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.envelope.grants import permissions_for_admin, permissions_for_joiner, permissions_for_member
+from fedpeer.core.envelope.grants import (
+    permissions_for_admin,
+    permissions_for_joiner,
+    permissions_for_member,
+    permissions_for_sender,
+)
 from fedpeer.core.envelope.invite import Invitation
 from fedpeer.core.envelope.join import JoinRequest
 from fedpeer.core.envelope.keys import Identity
@@ -219,7 +224,10 @@ def _redeem(turn: Turn, record: InviteRecord, request: JoinRequest) -> InviteRec
         # Whoever leaves is cut off at the broker by its key: nobody may come with the key of another.
         raise OutsiderError(f"{card.name} asks to join with a broker key that is another member's")
     turn.decide(MemberAdmitted(card, record.role, record.id))
-    rights = permissions_for_member(state.federation, card.peer)
+    if state.roster.exchange.centralised:
+        rights = permissions_for_sender(state.federation, card.peer, state.me.peer)
+    else:
+        rights = permissions_for_member(state.federation, card.peer)
     welcome = Welcome(state.charter.entries[0], _access(turn, card.broker, card.name, rights))
     reply = joins.reply(canonical.encode(welcome), request, state.me)
     record = msgspec.structs.replace(

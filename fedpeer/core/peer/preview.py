@@ -53,7 +53,7 @@ class Preview:
 
 def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
     """What a pulse would lead to now; StateError for a membership that is not active. Nothing happens."""
-    exchange, others = peer.roster.exchange, tuple(p for p in peer.roster.active if p != peer.me.peer)
+    exchange, others = peer.roster.exchange, peer.roster.heard_by(peer.me.peer)
     turn = Turn(peer.with_session(round=None), now, bytes(32), purse)
     turn.need_active()
     outcome, detail = pulse(turn, asked=True)

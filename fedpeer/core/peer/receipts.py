@@ -49,7 +49,7 @@ def released(turn: Turn, before: Held | None, held: Held) -> None:
     if pending is None or before is None:
         return
     forgotten(turn)
-    others = tuple(p for p in turn.state.roster.active if p != turn.state.me.peer)
+    others = turn.state.roster.heard_by(turn.state.me.peer)
     serial, digest = held.rank
     withdrawal = replace(pending, serial=serial, digest=digest, gone=Rank(*before.rank), waiting=others)
     _keep(turn, key(serial), replace(withdrawal, at=int(turn.now)))

@@ -18,6 +18,8 @@ def record(turn: Turn, signed: bytes) -> None:
     state = turn.state
     if state.roster.exchange.summed:
         raise MismatchError("a member's contribution by itself, where only sums of several are seen")
+    if state.roster.exchange.centralised and not state.is_admin and origin_of(signed) != state.me.peer:
+        raise MismatchError("another member's contribution, in a federation where the admin alone receives them")
     known = state.ledger.held.get(PeerId(origin_of(signed)))
     if known is not None and known.signed == signed:
         return

@@ -220,20 +220,30 @@ class Peer:
         secret = self.secret
         return Standing(self.charter.version, self.charter.head, secret.epoch if secret else 0, self.ledger.holdings)
 
+    def standing_for(self, peer: PeerId) -> Standing:
+        """The same as a member may know it: where the admin alone receives, no other's contribution."""
+        standing = self.standing
+        if not self.roster.exchange.centralised:
+            return standing
+        told = tuple(h for h in standing.holds if h.peer == (peer if self.is_admin else self.me.peer))
+        return Standing(standing.charter_version, standing.charter_head, standing.epoch, told)
+
     @property
     def disagreeing(self) -> tuple[PeerId, ...]:
         """Members that have not said that they hold what we hold and, if we asked, that they have answered.
 
         While a round goes on, we are one of them ourselves.
         """
-        standing, others = self.standing, (p for p in self.roster.active if p != self.me.peer)
         mine = (self.me.peer,) if self.session.running else ()
-        return (*mine, *(p for p in others if not self._agrees(self.session.heard.get(p), standing)))
+        others = self.roster.heard_by(self.me.peer)
+        return (*mine, *(p for p in others if not self._agrees(self.session.heard.get(p), self.standing_for(p))))
 
     @property
     def total_told(self) -> bytes:
         """The digest of the total, for others; nothing where they may not even guess at it."""
-        return b"" if self.roster.exchange.mode == "paillier" else bytes.fromhex(self.ledger.total.digest)
+        exchange = self.roster.exchange
+        hidden = exchange.mode == "paillier" or exchange.centralised
+        return b"" if hidden else bytes.fromhex(self.ledger.total.digest)
 
     @property
     def differing(self) -> tuple[PeerId, ...]:

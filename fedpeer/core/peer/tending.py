@@ -29,7 +29,7 @@ def connected(turn: Turn) -> None:
 
 def _fetch(turn: Turn) -> None:
     fed, me, roster = turn.state.federation, turn.state.me.peer, turn.state.roster
-    others = [p for p in roster.active if p != me]
+    others = roster.heard_by(me)
     wanted = [subjects.direct(fed, me, p) for p in others] + [subjects.everyone(fed, p) for p in others]
     if turn.state.is_admin:
         wanted += [subjects.join(fed, i.id) for i in turn.state.invites.values() if i.state == "open"]
@@ -70,7 +70,13 @@ def settle(turn: Turn) -> None:
         answer(turn)
         turn.session(dirty=False, status_at=turn.now)
         state, session = turn.state, turn.state.session
-        turn.say(Status(state.standing, state.total_told, state.settings.explorable, session.ask, answers(turn)))
+        said = Status(state.standing, state.total_told, state.settings.explorable, session.ask, answers(turn))
+        if not state.roster.exchange.centralised:
+            turn.say(said)
+            return
+        for peer in state.roster.heard_by(state.me.peer):
+            mine = tuple(answer for answer in said.answers if answer.peer == peer)
+            turn.tell(peer, msgspec.structs.replace(said, standing=state.standing_for(peer), answers=mine))
 
 
 def _look_for_secret(turn: Turn) -> None:

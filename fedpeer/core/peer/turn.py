@@ -172,7 +172,14 @@ class Turn:
     # Speaking
 
     def say(self, message: Share | Status | Call) -> None:
-        """Seal a message to the group and send it. Without the newest secret nothing can be said, and nothing is."""
+        """Seal a message to the group and send it. Without the newest secret nothing can be said, and nothing is.
+
+        In a centralised federation there is no group: members speak to the admin, and it keeps what it has.
+        """
+        if self.state.roster.exchange.centralised:
+            if not self.state.is_admin:
+                self.tell(self.state.roster.admin, message)
+            return
         secret = self.state.secret
         if secret is None:
             return
@@ -228,7 +235,7 @@ class Turn:
         self.session(sequence=self.state.session.sequence + pieces)
 
 
-_PASSING = (Talk, Inquiry, Evidence)
+_PASSING = (Status, Talk, Inquiry, Evidence)
 
 
 def _slot(message: Message) -> str:

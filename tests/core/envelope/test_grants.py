@@ -10,7 +10,7 @@ from fedpeer.core.envelope import grants, subjects
 from fedpeer.core.errors import BusError
 
 FED, OTHER = "f" * 26, "o" * 26
-ALICE, BOB, ADMIN, INVITE, STRANGER = "a" * 26, "b" * 26, "c" * 26, "i" * 26, "s" * 26
+ALICE, BOB, ADMIN, INVITE, STRANGER, CAROL = (letter * 26 for letter in "abcisd")
 
 RIGHTS = {
     "alice": grants.permissions_for_member(FED, ALICE),
@@ -18,6 +18,7 @@ RIGHTS = {
     "admin": grants.permissions_for_admin(FED, ADMIN),
     "joiner": grants.permissions_for_joiner(FED, INVITE),
     "elsewhere": grants.permissions_for_admin(OTHER, STRANGER),
+    "sender": grants.permissions_for_sender(FED, CAROL, ADMIN),
 }
 
 
@@ -64,7 +65,7 @@ def test_what_is_addressed_to_another_is_not_heard_or_fetched(name):
 
 @pytest.mark.parametrize("name", RIGHTS)
 def test_no_list_reaches_the_system_or_more_of_jetstream_than_said(name):
-    rights, holder = RIGHTS[name], dict(zip(RIGHTS, (ALICE, BOB, ADMIN, INVITE, STRANGER), strict=True))[name]
+    rights, holder = RIGHTS[name], dict(zip(RIGHTS, (ALICE, BOB, ADMIN, INVITE, STRANGER, CAROL), strict=True))[name]
     stream = grants.stream_name(OTHER if name == "elsewhere" else FED)
     for pattern in (*rights.publish, *rights.subscribe):
         assert pattern.split(".")[0] in {"fp", "$JS", grants.inbox(holder)}
@@ -95,6 +96,19 @@ def test_each_may_do_its_work():
     assert not may(grants.stream_subjects(FED), subjects.now(FED, ALICE))
 
 
+def test_a_send_only_member_reaches_the_admin_and_hears_what_is_addressed_to_it_and_nothing_else():
+    sender = RIGHTS["sender"]
+    for subject in (subjects.direct(FED, ADMIN, CAROL, 3), subjects.talk(FED, ADMIN, CAROL)):
+        assert may(sender.publish, subject)
+    group = (subjects.everyone(FED, CAROL), subjects.now(FED, CAROL))
+    for subject in (*group, subjects.direct(FED, ALICE, CAROL), subjects.talk(FED, ALICE, CAROL)):
+        assert not may(sender.publish, subject)
+    for subject in (subjects.everyone(FED, ALICE), subjects.now(FED, ALICE), subjects.direct(FED, ALICE, ADMIN)):
+        assert not may(sender.subscribe, subject)
+        assert not may(sender.publish, grants.newest_request(FED, subject))
+    assert set(subjects.followed_by_sender(FED, CAROL)) <= set(sender.subscribe)
+
+
 def test_an_expiry_is_carried():
     assert grants.permissions_for_joiner(FED, INVITE, expires=7).expires == 7
     assert grants.permissions_for_admin(FED, ADMIN, expires=8).expires == 8
@@ -105,6 +119,8 @@ def test_an_empty_name_makes_no_grant_wider():
     """A pattern such as `fp.x.all..>` is none, so a slip upstream cannot become a wildcard."""
     with pytest.raises(BusError):
         grants.permissions_for_member(FED, "")
+    with pytest.raises(BusError):
+        grants.permissions_for_sender(FED, CAROL, "")
     for bad in ("*", ">", "a.b", "a b"):
         with pytest.raises(BusError):
             grants.permissions_for_member(FED, bad)

@@ -28,6 +28,7 @@ def row(holder: str) -> list[list[str]]:
     ("holder", "rights", "of"),
     [
         ("member *p*", grants.permissions_for_member(FED, "p"), "all.>"),
+        ("send-only member *p*, of admin *a*", grants.permissions_for_sender(FED, "p", "a"), "to.p.>"),
         ("invite *i*", grants.permissions_for_joiner(FED, "i"), "welcome.i.>"),
     ],
 )
