@@ -80,13 +80,25 @@ def _may_answer(turn: Turn, ongoing: Ongoing, after: Contribution) -> bool:
     before = ongoing.contribution.state if ongoing.contribution else None
     match after.state:
         case Concealed() if not isinstance(before, Concealed):
-            given(turn, ongoing.brought, "masked", ongoing.persons)
+            return _paid(turn, ongoing)
         case Voted() if not isinstance(before, Voted):
             return _may_vote(turn, after.state)
         case Revealed() if isinstance(before, Voted):
             turn.effects.append(_pledge(before))
         case _:
             pass
+    return True
+
+
+def _paid(turn: Turn, ongoing: Ongoing) -> bool:
+    """Our vector leaves: what its noise costs is paid with the same change of the store, or it stays."""
+    brought = ongoing.brought
+    if brought is not None and brought.bill is not None:
+        if not turn.purse.affords(brought.bill):
+            _give_up(turn, "this node's privacy budget was spent meanwhile")
+            return False
+        turn.pay(brought.bill)
+    given(turn, brought.summary if brought else None, "masked", ongoing.persons)
     return True
 
 

@@ -8,6 +8,8 @@ from fedpeer.core.federation.secure.collector import Collector
 from fedpeer.core.federation.secure.contribution import Contribution
 from fedpeer.core.federation.secure.terms import Terms
 from fedpeer.core.peer.persons import Persons
+from fedpeer.core.privacy.purse import Bill
+from fedpeer.core.statistics.residues import Residues
 from fedpeer.core.statistics.summary import Summary
 
 # How many collectors a contributor turns to before it gives the round up.
@@ -15,10 +17,19 @@ _COLLECTORS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What we bring into a sum: the summary, the vector that stands for it, with noise or not, and the noise's bill."""
+
+    summary: Summary
+    vector: Residues = field(repr=False)
+    bill: Bill | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ongoing:
     """A round, our contribution to it if we bring one, and our collecting if it is, or was, our turn.
 
-    `brought` is the summary in the contribution and `persons` whose rows are in it, `said_at` when its collector was
+    `brought` is what is in the contribution and `persons` whose rows are in it, `said_at` when its collector was
     last told something, `silent` how many collectors have been given up, and `over` says that the contribution will
     not go on.
     """
@@ -26,7 +37,7 @@ class Ongoing:
     terms: Terms
     began_at: float
     contribution: Contribution | None = None
-    brought: Summary | None = field(default=None, repr=False)
+    brought: Brought | None = field(default=None, repr=False)
     persons: Persons = field(default_factory=Persons, repr=False)
     collector: Collector | None = None
     said_at: float = 0.0

@@ -19,7 +19,7 @@ from fedpeer.core.federation.secure.contributor import Own
 from fedpeer.core.federation.secure.opened import terms_of
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import collecting, contributing
-from fedpeer.core.peer.ongoing import Ongoing
+from fedpeer.core.peer.ongoing import Brought, Ongoing
 from fedpeer.core.peer.outcome import Outcome, kept_back, refused
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Withheld
@@ -38,7 +38,9 @@ Part = Summary | tuple[Outcome, str]
 
 def due(turn: Turn) -> tuple[Outcome, str]:
     """The pulse's own round, unless somebody has called it already."""
-    which = _which(turn, 0)
+    which, sums = _which(turn, 0), turn.state.sums
+    if turn.state.roster.policy.noise is not None and sums.given == turn.state.local:
+        return "unchanged", "nothing new since the last sum, and another would cost privacy budget"
     return _called(turn, which) if which.rank > _newest(turn) else ("unchanged", "this pulse's round was called")
 
 
@@ -66,15 +68,18 @@ def enter(turn: Turn, which: Round, *, asked: bool) -> tuple[Outcome, str]:
     """Enter a round with what we can bring; `asked` by our operator also while the pulse is stopped."""
     terms = terms_of(turn.state.charter, which)
     turn.session(round=Ongoing(terms, turn.now), dirty=True)
-    brought = part(turn, tuple(terms.signers), asked=asked)
-    if not isinstance(brought, Summary):
-        return brought
+    exact = part(turn, tuple(terms.signers), asked=asked)
+    if not isinstance(exact, Summary):
+        return exact
+    brought = _veiled(turn, exact, terms.id)
+    if isinstance(brought, Withheld):
+        return kept_back(turn, brought)
     root = turn.draw("round")
-    contribution = Contribution.begin(Own(terms, turn.state.me, brought.residues, root), turn.now)
+    contribution = Contribution.begin(Own(terms, turn.state.me, brought.vector, root), turn.now)
     turn.session(round=Ongoing(terms, turn.now, contribution, brought, turn.state.persons, said_at=turn.now))
     contributing.say(turn, contribution.again)
     _hear_ourselves(turn)
-    return "called", f"round {_name(which)} was called, and {brought.rows} rows are brought into it"
+    return "called", f"round {_name(which)} was called, and {exact.rows} rows are brought into it"
 
 
 def tick(turn: Turn) -> None:
@@ -166,6 +171,15 @@ def _allowed(turn: Turn) -> Part:
         turn.count(send_contract_failures=1)
         turn.note("contract", "error", f"sent although the contract refused, as this node is set: {verdict.reason}")
     return kept_back(turn, result) if isinstance(result, Withheld) else result.summary
+
+
+def _veiled(turn: Turn, exact: Summary, occasion: bytes) -> Brought | Withheld:
+    """The vector that stands for our part: with its share of the noise that the charter asks for, also of no rows."""
+    noise = turn.state.roster.policy.noise
+    if noise is None:
+        return Brought(exact, exact.residues)
+    veiled = turn.veil(occasion).over(exact, noise)
+    return veiled if isinstance(veiled, Withheld) else Brought(exact, veiled.summary.residues, veiled.bill)
 
 
 def _which(turn: Turn, attempt: int) -> Round:

@@ -8,9 +8,7 @@ from fedpeer.core.contract.admit import SENDING, Admitted
 from fedpeer.core.privacy.findings import Examined, examine
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Withheld
-from fedpeer.core.privacy.purse import Bill
 from fedpeer.core.privacy.traces import Past
-from fedpeer.core.privacy.veil import Veil
 from fedpeer.core.statistics.summary import Summary
 
 _MAKER = object()
@@ -21,25 +19,21 @@ class Maskable:
     """A summary that may go into a sum which hides it: the only thing that can. Only `maskable` makes one.
 
     `risk` is what a `Shareable` would say: that of everybody else telling their own. `repeated` says that it is what
-    went into the last sum. Under a policy with noise the summary has its share of it, and `bill` is what must be paid
-    before it leaves.
+    went into the last sum.
     """
 
     summary: Summary
     risk: float
     repeated: bool
     maker: InitVar[object]
-    bill: Bill | None = None
 
     def __post_init__(self, maker: object) -> None:
         if maker is not _MAKER:
             raise TypeError("only maskable() makes a Maskable")
 
 
-def maskable(
-    admitted: Admitted, policy: Policy, last: Summary | None, past: Past | None = None, *, veil: Veil | None = None
-) -> Maskable | Withheld:
-    """Apply the release rules to an owner's part of a sum, and then its share of noise, if the policy asks for it.
+def maskable(admitted: Admitted, policy: Policy, last: Summary | None, past: Past | None = None) -> Maskable | Withheld:
+    """Apply the release rules to an owner's part of a sum. Its share of noise, if any, comes when the round is known.
 
     `last` is this owner's part of the newest sum, if any, and `past` of all before, both without noise. Its cells are
     not looked at, as nobody sees them; those of its change are, since it alone may differ between two sums.
@@ -49,14 +43,7 @@ def maskable(
     found = examined_part(admitted.summary, policy, last, past)
     if found.failed is not None:
         return Withheld.by(found.failed)
-    if policy.noise is None:
-        return Maskable(admitted.summary, found.risk, last == admitted.summary, _MAKER)
-    if veil is None or not veil.occasion:
-        return Withheld("noise", "", "none", "every sum here carries noise, and there is nothing to draw it from")
-    veiled = veil.over(admitted.summary, policy.noise)
-    if isinstance(veiled, Withheld):
-        return veiled
-    return Maskable(veiled.summary, found.risk, last == admitted.summary, _MAKER, veiled.bill)
+    return Maskable(admitted.summary, found.risk, last == admitted.summary, _MAKER)
 
 
 def examined_part(summary: Summary, policy: Policy, last: Summary | None, past: Past | None = None) -> Examined:

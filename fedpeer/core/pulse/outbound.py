@@ -22,10 +22,10 @@ def outbound(
 
 
 def hidden(
-    local: Summary, roster: Roster, *, action: Action, last: Summary | None, past: Past, veil: Veil | None = None
+    local: Summary, roster: Roster, *, action: Action, last: Summary | None, past: Past
 ) -> Refused | tuple[Admitted, Maskable | Withheld]:
     """The same for a sum that hides `local`; `last` is what went into the newest one, `past` into those before."""
     verdict = admit(local, roster.contract, SENDING, peers=len(roster.active), action=action)
     if isinstance(verdict, Refused):
         return verdict
-    return verdict, maskable(verdict, roster.policy, last, past, veil=veil)
+    return verdict, maskable(verdict, roster.policy, last, past)

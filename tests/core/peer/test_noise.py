@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import turn as turns
 from fedpeer.core.peer.preview import preview
@@ -15,6 +16,7 @@ from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.privacy.purse import Declared
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.noised import settled
+from fedpeer.core.statistics.residues import Residues
 from fedpeer.core.statistics.summary import Summary
 from tests.support.simulation import SCHEMA, Node, Simulation, totals
 
@@ -241,3 +243,80 @@ def test_a_purse_that_is_not_handed_on_would_let_the_same_be_told_twice_for_noth
     simulation.add(alfa, rows(200))
     simulation.act(alfa, ev.SyncNow())
     assert spent(alfa) == 0  # the defence is what charges
+
+
+SECURE = Exchange(mode="secure", least=3)
+TWO_COLLUDE = Noise(NOISE.cost, colluders=2)
+
+
+def rounds(seed: int = 1, members: int = 5) -> Simulation:
+    simulation = Simulation(seed)
+    policy = Policy("relaxed", noise=TWO_COLLUDE)
+    admin = simulation.found("alfa", exchange=SECURE, policy=policy)
+    for name in ("bravo", "charlie", "delta", "echo")[: members - 1]:
+        simulation.join(admin, name)
+    simulation.run()
+    for k, node in enumerate(simulation.up()):
+        node.declare(DECLARED)
+        simulation.add(node, rows(60 + k, 100 * k))
+    simulation.run()
+    return simulation
+
+
+def opened(node: Node) -> Summary:
+    return node.peer.ledger.total
+
+
+@pytest.mark.parametrize("away", [0, 1])
+def test_an_opened_sum_is_the_exact_one_and_the_noise_of_those_who_are_in_it(away):
+    simulation = rounds()
+    for name in ("echo", "delta")[:away]:
+        simulation.nodes[name].online = False
+    assert simulation.act(simulation.nodes["alfa"], ev.SyncNow())[0] == "called"
+    simulation.run()
+    simulation.pass_time(15)
+    there = simulation.up()
+    exact = sum((node.peer.local for node in there), Summary.zero(SCHEMA))
+    drawn = Summary.zero(SCHEMA).residues
+    for node in there:
+        (noised,) = node.purse.kept.values()
+        plan = TWO_COLLUDE.plan(SCHEMA, 1)
+        drawn = drawn + (Residues.from_bytes(plan.layout, noised.residues) - node.peer.local.residues)
+        assert spent(node) == noised_cost(node) == node.purse.account.charges[0].cost
+    plan = TWO_COLLUDE.plan(SCHEMA, 1)  # of three at least, two may collude: one must bring all of it
+    for node in there:
+        total = opened(node)
+        assert total.residues == exact.residues + settled(SCHEMA, drawn, plan.variances)
+        assert total.noise == tuple(len(there) * v for v in plan.variances)
+    assert len(totals(simulation)) == 1
+    assert simulation.nodes["alfa"].peer.sums.given == simulation.nodes["alfa"].peer.local
+
+
+def noised_cost(node: Node) -> int:
+    assert node.purse.account is not None
+    return sum(charge.cost for charge in node.purse.account.charges)
+
+
+def test_a_round_that_has_nothing_new_is_not_called_as_it_would_cost():
+    simulation = rounds()
+    alfa = simulation.nodes["alfa"]
+    simulation.act(alfa, ev.SyncNow())
+    simulation.run()
+    before = spent(alfa)
+    simulation.pass_time(200)
+    assert spent(alfa) == before
+    assert opened(alfa).noise
+
+
+def test_a_member_without_budget_brings_nothing_and_the_others_go_on():
+    simulation = rounds()
+    echo = simulation.nodes["echo"]
+    echo.declared = None
+    simulation.crash(echo)
+    simulation.restart(echo)
+    simulation.act(simulation.nodes["alfa"], ev.SyncNow())
+    simulation.run()
+    simulation.pass_time(15)
+    alfa = simulation.nodes["alfa"]
+    assert len(alfa.peer.ledger.contributors) == 4
+    assert any("no privacy budget" in text for text in echo.said("contract"))

@@ -13,6 +13,7 @@ from fedpeer.core.federation.ledger import Opened
 from fedpeer.core.federation.secure.conclusion import Concluded, Conclusion, conclude
 from fedpeer.core.federation.secure.terms import Terms
 from fedpeer.core.identity import PeerId
+from fedpeer.core.privacy.veil import carried, unlikely
 from fedpeer.core.statistics.layout import layout
 from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.summary import Summary
@@ -34,10 +35,12 @@ def read_opened(data: bytes, charter: Charter) -> tuple[Concluded, Opened]:
     conclusion = canonical.decode(data, Conclusion)
     concluded = conclude(terms_of(charter, conclusion.round), conclusion)
     schema = charter.roster.schema
-    fault = implausible(schema, concluded.total)
+    noise = charter.roster.policy.noise
+    least, survivors = charter.roster.exchange.least, len(concluded.versions)
+    total = Summary(schema, concluded.total, carried(noise, schema, least, survivors) if noise else ())
+    fault = unlikely(total) if total.noise else implausible(schema, concluded.total)
     if fault:
         raise MismatchError(f"no rows could give the sum that {concluded.collector} opened: {fault}")
-    total = Summary(schema, concluded.total)
     return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total)
 
 
