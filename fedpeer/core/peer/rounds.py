@@ -29,6 +29,8 @@ from fedpeer.core.statistics.summary import Summary
 # How far another clock may be from ours, in pulses; and how long a round may take before another is begun within it.
 _PULSES_OFF = 1
 _LASTS_S = 60.0
+# How soon rows that a rule kept out of one round are put to the rules for another, so that calls do not fill the log.
+_REFUSED_S = 5.0
 # How often a contributor says again what was not answered.
 _AGAIN_S = 2.0
 _PATIENCE = 3.0
@@ -200,8 +202,11 @@ def _is_next(turn: Turn, which: Round) -> bool:
         return False
     if abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) > _PULSES_OFF or which.rank <= _newest(turn):
         return False
-    if ongoing is None or not ongoing.running or ongoing.terms.round.charter != which.charter:
+    if ongoing is None or ongoing.terms.round.charter != which.charter:
         return True
+    if not ongoing.running:
+        last, waited = ongoing.terms.round.pulse, turn.now - ongoing.began_at
+        return ongoing.contribution is not None or last != which.pulse or waited >= _REFUSED_S
     return ongoing.terms.round.pulse < which.pulse or turn.now - ongoing.began_at >= _LASTS_S
 
 

@@ -19,7 +19,9 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.secure.conclusion import Conclusion
 from fedpeer.core.federation.secure.documents import Said, Sealed, Word
 from fedpeer.core.peer import events as ev
-from fedpeer.core.peer import hearing
+from fedpeer.core.peer import hearing, rounds
+from fedpeer.core.peer.state import Batch
+from fedpeer.core.statistics.collect import tally
 from fedpeer.node import batch
 from tests.support import attack
 from tests.support.attack import Victim, said
@@ -221,3 +223,23 @@ def test_text_of_a_member_reaches_people_without_what_a_terminal_would_obey(live
     assert not told.text.isprintable()
     assert entry.text.isprintable()
     assert "\\x1b[2Jgone\\n2026" in entry.text
+
+
+def test_calls_without_end_do_not_fill_the_log_of_who_brings_nothing(lived, monkeypatch):
+    simulation, (_, bravo, mallory, _) = lived
+    first = bravo.peer.session.round.terms.round
+
+    def flooded() -> Victim:
+        victim = Victim(simulation, bravo)
+        few = tally(victim.state.roster.schema, {"x": [1.0, 2.0], "y": [3.0, 4.0]})
+        batch = Batch("few", "test", 0, few.counted, few.read, few.rejected, few.summary.digest)
+        victim.meets(ev.AddBatch(batch, few.summary, True))
+        for attempt in range(1, 100):
+            victim.now += 0.1
+            called = ms.Round(first.federation, first.charter, first.pulse, attempt)
+            victim.hears(said(simulation, mallory, ms.Call(called)))
+        return victim
+
+    assert 1 <= sum("withheld" in text for text in flooded().texts) <= 3
+    monkeypatch.setattr(rounds, "_REFUSED_S", 0.0)
+    assert sum("withheld" in text for text in flooded().texts) == 99
