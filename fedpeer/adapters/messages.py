@@ -100,9 +100,10 @@ def _objects(body: bytes) -> Iterator[Mapping[str, Any]]:
 def _by_line(body: bytes) -> list[Any]:
     """Objects line by line, also with the NaN and Infinity that many programs write."""
     try:
-        return [json.loads(line) for line in body.split(b"\n") if line.strip()]
+        told = [json.loads(line) for line in body.split(b"\n") if line.strip()]
     except (ValueError, RecursionError):
         raise UnreadableError("not JSON") from None
+    return told[0] if len(told) == 1 and isinstance(told[0], list) else told
 
 
 def _is_unicode(text: str) -> bool:
