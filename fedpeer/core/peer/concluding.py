@@ -41,7 +41,7 @@ def show(turn: Turn, data: bytes) -> None:
     turn.count(received=1)
     text = f"the sum of {len(opened.contributors)} members was opened: {_what(turn, concluded, opened)}"
     evidence = {"digest": opened.total.digest, "transcript": concluded.transcript.hex()}
-    told = evidence | {"membership_risk": standing_risk(opened.total)}
+    told = evidence | ({} if opened.total.noise else {"membership_risk": standing_risk(opened.total)})
     turn.note("sync", "info", text, peer=concluded.collector, data=told)
 
 
@@ -92,8 +92,6 @@ def _ruled(turn: Turn, opened: Opened) -> str:
         verdict = admit(opened.total, contract, RECEIVING, peers=len(opened.contributors))
         if isinstance(verdict, Refused):
             return f"the charter's rules for sums refused: {verdict.reason}"
-    if opened.total.noise:
-        return ""  # the rules ask for exact sums, which nobody has: the noise is what protects
     if opened.total.noise:
         return ""  # the rules ask for exact sums, which nobody has: the noise is what protects
     last = state.ledger.opened.total if state.ledger.opened else None
