@@ -163,10 +163,6 @@ class Roster:
                 decision.exchange.summed and decision.policy.noise.colluders >= decision.exchange.least
             ):
                 raise CharterError("noise that this mode has no use for, or that those who collude all know")
-            if decision.exchange.ciphered or (
-                decision.exchange.summed and decision.policy.noise.colluders >= decision.exchange.least
-            ):
-                raise CharterError("noise that this mode has no use for, or that those who collude all know")
         if decision.exchange.release:
             _contract(decision.exchange.release, schema)
         admin = Member(decision.admin.peer, decision.admin, "admin", at)
