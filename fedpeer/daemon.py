@@ -30,10 +30,12 @@ from fedpeer.adapters.bus_nats import NatsBus
 from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.cipher_ckks import CkksCipher
 from fedpeer.adapters.cipher_paillier import PaillierCipher
+from fedpeer.adapters.feed_nats import NatsFeeds
 from fedpeer.adapters.fitting import fit
 from fedpeer.adapters.home import Home
 from fedpeer.adapters.lookout import FileLookout
 from fedpeer.adapters.server import EmbeddedServer, Setup
+from fedpeer.adapters.shelf import FileShelf
 from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemClock, SystemEntropy
 from fedpeer.api.app import make_app, make_runner
@@ -52,6 +54,7 @@ from fedpeer.node.engine import NODE, PROBES, Engine, Manners, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.link import Line
 from fedpeer.node.shapes import NodeInfo
+from fedpeer.node.streaming import Streaming
 from fedpeer.node.users import KeptUsers
 from fedpeer.node.watching import Watching
 from fedpeer.ports import Bus, Entry, Notice, Source, SumCipher
@@ -180,6 +183,10 @@ async def _node(
         watching = Watching(engine, world, means.lookout)
         watching.start()
         stack.push_async_callback(watching.close)
+    if means.feeds is not None:
+        streaming = Streaming(engine, world, means.feeds, means.open_rows, node.flowing)
+        streaming.start()
+        stack.push_async_callback(streaming.close)
     users = KeptUsers(engine, entropy, clock)
     await users.load()
     return node, users
@@ -273,7 +280,9 @@ def _manners(settings: config.Settings) -> Manners:
 def _means(settings: config.Settings) -> Means:
     catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
     invite_s = round(settings.invites.expiry_hours * 3600)
-    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, FileLookout(catalogue))
+    feeds = NatsFeeds(catalogue.roots)
+    looks = FileLookout(catalogue), feeds, FileShelf(catalogue)
+    return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, *looks)
 
 
 def _external(settings: config.Settings) -> Access | None:
@@ -314,13 +323,6 @@ def _bus_opener(settings: config.Settings) -> Callable[[Line], Bus]:
     return opened
 
 
-def _probe() -> Callable[[str], None]:
-    """What tests set to be killed at a boundary: FEDPEER_CRASH_AT=name or name:n for the n-th time."""
-    name, _, nth = os.environ.get("FEDPEER_CRASH_AT", "").partition(":")
-    if not name:
-        return lambda _: None
-
-
 def _ciphers(settings: config.Settings) -> Callable[[Terms], SumCipher]:
     """What makes a cipher for given terms; ConfigError for those that this node is not to take part with."""
 
@@ -344,6 +346,12 @@ def _ciphers(settings: config.Settings) -> Callable[[Terms], SumCipher]:
 def _numbers(parameters: tuple[int, ...]) -> str:
     return f"degree {parameters[0]} and primes of {', '.join(map(str, parameters[1:]))} bits"
 
+
+def _probe() -> Callable[[str], None]:
+    """What tests set to be killed at a boundary: FEDPEER_CRASH_AT=name or name:n for the n-th time."""
+    name, _, nth = os.environ.get("FEDPEER_CRASH_AT", "").partition(":")
+    if not name:
+        return lambda _: None
     if name not in PROBES:
         raise RequestError(f"FEDPEER_CRASH_AT names no probe: choose one of {', '.join(PROBES)}")
     left = [int(nth or 1)]

@@ -123,6 +123,27 @@ class ImportProject(Body, frozen=True):
     name: _Display = ""
 
 
+class KeepSource(Body, frozen=True):
+    """A name for a place of rows, and how it is read; `anew`: a name that another place has."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    options: dict[str, Any] = {}
+    anew: bool = False
+
+
+class Browse(Body, frozen=True):
+    """A folder to look into."""
+
+    folder: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+
+
+class SampleQuery(Body, frozen=True):
+    """How many rows to show."""
+
+    rows: Annotated[int, msgspec.Meta(ge=1, le=128)] = 128
+
+
 class Issue(Body, frozen=True):
     """An invite to issue; without `passphrase` one is drawn, which is better, without a span it is the node's own.
 

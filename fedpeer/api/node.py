@@ -41,6 +41,7 @@ from fedpeer.node.shapes import (
     Withdrawal,
 )
 
+from fedpeer.node.sources import Sources
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 Metric = float | Sequence[tuple[Mapping[str, str], float]]
 
@@ -150,6 +151,10 @@ class _Projects(Protocol):
     def begin(self, kind: str, fed: str, work: Callable[[Callable[[int], None]], Awaitable[Any]]) -> Job:
         """Have something done as a job that people follow; its result is what the work returns."""
 
+
+    @property
+    def sources(self) -> Sources:
+        """The places of rows that have a name."""
 
 class _Views(Protocol):
     def node(self) -> NodeInfo: ...

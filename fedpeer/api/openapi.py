@@ -24,6 +24,7 @@ _PARTS = {
     "watch": "a watch's id, or an unambiguous beginning of it",
     "stream": "a stream's id, or an unambiguous beginning of it",
     "picture": "a plot's name and the kind of file: density.svg, drift.png",
+    "source": "a source's name",
     "cid": "a user's name",
 }
 

@@ -11,6 +11,7 @@ from fedpeer.api.bodies import (
     AddSource,
     AddUser,
     Body,
+    Browse,
     ChangeProject,
     Contract,
     Create,
@@ -21,6 +22,7 @@ from fedpeer.api.bodies import (
     ImportProject,
     Issue,
     Join,
+    KeepSource,
     MergeProject,
     Permissions,
     Predict,
@@ -34,7 +36,20 @@ from fedpeer.api.bodies import (
     WithdrawRows,
 )
 from fedpeer.api.call import Handler
-from fedpeer.api.handlers import contracts, data, federations, logs, models, papers, people, pictures, projects, service
+from fedpeer.api.handlers import (
+    contracts,
+    data,
+    federations,
+    logs,
+    models,
+    papers,
+    people,
+    pictures,
+    projects,
+    service,
+    sources,
+    streams,
+)
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
@@ -49,6 +64,7 @@ from fedpeer.node.shapes import (
     ContractCheck,
     Explored,
     Federation,
+    DataSource,
     Fitted,
     Invite,
     Job,
@@ -58,10 +74,13 @@ from fedpeer.node.shapes import (
     NodeInfo,
     Predicted,
     Preview,
+    Place,
     Project,
     ReleaseRules,
     Synced,
     SyncStats,
+    Sample,
+    Stream,
     User,
     Validated,
     Watch,
@@ -161,6 +180,11 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("DELETE", _V1,  "/users/{cid}/key",           _ACT, 200, people.revoke_key,     None,          User),
     ("GET",    _V1,  "/projects",                  _SEE, 200, projects.every,        None,          list[Project]),
     ("POST",   _V1,  "/projects",                  _RUN, 201, projects.create,       CreateProject, Project),
+    ("GET",    _V1,  "/sources",                   _RUN, 200, sources.every,         None,          list[DataSource]),
+    ("POST",   _V1,  "/sources",                   _RUN, 201, sources.keep,          KeepSource,    DataSource),
+    ("POST",   _V1,  "/sources/browse",            _RUN, 200, sources.browse,        Browse,        list[Place]),
+    ("DELETE", _V1,  "/sources/{source}",          _RUN, 204, sources.forget,        None,          None),
+    ("GET",    _V1,  "/sources/{source}/sample",   _RUN, 200, sources.sample,        None,          Sample),
     ("POST",   _V1,  "/projects/import",           _RUN, 201, projects.take_in,      ImportProject, Project),
     ("GET",    _PRO, "",                           _SEE, 200, projects.one,          None,          Project),
     ("PUT",    _PRO, "",                           _RUN, 200, projects.change,       ChangeProject, Project),

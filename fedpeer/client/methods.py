@@ -21,6 +21,7 @@ from fedpeer.node.shapes import (
     CharterEntry,
     Cipher,
     ContractCheck,
+    DataSource,
     Explored,
     Federation,
     Fitted,
@@ -30,10 +31,13 @@ from fedpeer.node.shapes import (
     LogPage,
     Member,
     NodeInfo,
+    Place,
     Predicted,
     Preview,
     Project,
     ReleaseRules,
+    Sample,
+    Stream,
     Synced,
     SyncStats,
     User,
@@ -327,6 +331,27 @@ class Client(Line):
 
         `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas; `of` may be each.
         """
+    def sources(self) -> list[DataSource]:
+        """The places of rows that have a name; they are read as `source:NAME`."""
+        return self.call("GET", "/v1/sources", shape=list[DataSource])
+
+    def keep_source(self, name: str, location: str, *, anew: bool = False, **options: Any) -> DataSource:
+        """Give a place of rows a name; with `anew`, one that another place has."""
+        body = {"name": name, "location": location, "options": options, "anew": anew}
+        return self.call("POST", "/v1/sources", body=body, shape=DataSource)
+
+    def forget_source(self, name: str) -> None:
+        """Forget the name of a place; what was counted stays."""
+        self.call("DELETE", place("/v1/sources", name), shape=object)
+
+    def sample(self, name: str, *, rows: int = 128) -> Sample:
+        """The first rows at a named place below `data.roots`."""
+        return self.call("GET", asked(place("/v1/sources", name, "sample"), {"rows": rows}), shape=Sample)
+
+    def browse(self, folder: str = "") -> list[Place]:
+        """What is in a folder below `data.roots`; without a folder, these."""
+        return self.call("POST", "/v1/sources/browse", body={"folder": folder}, shape=list[Place])
+
         body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
         return self._post(fed, "explore", body, Explored)
 

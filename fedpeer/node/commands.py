@@ -321,6 +321,7 @@ class Node(Standalone):
     async def load_models(self) -> None:
         """Read the projects and the kept models; once, at the start."""
         await self._projects.load()
+        await self.sources.load()
         for scope in [*self._engine.states, *self._projects.states]:
             records = await self._engine.records(scope)
             kept = [msgspec.json.decode(r, type=shapes.Fitted) for n, r in records.items() if n.startswith("model/")]

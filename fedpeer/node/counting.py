@@ -24,7 +24,7 @@ from fedpeer.node.assessing import HeldOut
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.views import Views, batch_shape
-from fedpeer.ports import Entry, Feeds, Lookout, Source, Spot
+from fedpeer.ports import Entry, Feeds, Lookout, Shelf, Source, Spot
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 
@@ -34,7 +34,7 @@ class Means:
     """What commands need besides the engine.
 
     Sources by location, rows as a source, an external bus if any, how long invites last that do not say, eyes for the
-    files at a location, and where streams are found.
+    files at a location, where streams are found, and eyes for people who look for rows.
     """
 
     open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
@@ -43,6 +43,7 @@ class Means:
     invite_s: int = 72 * 3600
     lookout: Lookout | None = None
     feeds: Feeds | None = None
+    shelf: Shelf | None = None
 
 
 class Counting(Views):

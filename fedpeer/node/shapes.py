@@ -165,6 +165,29 @@ class Stream(Shape, frozen=True):
     last_at: float
 
 
+class DataSource(Shape, frozen=True):
+    """A place of rows that was given a name; `options` are how it is read."""
+
+    name: str
+    location: str
+    options: dict[str, Any]
+
+
+class Sample(Shape, frozen=True):
+    """The first rows at a place."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class Place(Shape, frozen=True):
+    """A name in a folder, and whether it is one too."""
+
+    name: str
+    folder: bool
+    bytes: int
+
+
 class Receipt(Shape, frozen=True):
     """A member's signed word that it holds `serial` and not what it replaced; `signed` is hexadecimal."""
 

@@ -13,9 +13,9 @@ from fedpeer.core.identity import PeerId, fingerprint
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
 from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.floor import Policy
-from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -17,7 +18,7 @@ from fedpeer.api.bodies import Nothing
 from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
 from fedpeer.core.peer.state import Batch
 from fedpeer.node.shapes import LogEntry
-from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, rows
+from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, looking, rows
 
 SHAPE = ["type", "title", "status", "code", "detail", "hint", "instance"]
 
@@ -41,8 +42,9 @@ async def _ready(served: Served) -> dict[str, str]:
     model = await served.good("POST", f"{fed}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
     for name in ("ward", "spare"):
         await served.good("POST", "/v1/projects", {"name": name, "schema": SCHEMA})
+    await served.good("POST", "/v1/sources", {"name": "rows", "location": "/nowhere/rows.csv"})
     return {
-        "project": "ward", "fed": "hearts",
+        "source": "rows", "project": "ward", "fed": "hearts",
         "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
         "cid": "c1", "watch": "nosuchwatch", "member": "nobody", "text": invite["text"], "picture": "correlation.svg",
     }  # fmt: skip
@@ -65,6 +67,7 @@ BODIES: dict[str, Any] = {
     "models_fit": {"kind": "ols", "target": "dose"},
     "models_predict": {"rows": {"age": [30, 31], "sick": [0, 1]}},
     "models_validate": {"kind": "ols", "target": "dose"},
+    "sources_keep": {"name": "beds", "location": "/nowhere/beds.csv"},
     "projects_change": {"name": "another"},
     "projects_create": {"name": "beds"},
     "projects_merge": {"other": "spare"},
@@ -79,6 +82,8 @@ ELSEWHERE = {
     "federations_join": "test_two_nodes_join_and_agree",
     "models_validate": "test_there_is_nothing_to_leave_out_of_one_node",
     "people_remove": "test_a_member_is_removed",
+    "sources_browse": "test_sources_have_names_and_are_looked_at",
+    "sources_sample": "test_sources_have_names_and_are_looked_at",
     "projects_take_in": "test_a_project_is_kept_without_a_federation",
     "federations_leave": "test_a_member_leaves",
     "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
@@ -91,7 +96,7 @@ ELSEWHERE = {
 }
 
 
-PARTS = ("fed", "job", "batch", "invite", "model", "cid", "member", "watch", "picture")
+PARTS = ("source", "fed", "job", "batch", "invite", "model", "cid", "member", "watch", "picture")
 
 
 def path(route: Route, parts: dict[str, str]) -> str:
@@ -400,3 +405,28 @@ async def test_a_project_is_kept_without_a_federation(served: Served) -> None:
     assert any("counted 60 rows" in entry["text"] for entry in entries)
     assert (await served.ask("DELETE", "/v1/projects/beds"))[0] == 204
     assert (await served.ask("GET", here))[0] == 404
+
+
+async def test_sources_have_names_and_are_looked_at(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("age,dose,sick\n" + "".join(f"{20 + i},1.5,{i % 2}\n" for i in range(60)))
+    looking(served, tmp_path)
+    told = {"name": "beds", "location": str(tmp_path / "rows.csv")}
+    await served.good("POST", "/v1/sources", told)
+    assert (await served.ask("POST", "/v1/sources", told))[0] == 409
+    assert (await served.ask("POST", "/v1/sources", {**told, "name": "other", "anew": True}))[0] == 404
+    await served.good("POST", "/v1/sources", {**told, "anew": True, "options": {"delimiter": ","}})
+    kept = await served.good("GET", "/v1/sources")
+    assert kept == [{**told, "options": {"delimiter": ","}}]
+    shown = await served.good("GET", "/v1/sources/beds/sample?rows=2")
+    assert shown == {"columns": ["age", "dose", "sick"], "rows": [["20", "1.5", "0"], ["21", "1.5", "1"]]}
+    places = await served.good("POST", "/v1/sources/browse", {"folder": str(tmp_path)})
+    assert places == [{"name": "rows.csv", "folder": False, "bytes": (tmp_path / "rows.csv").stat().st_size}]
+    assert (await served.good("POST", "/v1/sources/browse"))[0]["name"] == str(tmp_path)
+    for folder in ("/etc", str(tmp_path.parent), "\0"):
+        assert (await served.ask("POST", "/v1/sources/browse", {"folder": folder}))[0] == 422
+    await served.good("POST", "/v1/projects", {"name": "ward", "schema": SCHEMA})
+    job = await served.good("POST", "/v1/federations/ward/data?wait=30", {"location": "source:beds"})
+    assert (job["state"], job["result"]["rows"]) == ("done", 60)
+    assert (await served.ask("POST", "/v1/federations/ward/data", {"location": "source:none"}))[0] == 404
+    assert (await served.ask("DELETE", "/v1/sources/beds"))[0] == 204
+    assert await served.good("GET", "/v1/sources") == []

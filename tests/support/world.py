@@ -315,6 +315,7 @@ def _synced(body: object) -> shapes.Synced:
     )
 
 
+SOURCE = shapes.DataSource(name="beds", location="/data/beds.csv", options={})
 PROJECT = shapes.Project(
     id="project-0a1b2c3d4e5f6071",
     name="ward",
@@ -335,6 +336,11 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/federations/lungs"): _refuse(
         404, "FP110", "no federation is called 'lungs'", "list what there is first: `fedpeer status`"
     ),
+    ("GET", "/v1/sources"): [SOURCE],
+    ("POST", "/v1/sources"): SOURCE,
+    ("DELETE", "/v1/sources/beds"): None,
+    ("GET", "/v1/sources/beds/sample"): shapes.Sample(columns=["age"], rows=[["41"]]),
+    ("POST", "/v1/sources/browse"): [shapes.Place(name="beds.csv", folder=False, bytes=900)],
     ("GET", "/v1/projects"): [PROJECT],
     ("POST", "/v1/projects"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"], rows=0, batches=0),
     ("POST", "/v1/projects/import"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"] or "ward"),

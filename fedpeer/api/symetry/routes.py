@@ -9,7 +9,7 @@ from aiohttp import web
 
 from fedpeer.api.symetry import exploring as expl
 from fedpeer.api.symetry import federations as feds
-from fedpeer.api.symetry import jobs, learning, projects
+from fedpeer.api.symetry import jobs, learning, projects, sources
 from fedpeer.api.symetry import modelling as models
 from fedpeer.api.symetry.absent import ABSENT
 from fedpeer.api.symetry.contexts import Context
@@ -80,6 +80,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST",   "/projects/{pid}/model/import",      _ACT, models.take_in,     _OBJECT),
     Endpoint("POST",   "/projects/{pid}/predict/{model}",   _SEE, models.predict,     Frame, large=True),
     Endpoint("POST",   "/projects/{pid}/learnpredict/{model}", _ACT, models.learn_predict, Frame, large=True),
+    Endpoint("POST",   "/dss/create",                       _ACT, sources.create,     sources.Info),
+    Endpoint("POST",   "/dss/sample/preview",               _SEE, sources.preview,    sources.Info, role="operator"),
+    Endpoint("GET",    "/dss/list",                         _SEE, sources.every,      None, role="operator"),
+    Endpoint("GET",    "/dss/{source}/info",                _SEE, sources.info,       None, role="operator"),
+    Endpoint("GET",    "/dss/{source}/sample",              _SEE, sources.sample,     None, role="operator"),
+    Endpoint("PUT",    "/dss/{source}",                     _ACT, sources.update,     sources.Info),
+    Endpoint("DELETE", "/dss/{source}",                     _ACT, sources.delete,     None),
+    Endpoint("POST",   "/projects/dsbrowse",                _SEE, sources.browse,     sources.Listing, role="operator"),
+    Endpoint("GET",    "/projects/{pid}/addds/{source}",    _SEE, sources.attach,     None),
+    Endpoint("GET",    "/projects/{pid}/detachds/{source}", _SEE, sources.attach,     None),
+    Endpoint("GET",    "/projects/{pid}/dss/{source}/learn", _ACT, sources.learn,     None),
+    Endpoint("GET",    "/projects/{pid}/dss/{source}/forget", _ACT, sources.forget,   None),
     Endpoint("GET",    "/jobs",                             _SEE, jobs.every_job,     None, shared=True),
     Endpoint("GET",    "/jobs/{job}",                       _SEE, jobs.one_job,       None, shared=True),
     Endpoint("DELETE", "/jobs/{job}",                       _ACT, jobs.kill,          None, shared=True),

@@ -82,9 +82,19 @@ DIFFERENCES: dict[tuple[str, str], str] = {
         "public; `Prob` is P of the second of two classes, or of the one chosen"
     ),
     ("POST", "/projects/{pid}/learnpredict/{model}"): "the rows are counted even if they were before",
-    (
-        "WS",
-        "/ws/learn",
-    ): "a message has at most 1 MiB (`api.body_mib`); the address may be its path, the last line's end missing",
+    ("WS", "/ws/learn"): (
+        "a message has at most 1 MiB (`api.body_mib`); the address may be its path, and the last line's end be missing"
+    ),
+    ("POST", "/dss/create"): (
+        "type `localfile` only: `info.path` is a file, folder or pattern that the node can read, `extra` as in "
+        "docs/data.md; names are the node's. Databases are asked by the native API, other stores are not read"
+    ),
+    ("PUT", "/dss/{source}"): "404 if there is none",
+    ("GET", "/dss/{source}/sample"): "up to 128 rows, below `data.roots` only, and nothing while that names none",
+    ("POST", "/dss/sample/preview"): "below `data.roots` only, and nothing while that names none",
+    ("POST", "/projects/dsbrowse"): "below `data.roots` only; without a path, these",
+    ("GET", "/projects/{pid}/addds/{source}"): "does nothing: every project can learn from every source of its node",
+    ("GET", "/projects/{pid}/detachds/{source}"): "does nothing: what was counted is taken out by `forget`",
+    ("GET", "/projects/{pid}/dss/{source}/learn"): "of a project without a schema: 409, as its types are not said",
     ("GET", "/jobs/{job}"): "a failed job is 400 (409 for rows that were counted before) with its text",
 }

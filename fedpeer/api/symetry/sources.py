@@ -1,0 +1,149 @@
+"""Data sources: places that this node can read, under a user's name for them, and rows out of these."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from fedpeer.api.symetry import jobs
+from fedpeer.api.symetry.door import Ask
+from fedpeer.api.symetry.entities import string_list
+from fedpeer.api.symetry.envelope import DialectError, reply
+from fedpeer.core.errors import UnknownError
+from fedpeer.node.assessing import HeldOut
+from fedpeer.node.shapes import DataSource, Sample
+from fedpeer.node.sources import SAMPLE
+
+_BAD = HTTPStatus.BAD_REQUEST
+_TYPE = "localfile"
+_PATHS = ("path", "location", "file", "filename")
+
+
+class Info(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A DSInfo: what kind of place, its name, where it is, and how it is read."""
+
+    type: str
+    name: str = ""
+    info: dict[str, Any] = {}
+    extra: dict[str, Any] | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A DSListingRequest: a folder to look into."""
+
+    type: str
+    path: str = ""
+    info: dict[str, Any] | None = None
+
+
+async def create(ask: Ask) -> web.Response:
+    """Give a file, a folder or a pattern a name."""
+    location, options = _place(ask.body)
+    await ask.node.sources.keep(ask.body.name, location, options, anew=False)
+    return reply(HTTPStatus.CREATED, f"Data Source Created with name:{ask.body.name}")
+
+
+async def update(ask: Ask) -> web.Response:
+    """Give a name another place."""
+    name = _named(ask).name
+    location, options = _place(ask.body)
+    await ask.node.sources.keep(name, location, options, anew=True)
+    return reply(200)
+
+
+async def every(ask: Ask) -> web.Response:
+    """The names that there are."""
+    return reply(200, values=string_list([source.name for source in ask.node.sources.all()]))
+
+
+async def info(ask: Ask) -> web.Response:
+    """What a name stands for."""
+    return reply(200, values={"dsinfo": ask.sealed(_told(_named(ask)))})
+
+
+async def sample(ask: Ask) -> web.Response:
+    """The first rows of a source."""
+    source = _named(ask)
+    return reply(
+        200, values={"dataframe": _frame(await ask.node.sources.sample(source.location, source.options, SAMPLE))}
+    )
+
+
+async def preview(ask: Ask) -> web.Response:
+    """The first rows at a place that has no name yet."""
+    location, options = _place(ask.body)
+    return reply(200, values={"dataframe": _frame(await ask.node.sources.sample(location, options, SAMPLE))})
+
+
+async def browse(ask: Ask) -> web.Response:
+    """What is in a folder."""
+    _check(ask.body.type)
+    found = await ask.node.sources.browse(ask.body.path)
+    entries = [{"name": one.name, "isDirectory": one.folder, "size": one.bytes} for one in found]
+    return reply(200, values={"dsdirectoryListing": {"path": ask.body.path, "values": entries}})
+
+
+async def delete(ask: Ask) -> web.Response:
+    """Forget a name; what was counted stays."""
+    await ask.node.sources.forget(_named(ask).name)
+    return reply(200)
+
+
+async def attach(ask: Ask) -> web.Response:
+    """Say that a source is there for a project, as every source is."""
+    ask.federation()
+    _named(ask)
+    return reply(200, "nothing to do: every project can learn from every source of its node")
+
+
+async def learn(ask: Ask) -> web.Response:
+    """Count the rows of a source."""
+    scope, name = ask.federation(), _named(ask).name
+    job = await ask.node.add_source(scope, f"source:{name}", options={}, force=ask.flag("force", False))
+    return await jobs.followed(ask, job)
+
+
+async def forget(ask: Ask) -> web.Response:
+    """Take the rows of a source out again, exactly."""
+    scope, source = ask.federation(), _named(ask)
+    rows = HeldOut(location=source.location, options=source.options)
+    return await jobs.followed(ask, await ask.node.withdraw_rows(scope, rows, ask.query("batch")))
+
+
+def _named(ask: Ask) -> DataSource:
+    name = ask.request.match_info["source"]
+    try:
+        return ask.node.sources.get(name)
+    except UnknownError:
+        raise DialectError(HTTPStatus.NOT_FOUND, f"Cannot Find Data Source [{name[:64]}]") from None
+
+
+def _place(given: Info) -> tuple[str, dict[str, Any]]:
+    """Where a source is, and how it is read."""
+    _check(given.type)
+    path = next((given.info[key] for key in _PATHS if isinstance(given.info.get(key), str)), "")
+    if not path:
+        raise DialectError(_BAD, f"info has none of {', '.join(_PATHS)}: where is the source?")
+    if "://" in path or path.partition(":")[0] in ("sqlite", "duckdb", "postgres", "postgresql", "source"):
+        raise DialectError(_BAD, "a source of type localfile is a file, a folder or a pattern")
+    return path, dict(given.extra or {})
+
+
+def _check(kind: str) -> None:
+    if kind != _TYPE:
+        raise DialectError(_BAD, f"type {kind[:40]!r} is not supported: it is {_TYPE}")
+
+
+def _told(source: DataSource) -> dict[str, Any]:
+    return {"type": _TYPE, "name": source.name, "info": {"path": source.location}, "extra": source.options}
+
+
+def _frame(sample: Sample) -> dict[str, Any]:
+    """Rows as a DataFrame, each attribute of type C if all that is seen of it are numbers."""
+    columns = list(zip(*sample.rows, strict=True)) if sample.rows else [()] * len(sample.columns)
+    kinds = ["C" if column and all(isinstance(v, int | float) for v in column) else "S" for column in columns]
+    rows = [["" if value is None else str(value) for value in row] for row in sample.rows]
+    return {"attributeNames": sample.columns, "attributeTypes": kinds, "data": rows}

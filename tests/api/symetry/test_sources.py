@@ -1,0 +1,85 @@
+"""Data sources of the dialect: named, looked at, learned from and forgotten, below the node's own directories only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.served import SCHEMA, Served, looking
+from tests.support.symetry import Caller
+
+
+@pytest.fixture
+def beds(served: Served, tmp_path: Path) -> Path:
+    """A file of rows that the node may read and show."""
+    path = tmp_path / "beds.csv"
+    path.write_text("age,dose,sick\n" + "".join(f"{20 + i},1.5,{i % 2}\n" for i in range(200)))
+    looking(served, tmp_path)
+    return path
+
+
+def told(path: Path, name: str = "beds", **more: Any) -> dict[str, Any]:
+    return {"type": "localfile", "name": name, "info": {"path": str(path)}, "extra": {}, **more}
+
+
+async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds: Path) -> None:
+    status, answer, _ = await user.ask("POST", "/dss/create", told(beds))
+    assert (status, answer["statusString"]) == (201, "Data Source Created with name:beds")
+    await user.bad("POST", "/dss/create", told(beds), status=409)
+    assert (await user.good("GET", "/dss/list"))["stringList"]["values"] == ["beds"]
+    info = (await user.good("GET", "/dss/beds/info"))["dsinfo"]
+    assert info == told(beds)
+    frame = (await user.good("GET", "/dss/beds/sample"))["dataframe"]
+    assert frame["attributeNames"] == ["age", "dose", "sick"]
+    assert (len(frame["data"]), frame["data"][0]) == (128, ["20", "1.5", "0"])
+    assert (await user.good("POST", "/dss/sample/preview", told(beds, "")))["dataframe"] == frame
+    listing = {"type": "localfile", "path": str(beds.parent)}
+    (found,) = (await user.good("POST", "/projects/dsbrowse", listing))["dsdirectoryListing"]["values"]
+    assert (found["name"], found["isDirectory"], found["size"] > 1000) == ("beds.csv", False, True)
+    await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
+    await user.good("GET", "/projects/p/addds/beds")
+    for rest in ("learn", "forget"):
+        values = await user.good("GET", f"/projects/p/dss/beds/{rest}")
+        assert values["jobinfo"]["isDone"]
+        rows = (await user.good("GET", "/projects/p/info"))["smlInfo"]["params"]["sml_rows"]
+        assert rows == {"learn": "101", "forget": "0"}[rest]  # older than 120 years is beyond the schema
+    await user.good("GET", "/projects/p/detachds/beds")
+    other = beds.with_name("other.csv")
+    other.write_text("age,dose,sick\n30,2,1\n")
+    await user.good("PUT", "/dss/beds", told(other))
+    assert (await user.good("GET", "/dss/beds/sample"))["dataframe"]["data"] == [["30", "2", "1"]]
+    await user.good("DELETE", "/dss/beds")
+    assert "Cannot Find Data Source [beds]" in await user.bad("GET", "/dss/beds/info", status=404)
+    await user.bad("PUT", "/dss/beds", told(beds), status=404)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"type": "s3"}, "type 's3' is not supported"),
+        ({"info": {}}, "where is the source"),
+        ({"info": {"path": 5}}, "where is the source"),
+        ({"info": {"path": "sqlite:/x.db"}}, "is a file"),
+        ({"info": {"path": "http://elsewhere/x.csv"}}, "is a file"),
+        ({"name": "a/b"}, "a source's name has"),
+        ({"surprise": 1}, "unknown field"),
+    ],
+)
+async def test_what_is_no_source_is_refused(user: Caller, beds: Path, change: dict[str, Any], text: str) -> None:
+    assert text in await user.bad("POST", "/dss/create", told(beds, **change))
+
+
+async def test_nothing_is_shown_of_other_places(user: Caller, served: Served, beds: Path) -> None:
+    outside = beds.parent.parent / "secret.csv"
+    outside.write_text("a\n1\n")
+    for path in (outside, Path("/etc/hostname.csv"), beds.parent / ".." / "secret.csv"):
+        assert "data.roots" in await user.bad("POST", "/dss/sample/preview", told(path))
+        assert "data.roots" in await user.bad("POST", "/projects/dsbrowse", {"type": "localfile", "path": str(path)})
+    key = (await served.good("POST", "/v1/users", {"cid": "c2", "role": "viewer"}))["secret_key"]
+    viewer = Caller(served.session, served.url, served.clock, cid="c2", key=key)
+    await viewer.bad("POST", "/dss/sample/preview", told(beds), status=403)
+    await viewer.bad("GET", "/dss/list", status=403)
+    looking(served)
+    assert "names no directories" in await user.bad("POST", "/dss/sample/preview", told(beds))
