@@ -45,7 +45,9 @@ def digest(label: str, *parts: bytes) -> bytes:
     framed: list[bytes] = []
     for part in (b"fedpeer/" + label.encode(), *parts):
         framed += (len(part).to_bytes(8, "big"), part)
-    return hashlib.sha256(b"".join(framed)).digest()
+    state = hashlib.sha256(b"".join(framed[:-1]))
+    state.update(framed[-1])  # what is large comes last, and is not copied
+    return state.digest()
 
 
 def _name(kind: Any) -> str:
