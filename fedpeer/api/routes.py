@@ -48,7 +48,6 @@ from fedpeer.api.handlers import (
     projects,
     service,
     sources,
-    streams,
 )
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
