@@ -15,9 +15,8 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from fedpeer.core.envelope.chunks import Assembly
@@ -99,6 +98,7 @@ class Engine:
         self._broken: dict[str, str] = {}
         self._writer = ThreadPoolExecutor(1, "fedpeer-writer")
         self._cryptography = ThreadPoolExecutor(1, "fedpeer-cipher")
+        self._computing: dict[str, Future[Any]] = {}
         self._session = Session(b"")
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: set[str] = set()
@@ -384,10 +384,13 @@ class Engine:
         )
 
     async def _compute(self, scope: str, wanted: fx.Compute) -> None:
-        """Have a cipher do its slow work on a thread of its own, and post what comes of it."""
-        work = partial(computed, self._world.ciphers, wanted.terms, wanted.task)
-        answer = await asyncio.get_running_loop().run_in_executor(self._cryptography, work)
-        self.post(scope, ev.Computed(wanted.round, answer))
+        """Have a cipher do its slow work on a thread of its own, and post what comes of it; only the newest waits."""
+        before = self._computing.get(scope)
+        if before is not None:
+            before.cancel()
+        work = self._cryptography.submit(computed, self._world.ciphers, wanted.terms, wanted.task)
+        self._computing[scope] = work
+        self.post(scope, ev.Computed(wanted.round, await asyncio.wrap_future(work)))
 
     async def _note(self, entry: Entry) -> None:
         with contextlib.suppress(StoreError):

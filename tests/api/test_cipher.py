@@ -120,6 +120,7 @@ async def test_without_a_cipher_none_is_served_and_no_federation_is_founded(node
     assert (status, told["code"]) == (409, "FP111")
 
 
+@pytest.mark.long
 async def test_a_second_coordinator_is_not_invited(nodes: dict[str, Served]) -> None:
     await nodes["bene"].good("POST", "/v1/federations", founding("paillier"))
     assert (await join(nodes, "coord"))[0] == 201

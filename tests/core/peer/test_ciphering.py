@@ -71,6 +71,7 @@ def opened(simulation: Simulation) -> Summary:
     return simulation.nodes["bene"].peer.ledger.total
 
 
+@pytest.mark.long
 def test_in_paillier_the_beneficiary_alone_sees_the_pooled_sum_bit_for_bit():
     simulation = federation()
     outcome, _ = sync(simulation)
@@ -103,6 +104,7 @@ def test_what_the_others_hear_in_paillier_gives_no_digest_to_guess_by():
         assert secret not in canonical.encode(node.peer.standing)
 
 
+@pytest.mark.long
 def test_who_was_away_hears_of_the_end_and_still_not_of_the_sum(monkeypatch):
     simulation = federation(5)
     away = simulation.nodes["c4"]
@@ -129,6 +131,7 @@ def peer_standing(node: Node, ledger):
     return replace(node.peer, ledger=ledger).standing
 
 
+@pytest.mark.long
 def test_a_contributor_calls_when_it_has_something_new_and_not_otherwise():
     simulation = federation()
     outcome, text = sync(simulation, "c1")
@@ -141,6 +144,7 @@ def test_a_contributor_calls_when_it_has_something_new_and_not_otherwise():
     assert sync(simulation, "coord")[0] == "empty"
 
 
+@pytest.mark.long
 def test_pulses_go_on_by_themselves():
     simulation = federation()
     for node in simulation.up():

@@ -87,6 +87,7 @@ def _one(seed: int) -> str:
     return "opened" if simulated.opened else "unopened"
 
 
+@pytest.mark.long
 def test_rounds_under_loss_and_death_open_the_plain_sum_or_nothing() -> None:
     outcomes = [_one(seed) for seed in range(60)]
     assert 60 > outcomes.count("opened") > 30
