@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import turn as turns
 from fedpeer.core.peer.preview import preview
-from fedpeer.core.privacy.epsilon import UNIT, budget
+from fedpeer.core.peer.state import Peer
+from fedpeer.core.privacy.epsilon import UNIT, budget, epsilon
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.plan import Noise
-from fedpeer.core.privacy.purse import Declared
+from fedpeer.core.privacy.protect import Shareable
+from fedpeer.core.privacy.purse import Declared, Purse
+from fedpeer.core.pulse.outbound import outbound
+from fedpeer.core.statistics.collect import tally
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.noised import settled
-from fedpeer.core.statistics.residues import Residues
+from fedpeer.core.statistics.residues import Residues, integers
 from fedpeer.core.statistics.summary import Summary
 from tests.support.simulation import SCHEMA, Node, Simulation, totals
 
@@ -320,3 +330,95 @@ def test_a_member_without_budget_brings_nothing_and_the_others_go_on():
     alfa = simulation.nodes["alfa"]
     assert len(alfa.peer.ledger.contributors) == 4
     assert any("no privacy budget" in text for text in echo.said("contract"))
+
+
+RUNS = 5_000
+CLAIMED = Fraction(1, 20)  # ρ
+DELTA = Fraction(1, 1000)
+
+
+def attacked(peer: Peer, runs: range) -> np.ndarray:
+    """What the best attack sees in pulses of this peer, each with entropy of its own: how likely one row more is."""
+    noise = peer.roster.policy.noise
+    assert noise is not None
+    plan, found = noise.plan(SCHEMA), []
+    weights = np.array([1 / v for each in plan.each for v in each])
+    row = tally(SCHEMA, {"x": [100], "y": [1000]}).summary
+    slope = np.array(flat(row), float) * weights
+    base = np.array(flat(tally(SCHEMA, extreme(40)).summary), float)
+    for run in runs:
+        turn = turns.Turn(
+            peer, 1.7e9, run.to_bytes(32, "big"), Purse.restored({}, Declared("patients", Fraction(9), 6))
+        )
+        passage = outbound(peer.local, peer.terms, action="block", last=None, past=peer.past, veil=turn.veil())
+        assert isinstance(passage, tuple)
+        assert isinstance(passage[1], Shareable)
+        found.append((np.array(flat(passage[1].summary), float) - base) @ slope)
+    return np.array(found)
+
+
+def flat(summary: Summary) -> list[int]:
+    return [x for part in summary.residues.parts for x in integers(part)]
+
+
+def extreme(count: int) -> dict[str, list[float]]:
+    return {"x": [100.0] * count, "y": [1000.0] * count}
+
+
+def shown(with_row: np.ndarray, without: np.ndarray) -> float:
+    """A lower bound of ε at δ with 99.9% confidence, from the best threshold of one half tried on the other."""
+    half = len(without) // 2
+
+    def bound(t: float, part: slice) -> float:
+        hits, misses = int((with_row[part] > t).sum()), int((without[part] > t).sum())
+        high = stats.beta.ppf(0.9995, misses + 1, half - misses)
+        low = stats.beta.ppf(0.0005, hits, half - hits + 1) if hits else 0
+        return math.log(max(low - float(DELTA), 1e-9) / high)
+
+    tried = np.quantile(np.concatenate([with_row, without]), np.linspace(0.05, 0.98, 60))
+    return bound(max(tried, key=lambda t: bound(t, slice(None, half))), slice(half, None))
+
+
+@pytest.mark.long
+def test_what_the_best_attack_shows_of_real_releases_is_less_than_is_claimed(monkeypatch):
+    claimed = epsilon(CLAIMED, DELTA)
+    policy = Policy("relaxed", noise=Noise(int(CLAIMED * UNIT)))
+    peers = []
+    for count in (40, 41):
+        simulation, alfa, _ = federation(seed=count, policy=policy)
+        simulation.add(alfa, extreme(count))
+        peers.append(alfa.peer)
+    found = shown(attacked(peers[1], range(RUNS)), attacked(peers[0], range(RUNS, 2 * RUNS)))
+    assert 0 < found <= claimed
+    weak = replace(policy.noise.plan(SCHEMA), variances=tuple(-(-v // 16) for v in policy.noise.plan(SCHEMA).variances))
+    monkeypatch.setattr(Noise, "plan", lambda noise, schema, enough=1: weak)
+    assert shown(attacked(peers[1], range(1500)), attacked(peers[0], range(RUNS, RUNS + 1500))) > claimed
+
+
+STEPS = st.sampled_from(["add", "pulse", "crash", "restart", "deliver"])
+
+
+@given(st.lists(STEPS, min_size=4, max_size=14), st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_the_account_is_never_below_what_left_whatever_crashes(steps, seed):
+    simulation, alfa, bravo = federation(seed)
+    alfa.declare(Declared("patients", Fraction(50), 6))
+    left, added = set(), 0
+    for step in steps:
+        match step:
+            case "add" if alfa.online:
+                added += 1
+                simulation.add(alfa, rows(40, 50 * added))
+            case "pulse" if alfa.online:
+                simulation.act(alfa, ev.SyncNow())
+                if alfa.peer.released is not None:
+                    left.add(told(alfa).digest)
+            case "crash" if alfa.online:
+                simulation.crash(alfa)
+            case "restart" if not alfa.online:
+                simulation.restart(alfa)
+            case "deliver":
+                simulation.run()
+        assert alfa.purse.account is not None
+        assert spent(alfa) == len(left) * cost()
+        assert {n.release for n in alfa.purse.kept.values()} == {c.release for c in alfa.purse.account.charges}
