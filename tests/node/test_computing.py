@@ -21,36 +21,38 @@ TERMS = Terms("paillier", (3072,), LAYOUT, 3)
 
 
 class _Slow(PlainCipher):
-    def __init__(self, gate: threading.Event, seen: list[bytes]) -> None:
+    def __init__(self, gates: tuple[threading.Event, threading.Event], seen: list[bytes]) -> None:
         super().__init__(LAYOUT, 3)
-        self._gate, self._seen = gate, seen
+        (self._begun, self._gate), self._seen = gates, seen
 
     def generate(self, seed: bytes) -> bytes:
         self._seen.append(seed)
+        self._begun.set()
         assert self._gate.wait(10)
         return super().generate(seed)
 
 
 async def test_of_what_waits_only_the_newest_is_computed_and_the_loop_goes_on(monkeypatch: Any) -> None:
-    gate, seen, posted = threading.Event(), [], []
+    gate, begun, seen = threading.Event(), threading.Event(), []
+    posted: asyncio.Queue[ev.Event] = asyncio.Queue()
 
     def ciphers(terms: Terms) -> SumCipher:
         assert terms == TERMS
-        return _Slow(gate, seen)
+        return _Slow((begun, gate), seen)
+
+    def post(_: str, event: ev.Event) -> None:
+        if isinstance(event, ev.Computed):
+            posted.put_nowait(event)
 
     async with running("alfa", ciphers=ciphers) as alfa:
         await alfa.found()
-        monkeypatch.setattr(alfa.engine, "post", lambda scope, event: posted.append((scope, event)))
+        monkeypatch.setattr(alfa.engine, "post", post)
         for number in range(4):
             wanted = Compute(bytes([number]), TERMS, Generate(bytes([number]) * 32))
             await alfa.engine._carry_out([(alfa.fed, wanted)])
-            while not seen:
-                await asyncio.sleep(0)
+            await asyncio.to_thread(begun.wait, 10)
         gate.set()
-        computing: list[ev.Computed] = []
-        while len(computing) < 2:
-            await asyncio.sleep(0)
-            computing = [event for _, event in posted if isinstance(event, ev.Computed)]
+        computing = [await posted.get(), await posted.get()]
     assert [seed[0] for seed in seen] == [0, 3]
     assert [event.round for event in computing] == [b"\0", b"\3"]
     assert all(isinstance(event.answer, Keys) for event in computing)
