@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from fedpeer.core.contract.admit import Refused
 from fedpeer.core.envelope.messages import Call, Round, Talk
 from fedpeer.core.errors import RemoteError
@@ -28,6 +30,8 @@ from fedpeer.core.statistics.summary import Summary
 
 # How far another clock may be from ours, in pulses; and how long a round may take before another is begun within it.
 _PULSES_OFF = 1
+# How many attempts a call may skip: those of which we did not hear. The last one there can be would end all others.
+_SKIPPED = 1_000
 _LASTS_S = 60.0
 # How soon rows that a rule kept out of one round are put to the rules for another, so that calls do not fill the log.
 _REFUSED_S = 5.0
@@ -200,7 +204,10 @@ def _is_next(turn: Turn, which: Round) -> bool:
     state, ongoing = turn.state, turn.state.session.round
     if state.phase != "active" or state.roster.exchange.mode != "secure" or which.charter != state.charter.head:
         return False
-    if abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) > _PULSES_OFF or which.rank <= _newest(turn):
+    newest, first = _newest(turn), replace(which, attempt=0).rank
+    if abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) > _PULSES_OFF or which.rank <= newest:
+        return False
+    if which.rank > max(newest, first) + _SKIPPED:
         return False
     if ongoing is None or ongoing.terms.round.charter != which.charter:
         return True

@@ -243,3 +243,19 @@ def test_calls_without_end_do_not_fill_the_log_of_who_brings_nothing(lived, monk
     assert 1 <= sum("withheld" in text for text in flooded().texts) <= 3
     monkeypatch.setattr(rounds, "_REFUSED_S", 0.0)
     assert sum("withheld" in text for text in flooded().texts) == 99
+
+
+def test_no_call_takes_all_attempts_of_a_pulse_from_the_others(lived, monkeypatch):
+    simulation, (_, bravo, mallory, _) = lived
+    first = bravo.peer.session.round.terms.round
+
+    def asked_afterwards() -> int:
+        victim = Victim(simulation, bravo)
+        last = ms.Round(first.federation, first.charter, first.pulse + 1, 2**20 - 1)
+        victim.hears(said(simulation, mallory, ms.Call(last)))
+        victim.meets(ev.SyncNow())
+        return victim.state.session.round.terms.round.attempt
+
+    assert asked_afterwards() == first.attempt + 1
+    monkeypatch.setattr(rounds, "_SKIPPED", 2**40)
+    assert asked_afterwards() >= 2**20, "an attempt that nobody else would take for one"
