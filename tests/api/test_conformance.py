@@ -44,7 +44,7 @@ from tests.support.served import (
 )
 from tests.support.symetry import Caller
 
-EXAMPLES = 8  # of each operation, half of them such as the description does not allow
+EXAMPLES, SOAKED = 5, 100  # of each operation; half of them, about, are such as the description does not allow
 # A stream has no end of its own.
 LEFT_OUT = ("/v1/events",)
 LONG = b"Got more than"  # of an address the HTTP library takes no more than 8 KiB, and says so in its own words
@@ -117,14 +117,14 @@ def operations(told: dict[str, Any]) -> list[tuple[str, str]]:
     return [(path, verb) for path, verbs in told["paths"].items() if path not in LEFT_OUT for verb in verbs]
 
 
-def tried(served: Served, told: dict[str, Any], auth: AuthBase) -> int:
+def tried(served: Served, told: dict[str, Any], auth: AuthBase, examples: int = EXAMPLES) -> int:
     """Try every operation of a description; how many requests that were."""
     schema, count = schemathesis.openapi.from_dict(told), 0
     with requests.Session() as session:
         for path, verb in operations(told):
             operation = schema[path][verb.upper()]
             both = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
-            few = 2 if path.removeprefix(BASE) in NOTHING else EXAMPLES
+            few = 1 if path.removeprefix(BASE) in NOTHING else examples
 
             @settings(
                 max_examples=few,
@@ -148,14 +148,25 @@ def tried(served: Served, told: dict[str, Any], auth: AuthBase) -> int:
     return count
 
 
+def held(caplog: pytest.LogCaptureFixture, examples: int, *, dialect: bool) -> None:
+    with running() as served:
+        told, auth = (DIALECT, Signature(served.clock)) if dialect else (NATIVE, Token())
+        assert tried(served, told, auth, examples) >= 2 * len(operations(told))
+        assert requests.get(f"{served.url}/v1/health", timeout=10).json()["status"] == "ok"
+    assert "incident" not in caplog.text
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("dialect", [False, True])
 def test_the_node_is_as_it_is_described(caplog: pytest.LogCaptureFixture, *, dialect: bool) -> None:
-    with running() as served:
-        told, auth = (DIALECT, Signature(served.clock)) if dialect else (NATIVE, Token())
-        assert tried(served, told, auth) >= 2 * len(operations(told))
-        assert requests.get(f"{served.url}/v1/health", timeout=10).json()["status"] == "ok"
-    assert "incident" not in caplog.text
+    held(caplog, EXAMPLES, dialect=dialect)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("dialect", [False, True])
+def test_at_length_the_node_is_as_it_is_described(caplog: pytest.LogCaptureFixture, *, dialect: bool) -> None:
+    held(caplog, SOAKED, dialect=dialect)
 
 
 @pytest.mark.long
