@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import CharterError
@@ -21,6 +22,7 @@ from fedpeer.core.federation.roster import (
     described,
 )
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.plan import Noise
 from tests.support.simulation import CONTRACT, SCHEMA
 
 ADMIN, BRAVO, CHARLIE = (Identity.from_secret(bytes([n]) * 32) for n in range(1, 4))
@@ -88,3 +90,12 @@ def test_every_decision_has_words(decision):
     assert "\n" not in told
     if isinstance(decision, MemberRemoved):
         assert f"<{BRAVO.peer}>" in told
+
+
+def test_noise_is_of_a_mode_that_has_a_use_for_it_and_fits_the_schema():
+    quiet = Policy(noise=Noise(10**9, colluders=3))
+    for exchange in (Exchange("paillier"), Exchange("secure", least=3)):
+        with pytest.raises(CharterError, match="no use for"):
+            Roster.founded(structs.replace(FOUNDING, policy=quiet, exchange=exchange), 1)
+    for exchange in (Exchange(), Exchange("secure", least=4)):
+        assert Roster.founded(structs.replace(FOUNDING, policy=quiet, exchange=exchange), 1).policy == quiet
