@@ -1,8 +1,8 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py gram collect solve pulse requests start csv parquet growth`. Stop other work
-first.
+run only some: `python scripts/bench.py gram collect solve pulse round requests start csv parquet growth secure flower
+ckks`. Stop other work first. `--smoke` tries the last three with little, to see that they run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from measure import PAIRS, pairs, report, timed
+from measure import PAIRS, compared, pairs, report, timed
 from sums import bench_ckks, bench_flower, bench_secure
 
 from fedpeer.cli.crew import Running, crew
@@ -254,11 +254,23 @@ def bench_requests() -> None:
         report(f"signed requests, {what}: {rates}", (a, b, statistics.median(a / b for a, b in rows)), "<= 2x")
 
 
-def _federate(everyone: Sequence[Running]) -> tuple[str, int]:
+def bench_round() -> None:
+    """A whole round of the secure sum of ten peers, from the call to all agreeing, against their pulse in the open."""
+    with tempfile.TemporaryDirectory() as folder, crew(Path(folder), [f"peer{i}" for i in range(PEERS)]) as ready:
+        everyone = list(ready().values())
+        shown, _ = _federate(everyone)
+        hidden, _ = _federate(everyone, exchange={"mode": "secure"})
+        rows = [(_pulse(everyone, hidden, seed), _pulse(everyone, shown, seed)) for seed in range(2, 2 + PAIRS)]
+        where = _where(everyone)
+    report(f"secure round of {PEERS} peers x {COLUMNS} features | their open pulse", compared(rows), "<= 2x")
+    print(where, flush=True)
+
+
+def _federate(everyone: Sequence[Running], **terms: object) -> tuple[str, int]:
     admin, *others = everyone
     agreed = schema(COLUMNS)
     fed = admin.client.create(
-        "bench", agreed.to_dict(), "ROWS() >= 1", schedule="d1", display=admin.name, profile="relaxed"
+        "bench", agreed.to_dict(), "ROWS() >= 1", schedule="d1", display=admin.name, profile="relaxed", **terms
     ).id
     for other in others:
         invite = admin.client.invite(fed)
@@ -280,9 +292,11 @@ def _pulse(everyone: Sequence[Running], fed: str, seed: int) -> float:
         job = peer.client.add_rows(fed, _rows(i, seed), source=f"rows {seed}")
         while peer.client.job(job.id).state == "running":
             time.sleep(0.01)
+    # In the open everybody pulses; a round is one for all, whoever calls it.
+    callers = everyone if everyone[0].client.federation(fed).mode == "open" else everyone[:1]
     with ThreadPoolExecutor(len(everyone)) as pool:
         begun = time.perf_counter()
-        done = list(pool.map(lambda peer: peer.client.sync(fed, wait_s=60), everyone))
+        done = list(pool.map(lambda peer: peer.client.sync(fed, wait_s=60), callers))
         taken = time.perf_counter() - begun
     assert all(synced.converged for synced in done)
     assert len({peer.client.federation(fed).total_digest for peer in everyone}) == 1
@@ -385,6 +399,7 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "collect": bench_collect,
     "solve": bench_solve,
     "pulse": bench_pulse,
+    "round": bench_round,
     "requests": bench_requests,
     "start": bench_start,
     "csv": bench_csv,

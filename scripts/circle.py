@@ -160,12 +160,20 @@ def _begun(own: Own) -> tuple[Contribution, Word | None]:
 
 
 def main(count: int, gone: int) -> None:
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     circle = Circle(LAYOUT, random(LAYOUT, count), gone)
     if circle.run() != plain(circle.vectors[: count - gone]):
         raise RuntimeError("the opened sum is not the plain sum")
-    seconds, megabytes = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "megabytes": megabytes, "verify": _verifying(), **circle.cost.told}))
+    seconds, used, megabytes = (
+        time.perf_counter() - begun,
+        time.process_time() - used,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    print(
+        json.dumps(
+            {"seconds": seconds, "used": used, "megabytes": megabytes, "verify": _verifying(), **circle.cost.told}
+        )
+    )
 
 
 def _verifying() -> float:

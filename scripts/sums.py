@@ -40,7 +40,8 @@ def bench_secure(*, smoke: bool = False) -> None:
         print(f"secure round of {count:,} peers, {count // 10} gone", flush=True)
         print(f"    a peer: {client:.1f} ms, of which {checked:.1f} verify {told['verified']:.0f} signatures of others")
         print(f"    a peer: {out:.0f} kB out, {into:.0f} kB in; the collector: {collector:.0f} ms")
-        print(f"    all of it in one process: {told['seconds']:.1f} s, {told['megabytes']:.0f} MB", flush=True)
+        lasted = f"{told['seconds']:.1f} s, {told['used']:.1f} s of processor time"
+        print(f"    all of it in one process: {lasted}, {told['megabytes']:.0f} MB", flush=True)
     if not smoke:
         PICTURE.write_bytes(drawn(lambda: _figure(found), "svg"))
 
