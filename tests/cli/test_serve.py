@@ -147,7 +147,7 @@ def test_names_that_come_from_where_the_api_listens(listen: str, names: list[str
 async def test_the_vendors_form_of_bodies_is_taken_or_not(tmp_path: Path, taken: bool) -> None:
     home = tmp_path / "home"
     with _daemon(home, "--init", "--set", f"api.symetry_encryption={str(taken).lower()}") as ready:
-        key = Client.of_home(home).add_user("c1").secret_key
+        key = Client.of_home(home).add_user("c1", role="admin").secret_key
         async with aiohttp.ClientSession() as session:
             caller = Caller(session, ready["api"], SystemClock(), "c1", key)
             ask = ("POST", "/fedml/p1/contractValidate", ["ROWS() >= 1"])
