@@ -1,4 +1,8 @@
-"""Which round under a cipher comes next here, and what the newest opened sum has of us."""
+"""Which round under a cipher comes next here, and what the newest opened sum has of us.
+
+A round has the second in which it was begun where others have the pulse. So a beneficiary that was started anew, or
+whose schedule has changed, numbers no round as it did before.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,23 @@ from fedpeer.core.federation.sealed.opened import read_opened
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.residues import Residues
 
-# How far another clock may be from ours, in pulses.
-_PULSES_OFF = 1
+# How far another clock may be from ours, unless pulses are longer.
+_OFF_S = 60
+_ATTEMPTS = 2**20  # rounds in a second, as ranks count them
 
 
 def following(turn: Turn) -> Round:
-    """The next round: the pulse's first, or its next attempt."""
+    """The next round: later than any that is known here."""
     state = turn.state
-    first = Round(state.federation, state.charter.head, state.roster.schedule.pulse_at(turn.now), 0)
-    return Round(first.federation, first.charter, first.pulse, max(0, _newest(turn) - first.rank + 1))
+    first = Round(state.federation, state.charter.head, int(turn.now), 0)
+    at, attempt = divmod(max(first.rank, _newest(turn) + 1), _ATTEMPTS)
+    return Round(first.federation, first.charter, at, attempt)
 
 
 def may_follow(turn: Turn, which: Round) -> bool:
     """Whether this can be a round of now that we have not heard of."""
     state = turn.state
-    soon = abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) <= _PULSES_OFF
+    soon = abs(which.pulse - turn.now) <= max(_OFF_S, state.roster.schedule.period_s)
     return state.phase == "active" and which.charter == state.charter.head and soon and which.rank > _newest(turn)
 
 

@@ -18,7 +18,7 @@ from fedpeer.core.federation.sealed.conclusion import Conclusion
 from fedpeer.core.federation.sealed.coordinator import Gathering
 from fedpeer.core.federation.sealed.documents import Opened, Word, sign
 from fedpeer.core.federation.sealed.opened import read_opened, terms_of
-from fedpeer.core.federation.sealed.work import Keys
+from fedpeer.core.federation.sealed.work import Keys, Open
 from fedpeer.core.peer import ciphering, concluding, heeding
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.effects import Compute
@@ -347,8 +347,44 @@ def test_a_restart_drops_the_round_and_the_next_takes_its_place(talks):
         assert not node.peer.session.running
         simulation.run()
         simulation.pass_time(70)
-        sync(simulation)
+        assert sync(simulation)[0] == "called"
         assert opened(simulation) == pooled(those(simulation)), name
+
+
+@pytest.mark.long
+def test_a_beneficiary_that_forgot_a_round_does_not_number_another_as_that():
+    simulation = federation()
+    bene = simulation.nodes["bene"]
+    simulation.act(bene, ev.SyncNow())
+    first = bene.peer.session.sealed.sitting.terms.round
+    while simulation.computing or simulation.wire:
+        simulation.compute() if simulation.computing else simulation.deliver(0)
+        if any(isinstance(wanted.task, Open) for _, _, wanted in simulation.computing):
+            break
+    simulation.crash(bene)
+    simulation.restart(bene)
+    simulation.pass_time(2)
+    simulation.act(bene, ev.SyncNow())
+    assert bene.peer.session.sealed.sitting.terms.round.rank > first.rank
+    simulation.run()
+    assert opened(simulation) == pooled(those(simulation))
+
+
+@pytest.mark.long
+def test_rounds_go_on_when_the_schedule_becomes_slower():
+    simulation = federation()
+    sync(simulation)
+    simulation.act(simulation.nodes["bene"], ev.SetSchedule("d7"))
+    simulation.run()
+    rng = random.Random(9)
+    for node in those(simulation):
+        simulation.add(node, table(rng, 40))
+    simulation.pass_time(3)
+    sync(simulation)
+    assert opened(simulation) == pooled(those(simulation))
+    assert {node.peer.ledger.opened.serial for node in simulation.up()} == {
+        simulation.nodes["bene"].peer.ledger.opened.serial
+    }
 
 
 def test_no_secret_of_a_round_is_in_any_record(talks):
@@ -411,7 +447,7 @@ def test_garbage_in_a_round_has_no_effect(talks):
 def test_calls_of_rounds_of_another_charter_or_to_no_beneficiary_begin_nothing():
     simulation = federation()
     bene, c0 = (simulation.nodes[n] for n in ("bene", "c0"))
-    right = Round(simulation.federation, bene.peer.charter.head, 1, 0)
+    right = Round(simulation.federation, bene.peer.charter.head, int(simulation.now), 0)
     for node, which in ((c0, right), (bene, Round(simulation.federation, bytes(32), 1, 0))):
         turn = Turn(node.peer, simulation.now, bytes(32))
         ciphering.called(turn, simulation.nodes["c1"].peer.me.peer, which)
