@@ -34,6 +34,7 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.ports import Gathered
 
 GATHER_S = 1.0  # that messages are waited for, and that further ones are
+SILENT_S = 10.0  # until it is asked whether there is still anything to hear
 AGAIN_S = 30.0  # until the server tells again what was not acknowledged
 
 _TOGETHER, _MOST, _MOST_BYTES = 100, 2_000, 4 << 20
@@ -159,6 +160,7 @@ class NatsFeed:
         self._open: list[Msg] = []
         self._next = at.deliveries + 1
         self._position = at.position
+        self._heard_at = asyncio.get_running_loop().time()
 
     @property
     def origin(self) -> str:
@@ -225,7 +227,16 @@ class NatsFeed:
                     found.append((last, message.data, data.timestamp.timestamp()))
         if not found:
             await self.acknowledge(self._position)  # what has come again
+            await self._check()
+        self._heard_at = clock() if found else self._heard_at
         return found
+
+    async def _check(self) -> None:
+        """SourceError if nothing comes because our consumer is gone, which the server tells nobody."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._heard_at + SILENT_S:
+            await _asked(self._place, self._at.jetstream.consumer_info(self._at.name, self._at.durable))
+            self._heard_at = now
 
     def _is_next(self, delivery: int) -> bool:
         self._next += 1
@@ -260,6 +271,7 @@ class _At:
     jetstream: JetStreamContext
     subscription: JetStreamContext.PullSubscription
     name: str
+    durable: str
     origin: str
     position: int
     delivered: int
@@ -333,7 +345,9 @@ async def _begun(client: _Client, place: _Place, messages: Messages, stream: Str
     subscription = await _asked(place, jetstream.pull_subscribe_bind(durable=durable, stream=name))
     reached = consumer.delivered
     stood = (reached.stream_seq, reached.consumer_seq) if reached else (0, 0)
-    return NatsFeed(client, place, messages, _At(jetstream, subscription, name, origin, stream.sequence, *stood))
+    return NatsFeed(
+        client, place, messages, _At(jetstream, subscription, name, durable, origin, stream.sequence, *stood)
+    )
 
 
 async def _name(jetstream: JetStreamContext, place: _Place) -> str:

@@ -234,6 +234,23 @@ class WatchData(Body, frozen=True):
     force: bool = False
 
 
+class StartStream(Body, frozen=True):
+    """A subject whose messages are to be counted; with `force` from the first that is there, also those counted before.
+
+    Without it, a subject that was listened to before is gone on with.
+    """
+
+    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    options: dict[str, Any] = {}
+    force: bool = False
+
+
+class StopStream(Body, frozen=True):
+    """Whether a stream is to be forgotten, and how far it was counted."""
+
+    forget: bool = False
+
+
 class AddRows(Body, frozen=True):
     """Rows as a list of objects, or as an object of columns."""
 

@@ -30,6 +30,7 @@ from fedpeer.api.bodies import (
     SetPulse,
     SetRules,
     SetSchedule,
+    StartStream,
     TryContract,
     Validate,
     WatchData,
@@ -48,12 +49,14 @@ from fedpeer.api.handlers import (
     projects,
     service,
     sources,
+    streams,
 )
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
 from fedpeer.api.handlers.projects import Carried
 from fedpeer.api.permits import Role
+from fedpeer.node.origins import DataSource, Place, Sample, Stream, Watch
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -63,7 +66,6 @@ from fedpeer.node.shapes import (
     ContractCheck,
     Explored,
     Federation,
-    DataSource,
     Fitted,
     Invite,
     Job,
@@ -73,16 +75,12 @@ from fedpeer.node.shapes import (
     NodeInfo,
     Predicted,
     Preview,
-    Place,
     Project,
     ReleaseRules,
     Synced,
     SyncStats,
-    Sample,
-    Stream,
     User,
     Validated,
-    Watch,
     Withdrawal,
 )
 
@@ -177,13 +175,13 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("DELETE", _V1,  "/users/{cid}",               _ACT, 204, people.remove_user,    None,          None),
     ("POST",   _V1,  "/users/{cid}/key",           _ACT, 201, people.rotate_key,     None,          User),
     ("DELETE", _V1,  "/users/{cid}/key",           _ACT, 200, people.revoke_key,     None,          User),
-    ("GET",    _V1,  "/projects",                  _SEE, 200, projects.every,        None,          list[Project]),
-    ("POST",   _V1,  "/projects",                  _RUN, 201, projects.create,       CreateProject, Project),
     ("GET",    _V1,  "/sources",                   _RUN, 200, sources.every,         None,          list[DataSource]),
     ("POST",   _V1,  "/sources",                   _RUN, 201, sources.keep,          KeepSource,    DataSource),
     ("POST",   _V1,  "/sources/browse",            _RUN, 200, sources.browse,        Browse,        list[Place]),
     ("DELETE", _V1,  "/sources/{source}",          _RUN, 204, sources.forget,        None,          None),
     ("GET",    _V1,  "/sources/{source}/sample",   _RUN, 200, sources.sample,        None,          Sample),
+    ("GET",    _V1,  "/projects",                  _SEE, 200, projects.every,        None,          list[Project]),
+    ("POST",   _V1,  "/projects",                  _RUN, 201, projects.create,       CreateProject, Project),
     ("POST",   _V1,  "/projects/import",           _RUN, 201, projects.take_in,      ImportProject, Project),
     ("GET",    _PRO, "",                           _SEE, 200, projects.one,          None,          Project),
     ("PUT",    _PRO, "",                           _RUN, 200, projects.change,       ChangeProject, Project),
@@ -226,6 +224,9 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/data/watches",              _SEE, 200, data.watches,          None,          list[Watch]),
     ("POST",   _FED, "/data/watches",              _RUN, 201, data.watch,            WatchData,     Watch),
     ("DELETE", _FED, "/data/watches/{watch}",      _RUN, 200, data.unwatch,          None,          Watch),
+    ("GET",    _FED, "/streams",                   _SEE, 200, streams.every,         None,          list[Stream]),
+    ("POST",   _FED, "/streams",                   _RUN, 201, streams.start,         StartStream,   Stream),
+    ("DELETE", _FED, "/streams/{stream}",          _RUN, 200, streams.stop,          None,          Stream),
     ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
     ("DELETE", _FED, "/data/{batch}",              _RUN, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),

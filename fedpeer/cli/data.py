@@ -17,7 +17,8 @@ from fedpeer.client import ApiError, Client
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.shapes import Batch, Job, Watch, Withdrawal
+from fedpeer.node.origins import Watch
+from fedpeer.node.shapes import Batch, Job, Withdrawal
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 SCHEMA = click.Path(path_type=Path)

@@ -8,7 +8,7 @@ import click
 
 from fedpeer.cli import frame, prompt, render
 from fedpeer.cli.data import MAP, OPTION, draw_faults, reading
-from fedpeer.node.shapes import Stream
+from fedpeer.node.origins import Stream
 
 
 @click.group(cls=frame.Group)
@@ -30,8 +30,10 @@ def start(source: str, columns: str | None, force: bool, **how: Any) -> None:
     client = frame.client()
     fed, told = frame.federation(client), reading(query=None, **how)
     if "://" not in source:
-        frame.show(client.run_stream(fed, source, running=True), _draw_started)
-        return
+        known = [each for each in client.streams(fed) if each.id.startswith(source)]
+        if len(known) != 1:
+            raise click.UsageError(f"{source} is neither an address nor one of the streams that `stream list` shows")
+        source, told = known[0].location, known[0].options | told
     lines = {} if columns is None else {"format": "csv", "columns": columns}
     frame.show(client.start_stream(fed, source, force=force, **lines, **told), _draw_started)
 
@@ -41,7 +43,7 @@ def start(source: str, columns: str | None, force: bool, **how: Any) -> None:
 def stop(stream_id: str) -> None:
     """Listen to STREAM no more; what was counted stays, and `stream start` goes on where this ended."""
     client = frame.client()
-    stopped = client.run_stream(frame.federation(client), stream_id, running=False)
+    stopped = client.stop_stream(frame.federation(client), stream_id)
     frame.show(stopped, lambda told: render.say(f"listens to {told.location} no more ({_done(told)})"))
 
 
@@ -59,7 +61,7 @@ def forget(stream_id: str, yes: bool) -> None:
     """Forget STREAM and how far it was counted; its rows stay, in their batch."""
     prompt.confirm(f"forget how far stream {stream_id} was counted?", sure=yes)
     client = frame.client()
-    gone = client.forget_stream(frame.federation(client), stream_id)
+    gone = client.stop_stream(frame.federation(client), stream_id, forget=True)
     frame.show(gone, lambda told: render.say(f"forgot {told.location} ({_done(told)})"))
 
 

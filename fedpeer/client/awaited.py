@@ -14,6 +14,7 @@ import msgspec
 from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.asynchronous import AsyncLine
 from fedpeer.client.line import asked, place
+from fedpeer.node.origins import DataSource, Place, Sample, Stream, Watch
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -21,7 +22,6 @@ from fedpeer.node.shapes import (
     CharterEntry,
     Cipher,
     ContractCheck,
-    DataSource,
     Explored,
     Federation,
     Fitted,
@@ -31,18 +31,14 @@ from fedpeer.node.shapes import (
     LogPage,
     Member,
     NodeInfo,
-    Place,
     Predicted,
     Preview,
     Project,
     ReleaseRules,
-    Sample,
-    Stream,
     Synced,
     SyncStats,
     User,
     Validated,
-    Watch,
     Withdrawal,
 )
 
@@ -300,26 +296,22 @@ class AsyncClient(AsyncLine):
         """Look at a place no more; what was counted stays."""
         return await self._delete(fed, f"data/watches/{quote(watch_id, safe='')}", Watch)
 
+    async def streams(self, fed: str) -> list[Stream]:
+        """The subjects that are, or were, listened to, and what came of their messages."""
+        return await self._get(fed, "streams", list[Stream])
+
+    async def start_stream(self, fed: str, location: str, *, force: bool = False, **options: Any) -> Stream:
+        """Count the messages of a subject from now on, where that was left; with `force` from the first there is."""
+        return await self._post(fed, "streams", {"location": location, "options": options, "force": force}, Stream)
+
+    async def stop_stream(self, fed: str, stream_id: str, *, forget: bool = False) -> Stream:
+        """Listen to a stream no more, and `forget` how far it was counted; what was counted stays."""
+        return await self._delete(fed, f"streams/{quote(stream_id, safe='')}", Stream, {"forget": forget})
+
     async def receipts(self, fed: str) -> list[Withdrawal]:
         """What was withdrawn after others had it, with the receipts of those who hold it no longer."""
         return await self._get(fed, "data/receipts", list[Withdrawal])
 
-    async def explore(
-        self,
-        fed: str,
-        features: Sequence[str] = (),
-        *,
-        of: str = "total",
-        metric: str = "",
-        against: str = "",
-        **options: Any,
-    ) -> Explored:
-        """Statistics of all features, of one, or of a pair; or a `metric`, with options of its own: docs/statistics.md.
-
-        `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas; `of` may be each.
-        """
-        body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
-        return await self._post(fed, "explore", body, Explored)
     async def sources(self) -> list[DataSource]:
         """The places of rows that have a name; they are read as `source:NAME`."""
         return await self.call("GET", "/v1/sources", shape=list[DataSource])
@@ -341,6 +333,22 @@ class AsyncClient(AsyncLine):
         """What is in a folder below `data.roots`; without a folder, these."""
         return await self.call("POST", "/v1/sources/browse", body={"folder": folder}, shape=list[Place])
 
+    async def explore(
+        self,
+        fed: str,
+        features: Sequence[str] = (),
+        *,
+        of: str = "total",
+        metric: str = "",
+        against: str = "",
+        **options: Any,
+    ) -> Explored:
+        """Statistics of all features, of one, or of a pair; or a `metric`, with options of its own: docs/statistics.md.
+
+        `of` and `against` are total, local, rest, `rest of …`, or members' ids or names with commas; `of` may be each.
+        """
+        body = {"features": list(features), "of": of, "metric": metric, "options": options, "against": against}
+        return await self._post(fed, "explore", body, Explored)
 
     async def fit(
         self, fed: str, kind: str, *, target: str | None = None, features: Sequence[str] = (), **options: Any

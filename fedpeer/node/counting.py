@@ -19,7 +19,7 @@ from fedpeer.core.peer.state import Batch, Local, Peer
 from fedpeer.core.peer.streams import Stream
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node import shapes
+from fedpeer.node import origins, shapes
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
@@ -104,7 +104,7 @@ class Counting(Views):
 
     async def watch_data(
         self, fed: str, location: str, *, every_s: int, options: Mapping[str, Any], force: bool = False
-    ) -> shapes.Watch:
+    ) -> origins.Watch:
         """Look at a folder, a pattern or a file that grows again and again, and count what is new."""
         scope, lookout = self.resolve(fed), self._means.lookout
         if lookout is None:
@@ -117,7 +117,7 @@ class Counting(Views):
         await self._engine.ask(scope, ev.AddWatch(watch, forget))
         return self._watch_shape(scope, watch)
 
-    async def unwatch_data(self, fed: str, watch_id: str) -> shapes.Watch:
+    async def unwatch_data(self, fed: str, watch_id: str) -> origins.Watch:
         """Look at a place no more; what was counted stays."""
         scope = self.resolve(fed)
         watches = self._engine.peer(scope).watches
@@ -129,7 +129,7 @@ class Counting(Views):
         await self._engine.ask(scope, ev.RemoveWatch(fits[0]))
         return told
 
-    def watches(self, fed: str) -> list[shapes.Watch]:
+    def watches(self, fed: str) -> list[origins.Watch]:
         """The places that are watched."""
         scope = self.resolve(fed)
         watches = self._engine.peer(scope).watches.values()
@@ -139,7 +139,7 @@ class Counting(Views):
 
     async def start_stream(
         self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
-    ) -> shapes.Stream:
+    ) -> origins.Stream:
         """Count the messages of a subject from now on, where it was left, or from the first that is there (`force`)."""
         scope, feeds = self.resolve(fed), self._means.feeds
         if feeds is None:
@@ -151,15 +151,15 @@ class Counting(Views):
         begun: Stream = await self._engine.ask(scope, ev.AddStream(stream, force))
         return self._stream_shape(scope, begun)
 
-    async def run_stream(self, fed: str, stream_id: str, *, running: bool) -> shapes.Stream:
-        """Listen to a stream again where it was left, or no more."""
+    async def stop_stream(self, fed: str, stream_id: str) -> origins.Stream:
+        """Listen to a stream no more."""
         scope = self.resolve(fed)
         stream = self._stream_of(scope, stream_id)
-        if stream.running == running:
-            return self._stream_shape(scope, stream)
-        return self._stream_shape(scope, await self._engine.ask(scope, ev.RunStream(stream.id, running)))
+        if stream.running:
+            stream = await self._engine.ask(scope, ev.StopStream(stream.id))
+        return self._stream_shape(scope, stream)
 
-    async def forget_stream(self, fed: str, stream_id: str) -> shapes.Stream:
+    async def forget_stream(self, fed: str, stream_id: str) -> origins.Stream:
         """Forget a stream, here and, if that can be done now, where it is; what was counted stays."""
         scope = self.resolve(fed)
         stream = self._stream_of(scope, stream_id)
@@ -173,7 +173,7 @@ class Counting(Views):
                 self._engine.note(Entry(self._world.clock.now(), scope, "data", "warning", text))
         return told
 
-    def streams(self, fed: str) -> list[shapes.Stream]:
+    def streams(self, fed: str) -> list[origins.Stream]:
         """The streams that are, or were, listened to, and what came of them."""
         scope = self.resolve(fed)
         streams = self._engine.peer(scope).streams.values()
@@ -189,10 +189,10 @@ class Counting(Views):
             raise UnknownError(f"the ids of {len(fits) or 'no'} streams here begin with {stream_id[:40]!r}", hint=hint)
         return streams[fits[0]]
 
-    def _stream_shape(self, scope: str, stream: Stream) -> shapes.Stream:
+    def _stream_shape(self, scope: str, stream: Stream) -> origins.Stream:
         fault = self.flowing.get(stream.id) if stream.running else ""
         going = "running" if stream.running else "stopped"
-        return shapes.Stream(
+        return origins.Stream(
             id=stream.id,
             location=stream.location,
             options=msgspec.json.decode(stream.options),
@@ -209,11 +209,11 @@ class Counting(Views):
             last_at=float(stream.last_at),
         )
 
-    def _watch_shape(self, scope: str, watch: Watch) -> shapes.Watch:
+    def _watch_shape(self, scope: str, watch: Watch) -> origins.Watch:
         peer = self._engine.peer(scope)
         files = [seen for seen in peer.seen.values() if seen.watch == watch.id]
         batches = {seen.batch for seen in files} & peer.batches.keys()
-        return shapes.Watch(
+        return origins.Watch(
             id=watch.id,
             location=watch.location,
             every_s=watch.every_s,

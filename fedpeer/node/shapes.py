@@ -129,65 +129,6 @@ class Batch(Shape, frozen=True):
     patients: int | None = None  # whose rows they are, where the schema has a column of patient ids
 
 
-class Watch(Shape, frozen=True):
-    """A place that is looked at again and again, and what was counted of it and is still here."""
-
-    id: str
-    location: str
-    every_s: int
-    options: dict[str, Any]
-    added_at: float
-    files: int
-    rows: int
-
-
-class Stream(Shape, frozen=True):
-    """A subject whose messages are counted as they come, and what came of them.
-
-    Of the `read` rows in its messages `rows` were counted, and `rejected` has, by feature and reason, the values that
-    kept the others out; `unreadable` has, by reason, the messages that are none. `last_at` is when the last message was
-    published, 0 before there was one.
-    """
-
-    id: str
-    location: str
-    options: dict[str, Any]
-    added_at: float
-    state: str  # connecting | running | waiting | stopped
-    error: str  # why it waits
-    batch: str
-    messages: int
-    read: int
-    rows: int
-    rejected: dict[str, dict[str, int]]
-    unreadable: dict[str, int]
-    sequence: int
-    last_at: float
-
-
-class DataSource(Shape, frozen=True):
-    """A place of rows that was given a name; `options` are how it is read."""
-
-    name: str
-    location: str
-    options: dict[str, Any]
-
-
-class Sample(Shape, frozen=True):
-    """The first rows at a place."""
-
-    columns: list[str]
-    rows: list[list[Any]]
-
-
-class Place(Shape, frozen=True):
-    """A name in a folder, and whether it is one too."""
-
-    name: str
-    folder: bool
-    bytes: int
-
-
 class Receipt(Shape, frozen=True):
     """A member's signed word that it holds `serial` and not what it replaced; `signed` is hexadecimal."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
-from fedpeer.node import shapes
+from fedpeer.node import origins
 from fedpeer.node.engine import NODE, Engine
 from fedpeer.ports import Commit, Shelf
 
@@ -28,27 +28,27 @@ class Sources:
         """Nothing is known before `load`; without a shelf nothing is looked at."""
         self._engine = engine
         self._shelf = shelf
-        self._kept: dict[str, shapes.DataSource] = {}
+        self._kept: dict[str, origins.DataSource] = {}
         self._changing = asyncio.Lock()
 
     async def load(self) -> None:
         """Read the records; once, at the start."""
         for name, value in (await self._engine.records(NODE)).items():
             if name.startswith(_SOURCE):
-                self._kept[name.removeprefix(_SOURCE)] = msgspec.json.decode(value, type=shapes.DataSource)
+                self._kept[name.removeprefix(_SOURCE)] = msgspec.json.decode(value, type=origins.DataSource)
 
-    def all(self) -> list[shapes.DataSource]:
+    def all(self) -> list[origins.DataSource]:
         """Every source, by its name."""
         return [self._kept[name] for name in sorted(self._kept)]
 
-    def get(self, name: str) -> shapes.DataSource:
+    def get(self, name: str) -> origins.DataSource:
         """A source; UnknownError if there is none."""
         found = self._kept.get(name)
         if found is None:
             raise UnknownError(f"there is no source {name[:64]!r}")
         return found
 
-    async def keep(self, name: str, location: str, options: Mapping[str, Any], *, anew: bool) -> shapes.DataSource:
+    async def keep(self, name: str, location: str, options: Mapping[str, Any], *, anew: bool) -> origins.DataSource:
         """Give a place a name; with `anew`, one that another place has. Whether it can be read shows when it is."""
         async with self._changing:
             if not _NAME.fullmatch(name):
@@ -58,7 +58,7 @@ class Sources:
                 raise DuplicateError(f"there is a source {name} already")
             if len(self._kept) >= _MOST and not anew:
                 raise RequestError(f"there are {_MOST} sources already", hint="forget those that are not needed")
-            source = shapes.DataSource(name=name, location=location, options=dict(options))
+            source = origins.DataSource(name=name, location=location, options=dict(options))
             await self._engine.store(Commit({(NODE, _SOURCE + name): msgspec.json.encode(source)}))
             self._kept[name] = source
         return source
@@ -70,18 +70,18 @@ class Sources:
             await self._engine.store(Commit({(NODE, _SOURCE + name): None}))
             del self._kept[name]
 
-    async def sample(self, location: str, options: Mapping[str, Any], rows: int) -> shapes.Sample:
+    async def sample(self, location: str, options: Mapping[str, Any], rows: int) -> origins.Sample:
         """The first rows at a place, below `data.roots`."""
         if not 1 <= rows <= SAMPLE:
             raise RequestError(f"a sample has 1 to {SAMPLE} rows")
         columns = await asyncio.to_thread(self._looking().sample, location, options, rows)
         lines = [[_plain(value) for value in row] for row in zip(*columns.values(), strict=True)]
-        return shapes.Sample(columns=list(columns), rows=lines)
+        return origins.Sample(columns=list(columns), rows=lines)
 
-    async def browse(self, folder: str) -> list[shapes.Place]:
+    async def browse(self, folder: str) -> list[origins.Place]:
         """What is in a folder below `data.roots`; without one, these."""
         found = await asyncio.to_thread(self._looking().listed, folder)
-        return [shapes.Place(name=name, folder=within, bytes=size) for name, within, size in found]
+        return [origins.Place(name=name, folder=within, bytes=size) for name, within, size in found]
 
     def _looking(self) -> Shelf:
         if self._shelf is None:

@@ -26,6 +26,7 @@ from fedpeer.ports import Entry, Feed, Feeds, Gathered, Source
 
 LOOKS_EVERY_S = 0.2
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 30.0
+_INSIST_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -48,18 +49,16 @@ class Streaming:
 
     async def close(self) -> None:
         """Stop; what was not stored is told again at the next start."""
-        tasks = [task for _, task in self._running.values()] + ([self._loop] if self._loop else [])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._loop is not None:
+            await _ended(self._loop)
+        await asyncio.gather(*(_ended(task) for _, task in self._running.values()))
 
     async def _look(self) -> None:
         while True:
             wanted = self._wanted()
             for key, (stream, task) in list(self._running.items()):
                 if task.done() or key not in wanted or wanted[key].options != stream.options:
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
+                    await _ended(task)
                     del self._running[key]
                     self._told.pop(key[1], None)
             for key in wanted.keys() - self._running.keys():
@@ -126,3 +125,12 @@ class Streaming:
             return
         self._told[stream] = text
         self._engine.note(Entry(self._world.clock.now(), scope, "data", "error", text, data={"stream": stream}))
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: a wait that is over in the same moment can swallow one cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_INSIST_S)
+    if not task.cancelled():
+        task.exception()

@@ -29,7 +29,7 @@ from fedpeer.core.peer.streams import Stream
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
-from fedpeer.node import shapes, streaming
+from fedpeer.node import origins, streaming
 from fedpeer.node.commands import Node
 from fedpeer.node.counting import Means
 from fedpeer.node.engine import Engine, Manners, World
@@ -64,7 +64,7 @@ class Trial:
         return self.engine.peer(self.node.resolve("trial"))
 
     @property
-    def stream(self) -> shapes.Stream:
+    def stream(self) -> origins.Stream:
         (found,) = self.node.streams("trial")
         return found
 
@@ -150,7 +150,7 @@ async def test_messages_are_counted_as_they_come_and_gone_on_with_after_a_stop_a
         assert (batch.source, batch.rows, batch.patients, batch.id) == (place, 300, 50, trial.stream.batch)
         with pytest.raises(DuplicateError):
             await trial.node.start_stream("trial", place, options={})
-        await trial.node.run_stream("trial", begun.id[:6], running=False)
+        await trial.node.stop_stream("trial", begun.id[:6])
         await publish(bus, range(300, 310))
     async with living(home) as trial:
         assert trial.stream.state == "stopped"
@@ -360,16 +360,28 @@ async def test_a_stream_that_was_made_anew_is_not_taken_for_the_old_one(server, 
         await trial.node.start_stream("trial", place, options={})
         await publish(bus, range(10))
         await trial.counted(10)
-        await trial.node.run_stream("trial", trial.stream.id, running=False)
+        await trial.node.stop_stream("trial", trial.stream.id)
         await bus.delete_stream("VITALS")
         await bus.add_stream(name="VITALS", subjects=["vitals.>"])
         await publish(bus, range(10, 30))
-        await trial.node.run_stream("trial", trial.stream.id, running=True)
+        await trial.node.start_stream("trial", place, options={})
         await until(lambda: "made anew" in trial.stream.error)
         assert trial.peer.local.rows == 10
-        await trial.node.run_stream("trial", trial.stream.id, running=False)
+        await trial.node.stop_stream("trial", trial.stream.id)
         await trial.node.start_stream("trial", place, options={}, force=True)
         await trial.counted(20)
+        assert trial.peer.local == table(range(30))
+
+
+async def test_a_consumer_that_is_deleted_is_made_again_and_nothing_is_told_twice(server, bus, home, monkeypatch):
+    monkeypatch.setattr(feed_nats, "SILENT_S", 0.1)
+    async with living(home) as trial:
+        await trial.node.start_stream("trial", f"nats://{server}/{SUBJECT}", options={})
+        await publish(bus, range(10))
+        await trial.counted(10)
+        await bus.delete_consumer("VITALS", f"fedpeer-{trial.stream.id}")
+        await publish(bus, range(10, 30))
+        await trial.counted(30)
         assert trial.peer.local == table(range(30))
 
 
@@ -438,7 +450,7 @@ def test_only_files_that_may_be_read_are_shown_to_a_server(tmp_path):
 async def test_a_node_without_streams_says_so_and_an_unknown_one_is_unknown(home):
     async with living(home) as trial:
         with pytest.raises(UnknownError):
-            await trial.node.run_stream("trial", "abc", running=True)
+            await trial.node.stop_stream("trial", "abc")
         trial.node._means = Means(Catalogue().open, Catalogue().rows, None)
         with pytest.raises(RequestError):
             await trial.node.start_stream("trial", "nats://localhost/a", options={})

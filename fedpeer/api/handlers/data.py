@@ -6,7 +6,8 @@ from fedpeer.api import jobs as waiting
 from fedpeer.api.bodies import AddRows, AddSource, Nothing, Wait, WatchData, WithdrawRows
 from fedpeer.api.call import Call, Reply
 from fedpeer.node.assessing import HeldOut
-from fedpeer.node.shapes import Batch, Job, Watch, Withdrawal
+from fedpeer.node.origins import Watch
+from fedpeer.node.shapes import Batch, Job, Withdrawal
 
 
 async def batches(call: Call[Nothing, Nothing]) -> list[Batch]:

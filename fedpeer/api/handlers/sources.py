@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedpeer.api.bodies import Browse, KeepSource, Nothing, SampleQuery
 from fedpeer.api.call import Call, Reply
-from fedpeer.node.shapes import DataSource, Place, Sample
+from fedpeer.node.origins import DataSource, Place, Sample
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[DataSource]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fedpeer.api.bodies import Nothing, RunStream, StartStream
+from fedpeer.api.bodies import Nothing, StartStream, StopStream
 from fedpeer.api.call import Call
-from fedpeer.node.shapes import Stream
+from fedpeer.node.origins import Stream
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Stream]:
@@ -18,11 +18,8 @@ async def start(call: Call[StartStream, Nothing]) -> Stream:
     return await call.node.start_stream(call.fed, body.location, options=body.options, force=body.force)
 
 
-async def run(call: Call[RunStream, Nothing]) -> Stream:
-    """Listen to a stream again where it was left, or no more; what was counted stays."""
-    return await call.node.run_stream(call.fed, call.named("stream"), running=call.body.running)
-
-
-async def forget(call: Call[Nothing, Nothing]) -> Stream:
-    """Forget a stream and how far it was counted; what was counted stays."""
-    return await call.node.forget_stream(call.fed, call.named("stream"))
+async def stop(call: Call[Nothing, StopStream]) -> Stream:
+    """Listen to a stream no more; what was counted stays. With `forget`, nothing is known of it afterwards."""
+    if call.query.forget:
+        return await call.node.forget_stream(call.fed, call.named("stream"))
+    return await call.node.stop_stream(call.fed, call.named("stream"))

@@ -14,7 +14,7 @@ from fedpeer.api.symetry.entities import string_list
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.core.errors import UnknownError
 from fedpeer.node.assessing import HeldOut
-from fedpeer.node.shapes import DataSource, Sample
+from fedpeer.node.origins import DataSource, Sample
 from fedpeer.node.sources import SAMPLE
 
 _BAD = HTTPStatus.BAD_REQUEST

@@ -1,0 +1,66 @@
+"""What people and programs are told of where rows come from: places that are watched, listened to, named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedpeer.node.shapes import Shape
+
+
+class Watch(Shape, frozen=True):
+    """A place that is looked at again and again, and what was counted of it and is still here."""
+
+    id: str
+    location: str
+    every_s: int
+    options: dict[str, Any]
+    added_at: float
+    files: int
+    rows: int
+
+
+class Stream(Shape, frozen=True):
+    """A subject whose messages are counted as they come, and what came of them.
+
+    Of the `read` rows in its messages `rows` were counted, and `rejected` has, by feature and reason, the values that
+    kept the others out; `unreadable` has, by reason, the messages that are none. `last_at` is when the last message was
+    published, 0 before there was one.
+    """
+
+    id: str
+    location: str
+    options: dict[str, Any]
+    added_at: float
+    state: str  # connecting | running | waiting | stopped
+    error: str  # why it waits
+    batch: str
+    messages: int
+    read: int
+    rows: int
+    rejected: dict[str, dict[str, int]]
+    unreadable: dict[str, int]
+    sequence: int
+    last_at: float
+
+
+class DataSource(Shape, frozen=True):
+    """A place of rows that was given a name; `options` are how it is read."""
+
+    name: str
+    location: str
+    options: dict[str, Any]
+
+
+class Sample(Shape, frozen=True):
+    """The first rows at a place."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class Place(Shape, frozen=True):
+    """A name in a folder, and whether it is one too."""
+
+    name: str
+    folder: bool
+    bytes: int
