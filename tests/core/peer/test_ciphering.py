@@ -294,7 +294,7 @@ def test_a_round_without_all_parts_or_too_few_contributors_is_refused_with_the_r
     admin = simulation.found("bene", exchange=Exchange(mode="ckks", least=4, part="beneficiary"))
     assert sync(simulation) == (
         "refused",
-        "there is no coordinator in this federation: invite one with `fedpeer invite create --role coordinator`",
+        "there is no coordinator in this federation: invite one with `fedpeer invite --role coordinator`",
     )
     simulation.join(admin, "coord", role="coordinator")
     for i in range(3):

@@ -69,7 +69,7 @@ def lacking(roster: Roster) -> str:
     """Why this roster cannot have a round; empty if it can."""
     for part in LONE:
         if not roster.holds(part):
-            return f"there is no {part} in this federation: invite one with `fedpeer invite create --role {part}`"
+            return f"there is no {part} in this federation: invite one with `fedpeer invite --role {part}`"
     there = len(roster.contributing)
     if there < (needed := fewest(roster.exchange.least, there)):
         return f"{there} contributors are in this federation, and a sum needs {needed}"
