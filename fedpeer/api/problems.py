@@ -58,6 +58,7 @@ KINDS: dict[type[errors.FedpeerError], tuple[int, str]] = {
     faults.MethodError:             (405, "the path does not have this method"),
     faults.SlowError:               (408, "the body did not arrive in time"),
     faults.ThrottledError:          (429, "too many attempts"),
+    errors.TooOftenError:           (429, "asked too often"),
     faults.PathError:               (404, "there is no such path"),
 }
 # fmt: on

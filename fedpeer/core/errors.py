@@ -176,6 +176,13 @@ class UnreachableError(LocalError):
     hint = "is the daemon running? start it with `fedpeer serve`, or name another one with --home or --url"
 
 
+class TooOftenError(LocalError):
+    """Something was asked for too often within a short time."""
+
+    code = "FP121"
+    hint = "wait a minute, or ask for several things at once"
+
+
 class PledgeError(StoreError):
     """A word that this node has given already, as another one; `scope` is the federation that it was given in."""
 

@@ -30,14 +30,14 @@ from fedpeer.core.models.fit import completed, fit, restore
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.project import Project
-from fedpeer.core.peer.state import Bus, Joining, Settings
+from fedpeer.core.peer.state import Bus, Joining, Peer, Settings
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
 from fedpeer.node.ciphers import check_able, cipher_shape
 from fedpeer.node.counting import Rows, reading_job
-from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, prepared, whose
+from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, members, prepared, whose
 from fedpeer.node.foreseen import foreseen
 from fedpeer.node.jobs import Progress
 from fedpeer.node.rounds import audit_shape
@@ -247,6 +247,7 @@ class Node(Standalone):
             values = await asyncio.to_thread(answered, asked, summary, other)
         else:
             summary, work = prepared(peer, asked, of, against)
+            await self._say_so(peer, of, f"{metric or 'statistics'} of {', '.join(features) or 'all features'}")
             values = await asyncio.to_thread(work)
         return shapes.Explored(
             of=of, rows=summary.rows, digest=summary.digest, values=values, metric=metric, against=against
@@ -267,6 +268,7 @@ class Node(Standalone):
         self._check_new_model(fed, model_id)
         scope, peer = self.resolve(fed), self._held(fed)
         summary = whose(peer, of)
+        await self._say_so(peer, of, f"a model: {kind} of {target or ', '.join(features or []) or 'all features'}")
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
         fitted = shapes.Fitted(
@@ -282,6 +284,14 @@ class Node(Standalone):
         await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
         self._fitted.setdefault(scope, {})[fitted.id] = fitted
         return fitted
+
+    async def _say_so(self, peer: Peer | Project, of: str, what: str) -> None:
+        """Tell a member that its contribution is looked at by itself."""
+        if isinstance(peer, Project) or of in {"total", "local", "each"}:
+            return
+        looked_at = [member for member in members(peer, of) if member != peer.me.peer]
+        if len(looked_at) == 1:
+            await self._engine.ask(peer.federation, ev.LookAt(looked_at[0], what))
 
     async def forget_model(self, fed: str, model_id: str) -> None:
         """Delete a model."""

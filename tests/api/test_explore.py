@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -95,3 +96,30 @@ async def test_my_site_is_compared_with_the_other_that_lets_it(joined: tuple[Ser
     assert told["digest"] == (mine + other).digest
     fitted = await north.good("POST", f"{FED}/models", {**FIT, "of": "rest"})
     assert (fitted["digest"], fitted["of"], fitted["rows"]) == (other.digest, "rest", 60)
+
+
+async def test_a_member_that_is_explored_or_modelled_alone_reads_so(joined: tuple[Served, Served]) -> None:
+    north, south = joined
+    fed = "/v1/federations/hearts"
+    for one, start in ((north, 0), (south, 7)):
+        await one.good("POST", f"{fed}/data/rows?wait=30", {"rows": rows(60, start)})
+        await one.good("PUT", f"{fed}/explorable", {"explorable": True})
+        await one.good("POST", f"{fed}/sync")
+    assert (await south.good("POST", f"{fed}/sync?wait=30"))["converged"]
+    members = await north.good("GET", f"{fed}/members")
+    other = next(m["id"] for m in members if not m["me"])
+    name = next(m["name"] for m in members if m["me"])
+    await north.good("POST", f"{fed}/explore", {"features": ["age"], "of": other})
+    await north.good("POST", f"{fed}/explore", {"features": ["age"]})
+    await north.good("POST", f"{fed}/models", {"kind": "ols", "target": "dose", "features": ["age"], "of": other})
+    assert (await north.good("POST", f"{fed}/sync?wait=30"))["converged"]
+    for _ in range(100):
+        log = await south.good("GET", f"{fed}/log?kinds=audit")
+        said = [entry["text"] for entry in log["entries"] if "looked at" in entry["text"]]
+        if len(said) == 2:
+            break
+        await asyncio.sleep(0.05)
+    assert said == [
+        f"{name} looked at this node's contribution alone: a model: ols of dose",
+        f"{name} looked at this node's contribution alone: statistics of age",
+    ]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core.errors import PermissionRefusedError, RequestError, UnknownError
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.statistics.metrics import measure
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.node.exploring import Asked, answered, compared, parts, prepared, whose
@@ -49,7 +50,7 @@ def peer_with(*names, explorable=(), local=PARTS["me"], idle=()):
             subset=lambda chosen: added(*(name for name in counting if name in chosen)),
         ),
         session=SimpleNamespace(heard=heard),
-        roster=SimpleNamespace(members=members, active=NAMES),
+        roster=SimpleNamespace(members=members, active=NAMES, exchange=Exchange()),
     )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ class Kind(IntEnum):
     TALK = 9
     INQUIRY = 10
     EVIDENCE = 11
+    VISIT = 12
 
 
 class Round(Value, frozen=True):
@@ -187,7 +188,15 @@ class Evidence(Value, frozen=True, tag="evidence"):
     transcript: bytes
 
 
-Message: TypeAlias = Status | Share | Hello | CatchUp | Farewell | Recall | Receipt | Call | Talk | Inquiry | Evidence
+class Visit(Value, frozen=True, tag="visit"):
+    """Said to a member whose contribution is being looked at by itself: what is asked of it."""
+
+    what: Annotated[str, Meta(max_length=MOST_REASON)]
+
+
+Message: TypeAlias = (
+    Status | Share | Hello | CatchUp | Farewell | Recall | Receipt | Call | Talk | Inquiry | Evidence | Visit
+)
 KINDS: dict[type, Kind] = {
     Status: Kind.STATUS,
     Share: Kind.SHARE,
@@ -200,6 +209,7 @@ KINDS: dict[type, Kind] = {
     Talk: Kind.TALK,
     Inquiry: Kind.INQUIRY,
     Evidence: Kind.EVIDENCE,
+    Visit: Kind.VISIT,
 }
 
 

@@ -65,6 +65,13 @@ class ContractSet(Value, frozen=True, tag="contract"):
     contract: str
 
 
+class ConsentSet(Value, frozen=True, tag="consent"):
+    """A member lets others look at its contribution by itself, or no longer; it has said so, and this is the log."""
+
+    peer: str
+    explorable: bool
+
+
 class EpochBegun(Value, frozen=True, tag="epoch"):
     """From here on messages are sealed under another secret; the commitment lets each member check theirs."""
 
@@ -72,7 +79,7 @@ class EpochBegun(Value, frozen=True, tag="epoch"):
     commitment: bytes
 
 
-Decision: TypeAlias = Founded | MemberAdmitted | MemberRemoved | ScheduleSet | ContractSet | EpochBegun
+Decision: TypeAlias = Founded | MemberAdmitted | MemberRemoved | ScheduleSet | ContractSet | ConsentSet | EpochBegun
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class Roster:
     schedule: Schedule
     exchange: Exchange
     policy: Policy
+    consenting: frozenset[PeerId] = frozenset()
     epoch: int = 0
     commitment: bytes = b""
     epoch_at: int = 0
@@ -197,6 +205,8 @@ class Roster:
                 return replace(self, schedule=Schedule.parse(decision.schedule))
             case ContractSet():
                 return replace(self, contract=_contract(decision.contract, self.schema))
+            case ConsentSet():
+                return self._consented(decision)
             case EpochBegun():
                 return self._begun(decision, at)
             case Founded():
@@ -220,7 +230,14 @@ class Roster:
         member = self.member(decision.peer)
         if member is None or member.peer == self.admin:
             raise CharterError(f"{decision.peer} cannot be removed: it is no member, or the admin")
-        return replace(self, members={**self.members, member.peer: replace(member, removed_at=max(at, 1))})
+        members = {**self.members, member.peer: replace(member, removed_at=max(at, 1))}
+        return replace(self, members=members, consenting=self.consenting - {member.peer})
+
+    def _consented(self, decision: ConsentSet) -> Roster:
+        member = self.member(decision.peer)
+        if member is None or decision.explorable == (member.peer in self.consenting):
+            raise CharterError(f"the consent of {decision.peer} changes nothing, or it is no member")
+        return replace(self, consenting=self.consenting ^ {member.peer})
 
     def _begun(self, decision: EpochBegun, at: int) -> Roster:
         if decision.epoch != self.epoch + 1:
@@ -247,5 +264,8 @@ def described(decision: Decision, name: Callable[[str], str]) -> str:
             return f"the schedule is {decision.schedule}"
         case ContractSet():
             return f"the contract is {decision.contract.strip()}"
+        case ConsentSet():
+            lets = "lets others" if decision.explorable else "does not let others"
+            return f"{name(decision.peer)} {lets} look at its contribution by itself"
         case EpochBegun():
             return f"epoch {decision.epoch} begins"

@@ -12,6 +12,7 @@ from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
 from fedpeer.core.federation.roster import ContractSet, EpochBegun, MemberRemoved, ScheduleSet
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.peer import visiting
 from fedpeer.core.peer.effects import Enforce, Reconnect
 from fedpeer.core.peer.events import (
     Leave,
@@ -136,6 +137,7 @@ def set_explorable(turn: Turn, event: SetExplorable) -> None:
     turn.need_active()
     turn.change(settings=msgspec.structs.replace(turn.state.settings, explorable=event.explorable))
     turn.session(dirty=True)
+    visiting.log_consent(turn, turn.state.me.peer, explorable=event.explorable)
     turn.note("audit", "info", f"exploration of this node alone is {'allowed' if event.explorable else 'not allowed'}")
 
 

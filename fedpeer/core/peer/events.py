@@ -171,11 +171,10 @@ class AddStream:
 
 
 @dataclass(frozen=True, slots=True)
-class RunStream:
-    """A stream is to be listened to again, or no more."""
+class StopStream:
+    """A stream is not to be listened to any more."""
 
     stream: str
-    running: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +204,14 @@ class SyncNow:
 @dataclass(frozen=True, slots=True)
 class AuditRound:
     """The operator wants to know whether the sum that is shown is what its round opened; answered with its rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """The operator looks at one member's contribution by itself."""
+
+    peer: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +264,13 @@ Event: TypeAlias = (
     | RemoveWatch
     | SawFile
     | AddStream
-    | RunStream
+    | StopStream
     | ForgetStream
     | Flowed
     | PulseDue
     | SyncNow
     | AuditRound
+    | LookAt
     | Received
     | Connected
     | Computed

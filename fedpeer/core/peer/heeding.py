@@ -17,6 +17,7 @@ from fedpeer.core.envelope.messages import (
     Standing,
     Status,
     Talk,
+    Visit,
 )
 from fedpeer.core.errors import CharterError, ForkError
 from fedpeer.core.federation.ledger import SUM, Held
@@ -24,7 +25,7 @@ from fedpeer.core.federation.membership import MEMBERSHIP
 from fedpeer.core.federation.opened import passed_on
 from fedpeer.core.federation.roster import EpochBegun, described
 from fedpeer.core.identity import PeerId
-from fedpeer.core.peer import auditing, ciphering, concluding, receipts, rounds
+from fedpeer.core.peer import auditing, ciphering, concluding, receipts, rounds, visiting
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
 from fedpeer.core.peer.recording import record
@@ -61,6 +62,8 @@ def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
             receipts.sign(turn, sender, message)
         case Receipt():
             receipts.keep(turn, sender, message)
+        case Visit():
+            visiting.visited(turn, sender, message)
         case _:
             _heed_round(turn, sender, message)
 
@@ -103,6 +106,7 @@ def _status(turn: Turn, sender: PeerId, status: Status, boot: bytes) -> None:
         turn.session(dirty=True)
     if status.ask > session.answers.get(sender, 0):
         turn.session(dirty=True)
+    visiting.log_consent(turn, sender, explorable=status.explorable)
     _compare(turn, sender, status.standing)
     receipts.recall(turn, sender, status.standing)
 

@@ -41,7 +41,8 @@ class Session:
 
     `current` says that the admin has decided something in it, so that its charter is known to be the newest; `offered`
     is what the last pulse considered: rows and terms that have not changed need not be considered again. `audits` has
-    what came of looking at the evidence of opened sums, by rank: nothing to object, or a fault.
+    what came of looking at the evidence of opened sums, by rank: nothing to object, or a fault. `visits`
+    are when members were looked at by themselves.
     """
 
     boot: bytes
@@ -60,6 +61,7 @@ class Session:
     round: Ongoing | None = None
     sealed: Sealed = field(default_factory=Sealed)
     audits: Mapping[int, str] = field(default_factory=dict)
+    visits: Mapping[PeerId, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

@@ -13,7 +13,18 @@ from typing import Any
 
 from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
-from fedpeer.core.peer import auditing, ciphering, deciding, events, joining, listening, rows, tending, watching
+from fedpeer.core.peer import (
+    auditing,
+    ciphering,
+    deciding,
+    events,
+    joining,
+    listening,
+    rows,
+    tending,
+    visiting,
+    watching,
+)
 from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
@@ -66,12 +77,13 @@ _HANDLERS: dict[type, Handler] = {
     events.RemoveWatch: watching.remove_watch,
     events.SawFile: watching.saw_file,
     events.AddStream: listening.add_stream,
-    events.RunStream: listening.run_stream,
+    events.StopStream: listening.stop_stream,
     events.ForgetStream: listening.forget_stream,
     events.Flowed: listening.flowed,
     events.PulseDue: _pulse_due,
     events.SyncNow: _sync_now,
     events.AuditRound: auditing.audit_round,
+    events.LookAt: visiting.look_at,
     events.Received: _received,
     events.Connected: lambda turn, _: tending.connected(turn),
     events.Computed: ciphering.computed,

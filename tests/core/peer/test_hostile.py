@@ -150,7 +150,7 @@ def _standing(node: Node, **changed: object) -> Standing:
 
 
 def _status(node: Node, ask: int = 0, answers: tuple[Answer, ...] = (), **changed: object) -> Status:
-    return Status(_standing(node, **changed), b"", True, ask, answers)
+    return Status(_standing(node, **changed), b"", False, ask, answers)
 
 
 def _big(node: Node) -> Summary:
