@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fedpeer.core.errors import DuplicateError, StateError, UnknownError
-from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, RunStream
+from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, StopStream
 from fedpeer.core.peer.state import Batch
 from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.peer.turn import Turn
@@ -30,15 +30,12 @@ def add_stream(turn: Turn, event: AddStream) -> None:
     turn.reply(stream)
 
 
-def run_stream(turn: Turn, event: RunStream) -> None:
-    """Listen to a stream again where it was left, or no more; what was counted stays."""
+def stop_stream(turn: Turn, event: StopStream) -> None:
+    """Listen to a stream no more; what was counted stays, and it can be gone on with."""
     stream = _known(turn, event.stream)
-    if event.running:
-        turn.need_active()
-    after = replace(stream, running=event.running)
+    after = replace(stream, running=False)
     turn.change(streams={**turn.state.streams, stream.id: after})
-    verb = "listens to" if event.running else "no longer listens to"
-    turn.note("data", "info", f"{verb} {stream.location}", data={"stream": stream.id})
+    turn.note("data", "info", f"listens to {stream.location} no more", data={"stream": stream.id})
     turn.reply(after)
 
 
