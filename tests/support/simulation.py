@@ -109,6 +109,7 @@ class Simulation:
         self.recorded: list[tuple[str, bytes]] = []
         self.federation = ""
         self.ciphers: Callable[..., SumCipher] = PlainCipher
+        self.wanted: list[fx.Compute] = []
         self.computing: list[tuple[str, int, fx.Compute]] = []
         self._drawn = 0
         self._seed = seed
@@ -283,6 +284,7 @@ class Simulation:
                     self._reconnect(node)
                 case fx.Compute():
                     self.computing.append((node.name, node.boots, effect))
+                    self.wanted.append(effect)
                 case fx.Fetch():
                     for subject in effect.subjects:
                         if subject in self.kept:

@@ -16,7 +16,7 @@ from fedpeer.core import canonical
 from fedpeer.core.envelope.messages import Call, Round, Talk
 from fedpeer.core.errors import RemoteError
 from fedpeer.core.federation.sealed import beneficiary, contributor, coordinator, seat
-from fedpeer.core.federation.sealed.beneficiary import Opening
+from fedpeer.core.federation.sealed.beneficiary import Drawing, Opening
 from fedpeer.core.federation.sealed.conclusion import Conclusion
 from fedpeer.core.federation.sealed.contributor import Own, Part
 from fedpeer.core.federation.sealed.coordinator import Adding, Summed
@@ -65,9 +65,11 @@ def called(turn: Turn, sender: PeerId, which: Round) -> None:
     """A member has something new: begin a round, if we are the beneficiary and none is under way."""
     state = turn.state
     sitting = state.session.sealed.sitting
-    if _part(turn) != "beneficiary" or not state.settings.pulsing or which.charter != state.charter.head:
+    if _part(turn) != "beneficiary" or not state.settings.pulsing or state.phase != "active":
         return
-    if sitting is not None and sitting.running and which.rank <= sitting.terms.round.rank:
+    if which.charter != state.charter.head:
+        return
+    if sitting is not None and (isinstance(sitting.state, Drawing) or _unheard(sitting, which)):
         return  # the caller has not heard yet that this one was begun
     turn.session(sealed=replace(state.session.sealed, called=True))
     if turn.seldom(f"called/{sender}", _CALLED_S):
@@ -75,7 +77,9 @@ def called(turn: Turn, sender: PeerId, which: Round) -> None:
 
 
 def talked(turn: Turn, sender: PeerId, talk: Talk) -> None:
-    """A word of a round, or its end."""
+    """A word of a round, or its end; nothing while rounds are stopped."""
+    if turn.state.phase != "active":
+        return
     sitting = turn.state.session.sealed.sitting
     here = sitting is not None and sitting.terms.round == talk.round
     if talk.reason:
@@ -259,6 +263,10 @@ def _named(turn: Turn, sitting: Sitting, text: str) -> str:
     for peer in sitting.terms.signers:
         text = text.replace(peer, turn.name(peer))
     return text
+
+
+def _unheard(sitting: Sitting, which: Round) -> bool:
+    return sitting.running and which.rank <= sitting.terms.round.rank
 
 
 def _part(turn: Turn) -> str:

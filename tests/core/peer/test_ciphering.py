@@ -88,6 +88,7 @@ def test_in_paillier_the_beneficiary_alone_sees_the_pooled_sum_bit_for_bit():
 def test_in_ckks_the_beneficiary_tells_all_the_exact_sum():
     simulation = federation(mode="ckks")
     sync(simulation)
+    assert len({wanted.round for wanted in simulation.wanted}) == 1  # the contributors' calls ask for no other
     assert {node.peer.ledger.total for node in simulation.up()} == {pooled(those(simulation))}
     assert not any(node.peer.disagreeing for node in simulation.up())
 
@@ -467,6 +468,20 @@ def test_a_sum_of_a_false_beneficiary_is_refused():
     false = sign(Opened(terms.id, concluded.transcript, concluded.total.to_bytes()), c1.peer.me)
     with pytest.raises(RemoteError):
         read_opened(canonical.encode(Conclusion(kept.round, kept.key, kept.added, false)), c0.peer.charter)
+
+
+def test_rounds_stop_at_an_alarm():
+    simulation = federation(mode="ckks")
+    for name in ("bene", "coord", "c1"):
+        node = simulation.nodes[name]
+        node.state = replace(node.peer, phase="alarmed", alarm="a fork")
+        turn = Turn(node.peer, simulation.now, bytes(32))
+        which = Round(simulation.federation, node.peer.charter.head, int(simulation.now), 0)
+        sender = simulation.nodes["c0"].peer.me.peer
+        ciphering.called(turn, sender, which)
+        ciphering.talked(turn, sender, Talk(which, False, b"garbage"))
+        assert turn.effects == []
+        assert not turn.state.session.running
 
 
 def test_a_sum_under_a_cipher_has_no_evidence_to_audit():
