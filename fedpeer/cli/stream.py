@@ -84,7 +84,7 @@ def _draw_list(streams: list[Stream]) -> None:
         if each.error:
             render.say(f"{each.id} waits: {each.error}", "red")
         for reason, count in each.unreadable.items():
-            render.say(f"{each.id}: {render.count(count, 'message')} {reason}", "yellow")
+            render.say(f"{each.id} passed over {render.count(count, 'message')}: {reason}", "yellow")
         draw_faults(each.read, each.rows, each.rejected)
 
 

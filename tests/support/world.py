@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fedpeer.node import shapes
+from fedpeer.node import origins, shapes
 from tests.support import answers
 from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
 
@@ -39,7 +39,7 @@ BATCH = shapes.Batch(
 )
 C1 = shapes.User(cid="c1", role="admin", added_at=NOW - 90_000, keyed_at=NOW - 90_000)
 LAB7 = shapes.User(cid="lab7", role="none", grants={FED: "operator"}, active=False, added_at=NOW - 7200)
-WATCH = shapes.Watch(id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400)
+WATCH = origins.Watch(id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400)
 WITHDRAWAL = shapes.Withdrawal(
     serial=3,
     digest=DIGEST,
@@ -315,7 +315,23 @@ def _synced(body: object) -> shapes.Synced:
     )
 
 
-SOURCE = shapes.DataSource(name="beds", location="/data/beds.csv", options={})
+STREAM = origins.Stream(
+    id="5e1f",
+    location="tls://bus.example.org:4222/vitals.>",
+    options={},
+    added_at=NOW - 3600,
+    state="waiting",
+    error="cannot connect to tls://bus.example.org:4222: it does not answer",
+    batch="b1",
+    messages=1300,
+    read=1310,
+    rows=1298,
+    rejected={"age": {"missing": 9, "out of range": 3}},
+    unreadable={"not JSON": 2},
+    sequence=1412,
+    last_at=NOW - 60,
+)
+SOURCE = origins.DataSource(name="beds", location="/data/beds.csv", options={})
 PROJECT = shapes.Project(
     id="project-0a1b2c3d4e5f6071",
     name="ward",
@@ -330,6 +346,15 @@ PROJECT = shapes.Project(
 )
 WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/node"): NODE,
+    ("GET", "/v1/privacy/budget"): shapes.Budget(
+        dataset="patients",
+        delta=1e-6,
+        person_rows=2,
+        limit=shapes.Amount(rho=0.0244, epsilon=1.0),
+        spent=shapes.Amount(rho=0.0066, epsilon=0.5),
+        left=shapes.Amount(rho=0.0178, epsilon=0.84),
+        charges=[shapes.Charge(at=NOW - 3600, federation=FED, rho=0.0066)],
+    ),
     ("GET", "/v1/federations"): [FEDERATION],
     ("GET", f"/v1/federations/{FED}"): FEDERATION,
     ("POST", "/v1/federations"): FEDERATION,
@@ -339,8 +364,8 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/sources"): [SOURCE],
     ("POST", "/v1/sources"): SOURCE,
     ("DELETE", "/v1/sources/beds"): None,
-    ("GET", "/v1/sources/beds/sample"): shapes.Sample(columns=["age"], rows=[["41"]]),
-    ("POST", "/v1/sources/browse"): [shapes.Place(name="beds.csv", folder=False, bytes=900)],
+    ("GET", "/v1/sources/beds/sample"): origins.Sample(columns=["age"], rows=[["41"]]),
+    ("POST", "/v1/sources/browse"): [origins.Place(name="beds.csv", folder=False, bytes=900)],
     ("GET", "/v1/projects"): [PROJECT],
     ("POST", "/v1/projects"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"], rows=0, batches=0),
     ("POST", "/v1/projects/import"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"] or "ward"),
@@ -419,6 +444,10 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "data/watches"): [WATCH],
     ("POST", "data/watches"): WATCH,
     ("DELETE", "data/watches/w1"): WATCH,
+    ("GET", "streams"): [STREAM],
+    ("POST", "streams"): STREAM,
+    ("DELETE", "streams/5e1f"): msgspec.structs.replace(STREAM, state="stopped"),
+    ("DELETE", "streams/5e1f?forget=True"): msgspec.structs.replace(STREAM, state="stopped"),
     ("GET", "preview"): PREVIEW,
     ("GET", "cipher"): shapes.Cipher(
         scheme="ckks",
