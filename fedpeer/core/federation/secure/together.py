@@ -8,12 +8,14 @@
 3. For peers T there is such a combination if and only if the rows lose rank without the columns of T. Ranks without
    columns are computed of a random projection modulo a prime. Both can only make them smaller, and then a sum is
    refused that need not be, with a probability below 2**-50.
+4. Peers whose vectors span all the rows on their own are a basis: whoever is to be left out must have one of it in
+   them, and one of every other basis too. With two bases that have nobody in common few pairs are left to look at.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import flint
@@ -33,9 +35,7 @@ def shown(new: Versions, before: Iterable[Versions]) -> tuple[PeerId, ...]:
     """The few peers whose vectors, or something of them alone, a new sum would show beside those before; or nobody."""
     near = _nearest(new, before)
     old, both = _Rows(near), _Rows([*near, new])
-    peers = sorted({peer for row in both.rows for peer in row})
-    few = combinations(peers, min(LEAST - 1, len(peers)))
-    return next((each for each in few if both.of(each) > old.of(each)), ())
+    return next((each for each in both.few() if both.of(each) > old.of(each)), ())
 
 
 def _nearest(new: Versions, before: Iterable[Versions]) -> list[Versions]:
@@ -67,6 +67,31 @@ class _Rows:
             if peer in self._shares:
                 rest = rest - self._shares[peer]
         return self.rank - rest.rank()
+
+
+    def few(self) -> Iterator[tuple[PeerId, ...]]:
+        """The sets of LEAST − 1 peers that have somebody of every basis that was found: no others can be shown."""
+        peers = sorted(self._shares)
+        first = self._basis(peers)
+        second = self._basis([peer for peer in peers if peer not in first])
+        bases = [basis for basis in (first, second) if basis]
+        among = sorted(first | second) if second else peers
+        for each in combinations(among, min(LEAST - 1, len(peers))):
+            if all(basis.intersection(each) for basis in bases):
+                yield each
+
+    def _basis(self, among: Iterable[PeerId]) -> frozenset[PeerId]:
+        """Peers whose vectors have the rank of all, or nobody if all of these have not."""
+        found, rank = set[PeerId](), 0
+        spanned = flint.nmod_mat(len(self.rows), len(self.rows), _PRIME)
+        for peer in among:
+            more = spanned + self._shares[peer]
+            if (risen := more.rank()) > rank:
+                found.add(peer)
+                spanned, rank = more, risen
+            if rank == self.rank:
+                return frozenset(found)
+        return frozenset()
 
 
 def _random(part: _Part, count: int) -> list[int]:
