@@ -71,6 +71,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.sync(FED, wait_s=2),
     lambda c: c.preview(FED),
     lambda c: c.budget(),
+    lambda c: c.budget(),
     lambda c: c.cipher(FED),
     lambda c: c.contract(FED),
     lambda c: c.check_contract(FED, "ROWS() >= 50"),
