@@ -205,6 +205,19 @@ def test_an_invite_is_written_for_its_owner_alone(home: Path, tmp_path: Path) ->
     assert {path.stat().st_mode & 0o777 for path in (out, word)} == {0o600}
 
 
+def test_parts_under_a_cipher_are_asked_for(home: Path, daemon: answers.Daemon, tmp_path: Path) -> None:
+    schema, contract = tmp_path / "schema.json", tmp_path / "contract.txt"
+    schema.write_text('{"features": [{"name": "sick", "kind": "binary"}]}')
+    contract.write_text("ROWS() >= 10")
+    files = ["--schema", str(schema), "--contract", str(contract)]
+    how = ["--mode", "ckks", "--least", "4", "--part", "beneficiary", "--primes", "usual"]
+    assert main.run(["--home", str(home), "create", "hearts", *files, *how]) == frame.DONE
+    told = {"mode": "ckks", "least": 4, "part": "beneficiary", "primes": "usual", "bits": 3072, "release": ""}
+    assert daemon.asked[-1][3]["exchange"].items() >= told.items()
+    assert main.run(["--home", str(home), "invite", "--role", "coordinator"]) == frame.DONE
+    assert daemon.asked[-1][3]["role"] == "coordinator"
+
+
 @pytest.mark.parametrize("args", [["status"], ["status", "--federation", "lungs"]])
 def test_colours_can_be_switched_off(args: list[str], home: Path) -> None:
     colour = re.compile(r"\x1b\[(?:\d;)?3\d")
