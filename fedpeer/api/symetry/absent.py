@@ -12,7 +12,7 @@ from fedpeer.api.symetry.envelope import DialectError
 
 _SUMS = "needs rows, of which nothing but sums is kept here"
 _ENCODERS = "encoders are not supported: a T attribute is counted by its values, and needs none"
-_STREAMS = "streams are not supported here: files that grow are watched (docs/data.md)"
+_STREAMS = "streams are not started in this dialect: the native API listens to NATS subjects (docs/data.md)"
 _TASKS = "Kafka tasks are not supported: programs ask `predict`, or take a model along as code"
 _TMODELS = "third-party models are not supported: they need rows, of which nothing but sums is kept here"
 _CHOSEN = "a model is chosen by its information criterion, and needs no source for that"
