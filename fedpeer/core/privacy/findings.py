@@ -63,7 +63,7 @@ def examine(summary: Summary, policy: Policy, last: Summary | None, past: Past |
     changes += past.changes(summary, release) if past else []
     told = _told(release, changes)
     found = [*_alone(release, policy, stand), *_since(changes, policy, release.width)]
-    if summary.schema.patient and policy.patient_floor and stand != "sum":
+    if summary.schema.patient and stand != "sum":
         found += _persons(changes, policy, past)
     found += _dominance(release, before, policy, stand)
     found += _risk([each for each in told if each[1] or stand != "masked"], policy)
@@ -128,7 +128,11 @@ def _floor(policy: Policy, width: int, stand: Stand) -> int:
 
 def _persons(changes: Sequence[Change], policy: Policy, past: Past | None) -> Iterator[Finding]:
     """Nobody is known where nobody was counted, so that what was not looked at is never released."""
-    known = past.people.known() if past and past.people else Known(0, 0, {})
+    known = past.people.known() if past and past.people else Known(0, _ALL, {})
+    if policy.noise is not None:
+        yield crowded_finding(known, policy.noise.rows)
+    if not policy.patient_floor:
+        return
     yield patients_finding(known, policy)
     for change in changes:
         if not change.nothing:

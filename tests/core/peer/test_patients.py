@@ -24,6 +24,7 @@ from fedpeer.core.privacy import findings
 from fedpeer.core.privacy.findings import crowded_finding
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.people import Known, People
+from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.schema import Feature, Schema
@@ -256,6 +257,14 @@ def test_noise_that_hides_few_rows_of_a_patient_is_not_taken_for_enough():
     simulation.add(node, rows(named(40) + named(1) * 3))
     assert known(node).most == 4
     assert [crowded_finding(known(node), most).passed for most in (3, 4, 5)] == [False, True, True]
+    for most, passed in ((3, False), (4, True)):
+        policy = Policy("relaxed", noise=Noise(10**10, rows=most))
+        examined = findings.examine(node.peer.local, policy, None, node.peer.past, "alone")
+        assert (examined.failed is None) == passed
+        assert (
+            findings.examine(node.peer.local, policy, None, None, "masked").failed.rule
+            == f"rows of a patient <= {most}"
+        )
 
 
 # Where only the sum is seen
