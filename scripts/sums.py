@@ -68,7 +68,7 @@ def _figure(found: Mapping[int, dict[str, Any]]) -> object:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("peers")
         axes.set_ylabel(unit)
-    every[0].legend()
+    figure.legend(*every[0].get_legend_handles_labels(), loc="outside right center")
     return figure
 
 
