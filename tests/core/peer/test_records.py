@@ -29,7 +29,7 @@ def same(one: State, other: State) -> bool:
         names = ("federation", "me", "display", "settings", "invitation", "phase", "reason")
         return type(one) is type(other) and all(getattr(one, n) == getattr(other, n) for n in names)
     plain = ("me", "bus", "settings", "local", "phase", "alarm", "secrets", "batches", "invites", "windows", "counters")
-    plain += ("marks", "withdrawals", "receipts", "watches", "seen", "traces")
+    plain += ("marks", "withdrawals", "receipts", "watches", "seen", "traces", "persons", "streams")
     alike = all(getattr(one, n) == getattr(other, n) for n in plain)
     held = [{p: (h.signed, h.admitted, h.digest) for p, h in s.ledger.held.items()} for s in (one, other)]
     return (
