@@ -29,6 +29,7 @@ def content(kind: Kind) -> Message:
         ms.Talk(_ROUND, True, b"a word", ""),
         ms.Inquiry(_ROUND),
         ms.Evidence(_ROUND, b"a transcript"),
+        ms.Visit("the mean of x"),
     )
     return next(each for each in every if ms.KINDS[type(each)] == kind)
 

@@ -72,6 +72,7 @@ def one_of_each(simulation: Simulation, mallory: Node) -> dict[Kind, Message]:
         ms.Talk(which, False, canonical.encode(word), "and a reason"),
         ms.Inquiry(which),
         ms.Evidence(which, evidence),
+        ms.Visit("the mean of x"),
     ]
     return {ms.KINDS[type(each)]: each for each in found}
 
