@@ -285,7 +285,7 @@ class Views:
             total_digest=state.ledger.total.digest,
             local_rows=state.local.rows,
             released_rows=released.summary.rows if released else given.rows if given else 0,
-            released_risk=standing_risk(released.summary if released else _sum_shown(state)),
+            released_risk=_risk(state),
             released_serial=released.contribution.serial if released else 0,
             released_at=float(released.contribution.made_at) if released else 0.0,
             fingerprint=fingerprint(state.me.peer),
@@ -390,9 +390,11 @@ def _measured(fed: shapes.Federation) -> dict[str, float]:
     }
 
 
-def _sum_shown(state: Peer) -> Summary:
-    """The sum of several, where that is all that anybody sees."""
-    return Summary.zero(state.roster.schema) if state.roster.exchange.mode == "open" else state.ledger.total
+def _risk(state: Peer) -> float:
+    """The membership risk of what others see of this node: its contribution, or the sum of several that it is in."""
+    released, opened = state.released, state.ledger.opened
+    shown = released.summary if released else opened.total if opened else None
+    return 0.5 if shown is None else standing_risk(shown)
 
 
 def _rules(policy: Policy) -> shapes.Rules:
