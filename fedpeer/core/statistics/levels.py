@@ -64,7 +64,7 @@ class Leveled:
         return write
 
     def _write(self, indices: pa.Array, levels: npt.NDArray[np.int64], out: Row) -> Faults | None:
-        level = levels[indices.fill_null(len(levels) - 1).to_numpy(zero_copy_only=False)]
+        level = levels[indices.cast(pa.int64()).fill_null(len(levels) - 1).to_numpy(zero_copy_only=False)]
         fine = level >= 0
         if self._binary:
             out[0] = np.where(fine, level, 0)

@@ -242,3 +242,10 @@ def test_read_rows_are_counted_or_left_out(values, rule):
 def test_a_type_that_is_no_measurement_is_refused(kind, feature):
     with pytest.raises(TableError, match="column 'x' holds"):
         collect(Schema([feature]), pa.table({"x": pa.nulls(1, kind)}))
+
+
+def test_a_dictionary_that_is_as_long_as_its_indices_reach_is_read():
+    levels = [f"level {i}" for i in range(128)]
+    schema = Schema([Feature("c", "category", levels=levels)])
+    coded = pa.DictionaryArray.from_arrays(pa.array([0, 127, None], pa.int8()), pa.array(levels))
+    assert collect(schema, {"c": coded}) == collect(schema, {"c": ["level 0", "level 127"]})
