@@ -70,7 +70,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.set_rules(FED, rows=50),
     lambda c: c.sync(FED, wait_s=2),
     lambda c: c.preview(FED),
-    lambda c: c.budget(),
+    lambda c: c.audit_round(FED),
     lambda c: c.budget(),
     lambda c: c.cipher(FED),
     lambda c: c.contract(FED),
