@@ -17,8 +17,10 @@ from fedpeer.api.symetry.maps import Frame
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 
-# What a continuous attribute of which nothing is known is counted in: ±10¹² in steps of 10⁻⁶ are less than 2⁶² steps.
-_WIDE, _STEP = Decimal(10) ** 12, Decimal("0.000001")
+# What a continuous attribute of which nothing is known is counted in: ±10¹² in steps of 10⁻⁶ are less than 2⁶² steps,
+# and ±10⁹ few enough for float64, which is much faster.
+_WIDE, _USUAL, _STEP = Decimal(10) ** 12, Decimal(10) ** 9, Decimal("0.000001")
+_MUCH = 1e8
 _BINS = 100
 _COUNTED = frozenset("CBT")
 _BAD = HTTPStatus.BAD_REQUEST
@@ -144,7 +146,8 @@ def _feature(name: str, kind: str, values: list[Any], *, histogram: bool) -> Fea
                 _BAD, f"category {name[:80]!r} has {len(levels)} value in the first rows: all its values must be there"
             )
         return Feature(name, "category", levels=levels)
-    low, high, step = _range(name, values) if histogram else (-_WIDE, _WIDE, _STEP)
+    most = _WIDE if any(map(_large, values)) else _USUAL
+    low, high, step = _range(name, values) if histogram else (-most, most, _STEP)
     return Feature(name, "continuous", min=low, max=high, resolution=step)
 
 
@@ -158,6 +161,15 @@ def _range(name: str, values: list[Any]) -> tuple[Decimal, Decimal, Decimal]:
     if max(abs(low), abs(high)) > _WIDE:
         raise DialectError(_BAD, f"attribute {name[:80]!r} is beyond 10^12: give the project a schema (sml_schema)")
     return low, high, _STEP
+
+
+def _large(value: Any) -> bool:
+    try:
+        return abs(float(value)) > _MUCH
+    except OverflowError:
+        return True
+    except (TypeError, ValueError):
+        return False
 
 
 def _number(value: Any) -> Decimal | None:

@@ -220,3 +220,16 @@ async def test_a_federation_is_a_project_with_less_of_a_life(user: Caller) -> No
     await user.good("GET", "/projects/fed/rename", query="newName=other")
     assert (await user.good("GET", "/projects/list"))["stringList"]["values"] == ["other"]
     assert (await user.good("GET", "/fedml/other/info"))["fedInfoEncrypted"]["fed_name"] == "hearts"
+
+
+async def test_the_range_of_an_attribute_follows_its_first_numbers(user: Caller, served: Served) -> None:
+    for pid, first, most in (
+        ("a", 5, "1000000000"),
+        ("b", -200_000_000, "1000000000000"),
+        ("c", "1e999", "1000000000000"),
+    ):
+        await user.good("POST", "/projects", {}, query=f"pid={pid}")
+        await user.good("POST", f"/projects/{pid}/learn", small([first, 0.25, "", "x"]))
+        (feature,) = (await served.good("GET", f"/v1/federations/{pid}/schema"))["features"]
+        assert (feature["max"], feature["resolution"]) == (most, "0.000001")
+        assert (await uni(user, pid))["count"] == (1 if pid == "c" else 2)
