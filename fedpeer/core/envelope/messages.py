@@ -29,6 +29,7 @@ MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
 MOST_RECALLED = 1_000
 MOST_REASON = 300
+MOST_THROUGH = 64
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
 # There is always a next one that can be written.
@@ -213,8 +214,11 @@ KINDS: dict[type, Kind] = {
 }
 
 
-class Contribution(Value, frozen=True):
-    """What one peer gives to the total. A higher `serial` of the same origin replaces a lower one."""
+class Contribution(Value, frozen=True, omit_defaults=True):
+    """What one peer gives to the total. A higher `serial` of the same origin replaces a lower one.
+
+    `through` are the federations whose totals are in it, sorted: none, if its rows are the peer's own.
+    """
 
     federation: str
     origin: str
@@ -223,6 +227,7 @@ class Contribution(Value, frozen=True):
     made_at: int
     schema: str
     summary: bytes
+    through: Annotated[tuple[_Id, ...], Meta(max_length=MOST_THROUGH)] = ()
 
 
 class Signed(Value, frozen=True):

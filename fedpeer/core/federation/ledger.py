@@ -5,6 +5,7 @@
 2. The total is kept by adding and subtracting, which is exact, so it depends on what is held and on nothing else.
 3. No total may have more rows than the schema proves safe. Where all together would, the largest are left out, so that
    a member who claims 2**40 rows shuts out itself and nobody else.
+4. No federation's total counts twice. Of several members who bring the same one the first by id counts.
 """
 
 from __future__ import annotations
@@ -89,9 +90,14 @@ class Ledger:
 
     @property
     def left_out(self) -> tuple[PeerId, ...]:
-        """Members whose contribution the contract admits and the total has no room for."""
+        """Members whose contribution the contract admits and the total has no room for, or has from another."""
         fitting = self._fitting(self.held)
         return tuple(sorted(p for p, h in self.held.items() if h.admitted and p not in fitting))
+
+    @property
+    def twins(self) -> dict[PeerId, PeerId]:
+        """Members who bring a federation that another, who counts, brings too, and who that is."""
+        return _twins({p: h for p, h in self.held.items() if h.admitted})
 
     @property
     def holdings(self) -> tuple[Holding, ...]:
@@ -167,10 +173,25 @@ class Ledger:
 
     def _fitting(self, held: Mapping[PeerId, Held]) -> set[PeerId]:
         """Who counts: all that are admitted, or the smallest that stay within the schema's row bound together."""
-        rows = {p: h.summary.rows for p, h in held.items() if h.admitted}
+        admitted = {p: h for p, h in held.items() if h.admitted}
+        twins = _twins(admitted)
+        rows = {p: h.summary.rows for p, h in admitted.items() if p not in twins}
         bound = self.total.schema.row_bound
         if sum(rows.values()) <= bound:
             return set(rows)
         ascending = sorted(rows, key=lambda p: (rows[p], p))
         sums = accumulate(rows[p] for p in ascending)
         return {p for p, rows_so_far in zip(ascending, sums, strict=True) if rows_so_far <= bound}
+
+
+def _twins(held: Mapping[PeerId, Held]) -> dict[PeerId, PeerId]:
+    found: dict[PeerId, PeerId] = {}
+    brought: dict[str, PeerId] = {}
+    for peer in sorted(p for p, h in held.items() if h.contribution.through):
+        through = held[peer].contribution.through
+        twin = next((brought[each] for each in through if each in brought), None)
+        if twin is None:
+            brought |= dict.fromkeys(through, peer)
+        else:
+            found[peer] = twin
+    return found

@@ -72,6 +72,14 @@ class ConsentSet(Value, frozen=True, tag="consent"):
     explorable: bool
 
 
+class BridgeSet(Value, frozen=True, tag="bridge"):
+    """The admin brings this federation's total into another, or no longer."""
+
+    target: str
+    name: str
+    on: bool
+
+
 class EpochBegun(Value, frozen=True, tag="epoch"):
     """From here on messages are sealed under another secret; the commitment lets each member check theirs."""
 
@@ -79,7 +87,9 @@ class EpochBegun(Value, frozen=True, tag="epoch"):
     commitment: bytes
 
 
-Decision: TypeAlias = Founded | MemberAdmitted | MemberRemoved | ScheduleSet | ContractSet | ConsentSet | EpochBegun
+Decision: TypeAlias = (
+    Founded | MemberAdmitted | MemberRemoved | ScheduleSet | ContractSet | ConsentSet | BridgeSet | EpochBegun
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,7 @@ class Roster:
     exchange: Exchange
     policy: Policy
     consenting: frozenset[PeerId] = frozenset()
+    bridges: frozenset[str] = frozenset()
     epoch: int = 0
     commitment: bytes = b""
     epoch_at: int = 0
@@ -207,6 +218,8 @@ class Roster:
                 return replace(self, contract=_contract(decision.contract, self.schema))
             case ConsentSet():
                 return self._consented(decision)
+            case BridgeSet():
+                return self._bridged(decision)
             case EpochBegun():
                 return self._begun(decision, at)
             case Founded():
@@ -239,6 +252,12 @@ class Roster:
             raise CharterError(f"the consent of {decision.peer} changes nothing, or it is no member")
         return replace(self, consenting=self.consenting ^ {member.peer})
 
+    def _bridged(self, decision: BridgeSet) -> Roster:
+        check_name(decision.name)
+        if decision.on == (decision.target in self.bridges) or self.exchange.summed:
+            raise CharterError(f"bridging {decision.name} changes nothing, or this federation's sums hide where from")
+        return replace(self, bridges=self.bridges ^ {decision.target})
+
     def _begun(self, decision: EpochBegun, at: int) -> Roster:
         if decision.epoch != self.epoch + 1:
             raise CharterError(f"epoch {decision.epoch} does not follow epoch {self.epoch}")
@@ -267,5 +286,7 @@ def described(decision: Decision, name: Callable[[str], str]) -> str:
         case ConsentSet():
             lets = "lets others" if decision.explorable else "does not let others"
             return f"{name(decision.peer)} {lets} look at its contribution by itself"
+        case BridgeSet():
+            return f"the total is {'' if decision.on else 'no longer '}brought into {decision.name} ({decision.target})"
         case EpochBegun():
             return f"epoch {decision.epoch} begins"

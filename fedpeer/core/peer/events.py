@@ -8,6 +8,7 @@ from typing import TypeAlias
 from fedpeer.core.envelope.invite import Invitation
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.sealed.work import Answer
+from fedpeer.core.peer.bridge import Bridged, SetBridge
 from fedpeer.core.peer.kept import Seen, Watch
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.peer.streams import Flow, Stream
@@ -257,6 +258,8 @@ Event: TypeAlias = (
     | SetPulsing
     | SetExplorable
     | SetPolicy
+    | SetBridge
+    | Bridged
     | AddBatch
     | WithdrawBatch
     | WithdrawRows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fedpeer.core.contract.admit import Refused
+from fedpeer.core.federation.ledger import Ledger
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.protect import Withheld
@@ -34,3 +35,20 @@ def noted(turn: Turn, bill: Bill | None) -> str:
     if bill is None or account is None:
         return ""
     return f", with noise that cost ρ = {bill.charge.cost / UNIT:.3g}; {account.left / UNIT:.3g} is left"
+
+
+def left_out(turn: Turn, before: Ledger) -> None:
+    """Name whom the total has no room for any more, and who brings what another brings already."""
+    ledger = turn.state.ledger
+    for peer in ledger.left_out:
+        if peer in before.left_out:
+            continue
+        held, twin = ledger.held[peer], ledger.twins.get(peer)
+        if twin is not None:
+            both = min(set(held.contribution.through) & set(ledger.held[twin].contribution.through))
+            text = f"{turn.name(peer)} is left out: {turn.name(twin)} brings federation {both} here already"
+        else:
+            rows, bound = held.summary.rows, turn.state.roster.schema.row_bound
+            text = f"{turn.name(peer)} is left out: with its {rows} rows all would be more than the bound of {bound}"
+            turn.blame(peer)
+        turn.note("contract", "error", text, peer=peer)

@@ -6,6 +6,7 @@ from fedpeer.core.envelope.messages import origin_of
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.identity import PeerId
+from fedpeer.core.peer.outcome import left_out
 from fedpeer.core.peer.sharing import remember
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.pulse.inbound import inbound
@@ -40,29 +41,21 @@ def record(turn: Turn, signed: bytes) -> None:
         turn.note("sync", "warning", text)
     else:
         _recorded(turn, held)
-        _crowded(turn, state.ledger.left_out)
+        left_out(turn, state.ledger)
 
 
 def _recorded(turn: Turn, held: Held) -> None:
     origin, serial = PeerId(held.contribution.origin), held.contribution.serial
     turn.count(received=1)
+    through = held.contribution.through
     text = f"received contribution {serial} of {turn.name(origin)}: {held.summary.rows or 'no'} rows"
+    text += f", brought from {', '.join(through)}" if through else ""
     turn.note("sync", "info", text, peer=origin, data={"serial": serial, "digest": held.summary.digest})
     failed = [v for v in held.verdict.verdicts if not v.passed]
     if failed and held.summary.rows:
         what = "counted although" if held.admitted else "left out because"
         turn.blame(origin)
         turn.note("contract", "error", f"{turn.name(origin)} is {what} {failed[0].text}", peer=origin)
-
-
-def _crowded(turn: Turn, before: tuple[PeerId, ...]) -> None:
-    """Name whom the total has no room for any more."""
-    for peer in turn.state.ledger.left_out:
-        if peer not in before:
-            rows, bound = turn.state.ledger.held[peer].summary.rows, turn.state.roster.schema.row_bound
-            text = f"{turn.name(peer)} is left out: with its {rows} rows all would be more than the bound of {bound}"
-            turn.blame(peer)
-            turn.note("contract", "error", text, peer=peer)
 
 
 def _doubled(turn: Turn, held: Held) -> None:

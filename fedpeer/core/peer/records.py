@@ -20,6 +20,7 @@ from fedpeer.core.federation.ledger import Held, Ledger, Opened
 from fedpeer.core.federation.opened import read_opened
 from fedpeer.core.federation.secure.opened import check_circle
 from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.peer.bridge import Inflow
 from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.session import Session
@@ -117,6 +118,7 @@ def _parts(state: State) -> Parts:
         "secret/patients/": state.persons.parts,
         "secret/step/": state.persons.steps,
         "stream/": state.streams,
+        "bridge": state.inflow,
     }
 
 
@@ -209,6 +211,7 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         sums=_sums(records, schema),
         streams=_values(records, "stream/", Stream),
         exact=_exact(records, schema),
+        inflow=canonical.decode(records["bridge"], Inflow) if "bridge" in records else None,
         persons=_persons(records, {k: b.summary.rows for k, b in batches.items()} if schema.patient else {}),
     )
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from fedpeer.core.errors import DuplicateError, RequestError, StateError, UnknownError
 from fedpeer.core.peer import listening, receipts
+from fedpeer.core.peer.bridging import need_own
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch, WithdrawRows
 from fedpeer.core.peer.kept import Marks
 from fedpeer.core.peer.state import Batch, Local
@@ -32,6 +33,7 @@ _MOST_NAMED = 5
 def add_batch(turn: Turn, event: AddBatch) -> None:
     """Make counted rows part of this node's data; the same content twice only by force."""
     turn.need_active()
+    need_own(turn.state)
     state, batch = turn.state, event.batch
     _need_patients(turn, event)
     remember(turn, event)
@@ -59,6 +61,7 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
 def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
     """Take a batch's rows out again, exactly."""
     state = turn.state
+    need_own(state)
     local = state.batches.get(event.batch)
     if local is None:
         raise UnknownError(f"there is no batch {event.batch}")
@@ -72,6 +75,7 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
 def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
     """Take some of a batch's rows out of it, exactly; nothing of them is kept."""
     state, rows = turn.state, event.summary.rows
+    need_own(state)
     _need_patients(turn, event)
     local = having(_of_patients(turn, event), event)
     rest = local.summary - event.summary

@@ -7,7 +7,7 @@ from fedpeer.core.envelope.messages import Contribution, Share, contribute
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.kept import Exact
-from fedpeer.core.peer.outcome import Outcome, kept_back, noted, refused
+from fedpeer.core.peer.outcome import Outcome, kept_back, left_out, noted, refused
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
 from fedpeer.core.pulse.inbound import inbound
@@ -69,10 +69,11 @@ def remember(turn: Turn, held: Held | None) -> None:
 
 
 def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
-    if shareable.repeated:
+    state = turn.state
+    through = state.inflow.through if state.inflow and shareable.summary.rows else ()
+    if shareable.repeated and state.released is not None and state.released.contribution.through == through:
         receipts.forgotten(turn)
         return "unchanged", "nothing new since the last pulse"
-    state = turn.state
     me = state.me.peer
     outline = Contribution(
         federation=state.federation,
@@ -82,6 +83,7 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
         made_at=int(turn.now),
         schema=state.roster.schema.digest,
         summary=b"",
+        through=through,
     )
     turn.pay(shareable.bill)
     signed = contribute(shareable, state.me, outline)
@@ -93,6 +95,7 @@ def _shared(turn: Turn, shareable: Shareable) -> tuple[Outcome, str]:
     turn.change(exact=Exact(outline.serial, state.local) if shareable.bill else None)
     receipts.released(turn, state.released, held)
     turn.session(dirty=True)
+    left_out(turn, state.ledger)
     share_again(turn)
     turn.count(sent=1)
     data = {"serial": outline.serial, "digest": held.summary.digest, "membership_risk": shareable.risk}

@@ -19,6 +19,7 @@ from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId, PeerId
+from fedpeer.core.peer.bridge import Inflow
 from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
 from fedpeer.core.peer.session import Heard, Session
@@ -31,6 +32,8 @@ from fedpeer.core.statistics.summary import Summary
 LISTENS_S = 5.0
 # How long whoever speaks of decisions that it does not know has to show them: saying so must not stop an admin.
 PROVES_S = 30.0
+# The id of the batch that is another federation's total.
+BRIDGE = "bridge"
 
 
 class Settings(Value, frozen=True):
@@ -162,6 +165,7 @@ class Peer:
     persons: Persons = field(default_factory=Persons)
     streams: Mapping[str, Stream] = field(default_factory=dict)
     exact: Exact | None = None
+    inflow: Inflow | None = None
 
     @property
     def federation(self) -> FederationId:
@@ -175,8 +179,12 @@ class Peer:
 
     @property
     def terms(self) -> Roster:
-        """The same with the release rules that this node keeps: the charter's, or stricter ones of its operator."""
+        """The same with the release rules that this node keeps: the charter's, or stricter ones of its operator.
+
+        Those of a federation whose total it brings are among them.
+        """
         own = self.settings.policy.tightened(self.session.habits.policy)
+        own = own.tightened(self.inflow.policy) if self.inflow else own
         return replace(self.roster, policy=self.roster.policy.tightened(own))
 
     @property

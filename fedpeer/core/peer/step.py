@@ -15,6 +15,7 @@ from fedpeer.core.envelope import subjects
 from fedpeer.core.errors import EpochError, RemoteError, ReplayError, StateError
 from fedpeer.core.peer import (
     auditing,
+    bridging,
     ciphering,
     deciding,
     events,
@@ -25,6 +26,7 @@ from fedpeer.core.peer import (
     visiting,
     watching,
 )
+from fedpeer.core.peer.bridge import Bridged, SetBridge
 from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
@@ -70,6 +72,8 @@ _HANDLERS: dict[type, Handler] = {
     events.SetPulsing: deciding.set_pulsing,
     events.SetExplorable: deciding.set_explorable,
     events.SetPolicy: deciding.set_policy,
+    SetBridge: bridging.set_bridge,
+    Bridged: bridging.bridged,
     events.AddBatch: rows.add_batch,
     events.WithdrawBatch: rows.withdraw_batch,
     events.WithdrawRows: rows.withdraw_rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedpeer.core.contract.admit import RECEIVING, Admitted, Refused, admit
 from fedpeer.core.envelope.messages import accept, origin_of
-from fedpeer.core.errors import OutsiderError
+from fedpeer.core.errors import MismatchError, OutsiderError
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.federation.roster import Action, Roster
 from fedpeer.core.identity import FederationId
@@ -19,6 +19,13 @@ def inbound(signed: bytes, federation: FederationId, roster: Roster, *, action: 
     noise = roster.policy.noise
     plan = noise.plan(roster.schema) if noise else None
     contribution, summary = accept(signed, origin.card.sign, federation, roster.schema, plan)
+    through = contribution.through
+    if list(through) != sorted(set(through)):
+        raise MismatchError(f"a contribution of {origin.card.name} names the federations in it twice, or unsorted")
+    if federation in through:
+        raise MismatchError(
+            f"a contribution of {origin.card.name} has this federation's own rows in it: they went in a ring"
+        )
     return Held(signed, contribution, summary, judge(summary, roster, action=action))
 
 
