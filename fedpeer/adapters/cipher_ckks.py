@@ -32,6 +32,9 @@ class _Key(Value, frozen=True):
     secret: bool
     context: bytes
 
+    def __repr__(self) -> str:
+        return f"_Key(secret={self.secret})"
+
 
 class CkksCipher:
     """The port SumCipher by CKKS; `noise` gives, for a layout, what is added to an opened sum before it leaves.

@@ -35,6 +35,9 @@ class _Secret(Value, frozen=True):
     p: bytes
     q: bytes
 
+    def __repr__(self) -> str:
+        return "_Secret()"
+
 
 class PaillierCipher:
     """The port SumCipher by Paillier; ConfigError for a modulus of fewer than 3,072 bits or without gmpy2."""

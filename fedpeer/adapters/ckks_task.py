@@ -26,6 +26,9 @@ class Task(Value, frozen=True):
     values: tuple[int, ...] = ()
     parts: tuple[tuple[bytes, ...], ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Task(verb={self.verb!r})"
+
 
 class Answer(Value, frozen=True):
     """What came of it; `fault` is empty, or says what is wrong with what was received."""
@@ -34,6 +37,9 @@ class Answer(Value, frozen=True):
     values: tuple[int, ...] = ()
     parts: tuple[bytes, ...] = ()
     fault: str = ""
+
+    def __repr__(self) -> str:
+        return f"Answer(fault={self.fault!r})"
 
 
 class _UnfitError(Exception):

@@ -113,6 +113,9 @@ class Invite(Shape, frozen=True):
     text: str = ""
     passphrase: str = ""
 
+    def __repr__(self) -> str:
+        return f"Invite(id={self.id!r}, state={self.state!r})"
+
 
 class Batch(Shape, frozen=True):
     """Rows that this node counted once."""

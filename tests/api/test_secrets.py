@@ -7,8 +7,13 @@ import logging
 
 import pytest
 
+from fedpeer.adapters.ckks_task import Answer, Task
 from fedpeer.api.bodies import Issue, Join
-from fedpeer.node.shapes import User
+from fedpeer.api.symetry.door import Ask
+from fedpeer.core.peer.joining import Issued
+from fedpeer.core.privacy.traces import Past
+from fedpeer.core.statistics.residues import Block, Residues
+from fedpeer.node.shapes import Invite, User
 from fedpeer.node.users import Account
 from tests.support.served import ADMIN, CONTRACT, KEY, SCHEMA, VIEWER, Served, key_text
 from tests.support.symetry import Caller
@@ -56,6 +61,12 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
             Issue(passphrase=PASSPHRASE),
             User(cid="c", role="admin", secret_key=key_text(), token=ADMIN),
             Account(KEY, "admin", {}, 0, 0),
+            Invite("i", "member", "open", 0, 0, "", "the text", PASSPHRASE),
+            Issued(None, "the text", PASSPHRASE),
+            Ask(*[None] * 6, KEY),
+            Past(KEY, {}),
+            Task("public", 4096, (), 1, KEY),
+            Answer(KEY, (4711,)),
         ]
     )
     assert PASSPHRASE not in shown
@@ -63,6 +74,8 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
     assert key_text() not in shown
     assert ADMIN not in shown
     assert repr(KEY) not in shown
+    assert "4711" not in shown
+    assert "4711" not in repr(Residues.of((Block("sums", 1, 1),), [[4711]]))
 
 
 async def test_lists_never_hold_what_is_given_once(founded: Served) -> None:

@@ -64,7 +64,7 @@ class Ask:
     point: Endpoint
     who: Who
     cid: str
-    key: bytes
+    key: bytes = field(repr=False)
     body: Any = None
 
     @property

@@ -7,7 +7,7 @@ again gets the same stored reply; anyone else is told that it is refused, and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -62,8 +62,8 @@ class Issued:
     """An invite as it is handed to the operator, once."""
 
     record: InviteRecord
-    text: str
-    passphrase: str
+    text: str = field(repr=False)
+    passphrase: str = field(repr=False)
 
 
 def found(stamped: Stamped, event: Found, session: Session) -> tuple[Peer, list[Effect]]:

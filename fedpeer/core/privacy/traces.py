@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
@@ -65,7 +65,7 @@ class Past:
     `people` are whose rows are here and were released, if the schema has their ids; `last` is the newest serial.
     """
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     traces: Mapping[str, bytes]
     people: People | None = None
     last: int = 0

@@ -36,6 +36,9 @@ class Residues:
     layout: tuple[Block, ...]
     parts: tuple[Limbs, ...]
 
+    def __repr__(self) -> str:
+        return f"Residues({sum(block.entries for block in self.layout)} entries)"
+
     @classmethod
     def zero(cls, layout: tuple[Block, ...]) -> Residues:
         """The neutral element of this layout."""
