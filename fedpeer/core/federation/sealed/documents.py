@@ -97,11 +97,6 @@ def kind_of(word: Word) -> type[Document]:
     return kind
 
 
-def author_of(word: Word) -> str:
-    """Who a word claims its document to be by."""
-    return canonical.decode(word.document, Said).author
-
-
 def after(heard: Heard[E], before: Heard[Document]) -> Heard[E]:
     """The same; MismatchError unless it answers the document before it."""
     if heard.document.after != before.digest:
