@@ -178,7 +178,7 @@ async def _node(
     )
     means = _means(settings)
     node = Node(engine, jobs, world, means, about)
-    await node.load_models()
+    await node.load()
     if means.lookout is not None:
         watching = Watching(engine, world, means.lookout)
         watching.start()

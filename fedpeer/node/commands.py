@@ -13,12 +13,10 @@ from fedpeer.core.contract.admit import SENDING, admit
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.envelope import invite as invites
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.envelope.keys import check_name
 from fedpeer.core.errors import (
     ConfigError,
     ContractError,
     InviteError,
-    MalformedError,
     RequestError,
     SchemaError,
     UnknownError,
@@ -41,7 +39,7 @@ from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, members, 
 from fedpeer.node.foreseen import foreseen
 from fedpeer.node.jobs import Progress
 from fedpeer.node.rounds import audit_shape
-from fedpeer.node.standalone import Standalone
+from fedpeer.node.standalone import Standalone, checked_name
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
 from fedpeer.ports import Commit
 
@@ -74,8 +72,8 @@ class Node(Standalone):
         Schedule.parse(schedule)
         await asyncio.to_thread(check_able, self._world.ciphers, exchange, schema, name)
         event = ev.Found(
-            name=_checked_name(name),
-            display=_checked_name(display),
+            name=checked_name(name),
+            display=checked_name(display),
             schema=schema,
             contract=contract,
             schedule=schedule,
@@ -122,7 +120,7 @@ class Node(Standalone):
         theirs, where = Schema.from_json(invitation.schema), invitation.federation_name
         await asyncio.to_thread(check_able, self._world.ciphers, Exchange.read(invitation.exchange), theirs, where)
         settings = Settings(send_action=send_action, receive_action=receive_action)
-        fed = await self._engine.begin(ev.Join(invitation, _checked_name(display), settings))
+        fed = await self._engine.begin(ev.Join(invitation, checked_name(display), settings))
         await self._engine.until(lambda: self._is_settled(fed), wait_s)
         state = self._engine.states[fed]
         if isinstance(state, Joining) and state.phase == "declined":
@@ -271,19 +269,18 @@ class Node(Standalone):
         await self._say_so(peer, of, f"a model: {kind} of {target or ', '.join(features or []) or 'all features'}")
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
-        fitted = shapes.Fitted(
-            id=model_id or self._world.entropy.draw(8).hex(),
-            federation=scope,
-            kind=kind,
-            created_at=self._world.clock.now(),
-            of=of,
-            rows=summary.rows,
-            digest=summary.digest,
-            model=traced(model, peer, of, self._about.version).to_dict(),
+        return await self._keep_fitted(
+            shapes.Fitted(
+                id=model_id or self._world.entropy.draw(8).hex(),
+                federation=scope,
+                kind=kind,
+                created_at=self._world.clock.now(),
+                of=of,
+                rows=summary.rows,
+                digest=summary.digest,
+                model=traced(model, peer, of, self._about.version).to_dict(),
+            )
         )
-        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
-        self._fitted.setdefault(scope, {})[fitted.id] = fitted
-        return fitted
 
     async def _say_so(self, peer: Peer | Project, of: str, what: str) -> None:
         """Tell a member that its contribution is looked at by itself."""
@@ -328,8 +325,8 @@ class Node(Standalone):
         found = await asyncio.to_thread(validated(peer, trial))
         return shapes.Validated(rows=total.rows, digest=total.digest, validation=found.to_dict())
 
-    async def load_models(self) -> None:
-        """Read the projects and the kept models; once, at the start."""
+    async def load(self) -> None:
+        """Read the projects, the named sources and the kept models; once, at the start."""
         await self._projects.load()
         await self.sources.load()
         for scope in [*self._engine.states, *self._projects.states]:
@@ -362,13 +359,6 @@ class Node(Standalone):
         if isinstance(state, Joining):
             return state.phase != "joining"
         return state.secret is not None and state.roster.member(state.me.peer) is not None
-
-
-def _checked_name(name: str) -> str:
-    try:
-        return check_name(name)
-    except MalformedError as error:
-        raise RequestError(str(error), hint="choose a short printable name") from None
 
 
 def _kept(policy: Policy, schema: Schema, exchange: Exchange | None = None) -> Policy:

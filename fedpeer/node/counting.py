@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.views import Views, batch_shape
 from fedpeer.ports import Entry, Feeds, Lookout, Shelf, Source, Spot
+
+T = TypeVar("T")
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 
@@ -121,12 +123,9 @@ class Counting(Views):
         """Look at a place no more; what was counted stays."""
         scope = self.resolve(fed)
         watches = self._engine.peer(scope).watches
-        fits = [w for w in watches if watch_id and w.startswith(watch_id)]
-        if len(fits) != 1:
-            hint = "`fedpeer data watches` lists them"
-            raise UnknownError(f"the ids of {len(fits) or 'no'} watches here begin with {watch_id[:40]!r}", hint=hint)
-        told = self._watch_shape(scope, watches[fits[0]])
-        await self._engine.ask(scope, ev.RemoveWatch(fits[0]))
+        watch = _named(watches, watch_id, "watches", "fedpeer data watches")
+        told = self._watch_shape(scope, watch)
+        await self._engine.ask(scope, ev.RemoveWatch(watch.id))
         return told
 
     def watches(self, fed: str) -> list[origins.Watch]:
@@ -182,12 +181,7 @@ class Counting(Views):
     # Inside
 
     def _stream_of(self, scope: str, stream_id: str) -> Stream:
-        streams = self._engine.peer(scope).streams
-        fits = [each for each in streams if stream_id and each.startswith(stream_id)]
-        if len(fits) != 1:
-            hint = "`fedpeer stream list` lists them"
-            raise UnknownError(f"the ids of {len(fits) or 'no'} streams here begin with {stream_id[:40]!r}", hint=hint)
-        return streams[fits[0]]
+        return _named(self._engine.peer(scope).streams, stream_id, "streams", "fedpeer stream list")
 
     def _stream_shape(self, scope: str, stream: Stream) -> origins.Stream:
         fault = self.flowing.get(stream.id) if stream.running else ""
@@ -224,17 +218,12 @@ class Counting(Views):
         )
 
     def _batch_of(self, scope: str, batch_id: str) -> Local:
-        batches = self._held(scope).batches
-        fits = [batch_id] if batch_id in batches else [b for b in batches if batch_id and b.startswith(batch_id)]
-        if len(fits) != 1:
-            hint = "`fedpeer data list` lists them"
-            raise UnknownError(f"the ids of {len(fits) or 'no'} batches here begin with {batch_id[:40]!r}", hint=hint)
-        return batches[fits[0]]
+        return _named(self._held(scope).batches, batch_id, "batches", "fedpeer data list")
 
     def _count(self, scope: str, source: Source, spot: Spot | None, *, force: bool) -> shapes.Job:
         async def work(progress: Progress) -> shapes.Batch:
             collected = await asyncio.to_thread(counted, source, self._held(scope), progress)
-            batch = self._batch(source.name, collected)
+            batch = batch_for(self._world, source.name, collected)
             seen = None
             if spot is not None and self._means.lookout is not None:
                 digest = await asyncio.to_thread(self._means.lookout.mark, spot.path, spot.size, whole=False)
@@ -250,9 +239,6 @@ class Counting(Views):
         if scope in self._projects.states:
             return await self._projects.tell(scope, event)
         return await self._engine.ask(scope, event)
-
-    def _batch(self, source: str, collected: Collected) -> Batch:
-        return batch_for(self._world, source, collected)
 
 
 def counted(source: Source, held: Peer | Project, progress: Progress | None = None) -> Collected:
@@ -289,6 +275,15 @@ def reading_job(kind: str, scope: str, source: Source) -> shapes.Job:
         maximum=source.size,
         unit=source.unit,
     )
+
+
+def _named(known: Mapping[str, T], begun: str, what: str, command: str) -> T:
+    """The one whose id this is, or begins so; UnknownError if none or several do."""
+    fits = [begun] if begun in known else [each for each in known if begun and each.startswith(begun)]
+    if len(fits) != 1:
+        text = f"the ids of {len(fits) or 'no'} {what} here begin with {begun[:40]!r}"
+        raise UnknownError(text, hint=f"`{command}` lists them")
+    return known[fits[0]]
 
 
 def _schema(held: Peer | Project) -> Schema:

@@ -47,7 +47,7 @@ class Standalone(Counting):
     async def create_project(self, name: str, schema: Schema | None = None) -> shapes.Project:
         """Make a project; without a schema it takes one before its first row."""
         self._check_room()
-        return project_shape(await self._projects.make(_checked(name), schema, self._world.entropy))
+        return project_shape(await self._projects.make(checked_name(name), schema, self._world.entropy))
 
     async def change_project(
         self,
@@ -59,7 +59,7 @@ class Standalone(Counting):
         histogram: bool | None = None,
     ) -> shapes.Project:
         """Give a project another name, freeze it or not, or set its schema while it has no rows; None: as it is."""
-        called = None if name is None else _checked(name)
+        called = None if name is None else checked_name(name)
         fields = {"name": called, "frozen": frozen, "histogram": histogram}
         return project_shape(await self._projects.change(self.resolve(project), schema, fields))
 
@@ -83,7 +83,7 @@ class Standalone(Counting):
     async def import_project(self, data: bytes, name: str = "") -> shapes.Project:
         """A project out of such bytes, under a name of its own if one is given."""
         self._check_room()
-        project, models = await self._projects.take(data, _checked(name) if name else "", self._world.entropy)
+        project, models = await self._projects.take(data, checked_name(name) if name else "", self._world.entropy)
         for told in models:
             await self.keep_model(project.id, told)
         return project_shape(project)
@@ -98,9 +98,7 @@ class Standalone(Counting):
             raise RequestError(f"these bytes are not a kept model: {error}") from None
         restore(fitted.model)
         fitted = msgspec.structs.replace(fitted, federation=scope, id=model_id or self._world.entropy.draw(8).hex())
-        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
-        self._fitted.setdefault(scope, {})[fitted.id] = fitted
-        return fitted
+        return await self._keep_fitted(fitted)
 
     def begin(self, kind: str, fed: str, work: Callable[[Progress], Awaitable[Any]]) -> shapes.Job:
         """Have something done as a job that people follow; its result is what the work returns."""
@@ -117,6 +115,12 @@ class Standalone(Counting):
         )
         return self._jobs.start(job, work)
 
+    async def _keep_fitted(self, fitted: shapes.Fitted) -> shapes.Fitted:
+        scope = fitted.federation
+        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
+        self._fitted.setdefault(scope, {})[fitted.id] = fitted
+        return fitted
+
     def _check_new_model(self, fed: str, model_id: str) -> None:
         if model_id and not _MODEL.fullmatch(model_id):
             raise RequestError("a model's id has 1 to 64 of the letters, digits and the signs _ . -")
@@ -128,7 +132,8 @@ class Standalone(Counting):
             raise RequestError(f"there are {_MOST} projects already", hint="delete those that are not needed")
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Return a name that people gave something; RequestError if it is none."""
     try:
         return check_name(name)
     except MalformedError as error:

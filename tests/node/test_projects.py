@@ -40,7 +40,7 @@ async def node_at(path: Path) -> AsyncIterator[Node]:
     means = Means(no_source, lambda source, posted, _: RowsSource(posted, name=source), None)
     node = Node(engine, jobs, world, means, _about())
     await engine.start()
-    await node.load_models()
+    await node.load()
     try:
         yield node
     finally:
