@@ -38,8 +38,6 @@ from fedpeer.core.statistics.summary import Summary
 _CALLED_S = 1.0
 # How long the coordinator waits for all, as a multiple of how long a silent member counts as there.
 _PATIENCE = 20
-# What others hear of a release rule: which one, and what it measured, is for our own log.
-_RULED = "the sum did not pass its release rules"
 _CLOSE = "the sum would differ from an earlier one by too few contributors"
 
 
@@ -233,7 +231,7 @@ def _opened(turn: Turn, sitting: Sitting, state: Opening, total: Residues) -> No
     if reason:
         turn.count(withheld=1)
         turn.note("contract", "error", f"the opened sum is not kept: {reason}")
-        _tell(turn, sitting, Talk(sitting.terms.round, False, b"", _RULED))
+        _tell(turn, sitting, Talk(sitting.terms.round, False, b"", concluding.RULED))
         return
     show(turn, kept)
     _tell(turn, sitting, Talk(sitting.terms.round, False, told))

@@ -61,13 +61,9 @@ def _ended(turn: Turn, collector: Collector, words: Words) -> None:
         return
     turn.session(dirty=True)
     turn.note("sync", "warning", f"the round that this node collected ended without a sum: {reason}")
-    told = Talk(collector.terms.round, False, b"", (collector.reason or _RULED)[:MOST_REASON])
+    told = Talk(collector.terms.round, False, b"", (collector.reason or concluding.RULED)[:MOST_REASON])
     for peer in collector.terms.signers:
         turn.talk(peer, told)
-
-
-# What others hear of a release rule: which one, and what it measured, is for our own log.
-_RULED = "the sum did not pass its release rules"
 
 
 def _refused(turn: Turn, collector: Collector) -> str:

@@ -15,6 +15,9 @@ from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.masked import examined_sum
 
+# What others hear of a release rule: which one, and what it measured, is for our own log.
+RULED = "the sum did not pass its release rules"
+
 
 def show(turn: Turn, data: bytes) -> None:
     """Show an opened sum, if it is newer than the one that is shown and every rule allows it."""

@@ -93,20 +93,20 @@ def _may_answer(turn: Turn, ongoing: Ongoing, after: Contribution) -> bool:
 def _paid(turn: Turn, ongoing: Ongoing) -> bool:
     """Our vector leaves: what its noise costs is paid with the same change of the store, or it stays."""
     brought = ongoing.brought
-    if brought is not None and brought.bill is not None:
+    if brought is None:
+        raise TypeError("a contribution without what is in it")
+    if brought.bill is not None:
         if not turn.purse.affords(brought.bill):
             _give_up(turn, "this node's privacy budget was spent meanwhile")
             return False
         turn.pay(brought.bill)
-    given(turn, brought.summary if brought else None, "masked", ongoing.persons)
+    given(turn, brought.summary, "masked", ongoing.persons)
     return True
 
 
-def given(turn: Turn, brought: Summary | None, how: str, whose: Persons | None = None) -> None:
-    """Our vector leaves, hidden: from now on it may be in a sum that somebody has seen. None: of who is here now."""
+def given(turn: Turn, brought: Summary, how: str, whose: Persons) -> None:
+    """Our vector of these people's rows leaves, hidden: from now on it may be in a sum that somebody has seen."""
     sums = turn.state.sums
-    if brought is None:
-        raise TypeError("a contribution without what is in it")
     if sums.given is not None and sums.given != brought:
         turn.change(traces=turn.state.past.kept(len(turn.state.traces) + 1, sums.given))
     turn.change(sums=replace(sums, given=brought))
