@@ -133,10 +133,6 @@ class Ledger:
             total = total - self.held[p].summary
         return total
 
-    def without_one(self, peer: PeerId) -> Summary:
-        """What everybody but this member has in the total."""
-        return self.subset(self._fitting(self.held) - {peer})
-
     def record(self, held: Held) -> Ledger:
         """The ledger with this contribution, or the same ledger if it holds this one or a newer one."""
         peer = PeerId(held.contribution.origin)

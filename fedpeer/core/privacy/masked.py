@@ -16,15 +16,9 @@ _MAKER = object()
 
 @dataclass(frozen=True, slots=True)
 class Maskable:
-    """A summary that may go into a sum which hides it: the only thing that can. Only `maskable` makes one.
-
-    `risk` is what a `Shareable` would say: that of everybody else telling their own. `repeated` says that it is what
-    went into the last sum.
-    """
+    """A summary that may go into a sum which hides it: the only thing that can. Only `maskable` makes one."""
 
     summary: Summary
-    risk: float
-    repeated: bool
     maker: InitVar[object]
 
     def __post_init__(self, maker: object) -> None:
@@ -43,7 +37,7 @@ def maskable(admitted: Admitted, policy: Policy, last: Summary | None, past: Pas
     found = examined_part(admitted.summary, policy, last, past)
     if found.failed is not None:
         return Withheld.by(found.failed)
-    return Maskable(admitted.summary, found.risk, last == admitted.summary, _MAKER)
+    return Maskable(admitted.summary, _MAKER)
 
 
 def examined_part(summary: Summary, policy: Policy, last: Summary | None, past: Past | None = None) -> Examined:
