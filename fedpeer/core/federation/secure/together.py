@@ -68,7 +68,6 @@ class _Rows:
                 rest = rest - self._shares[peer]
         return self.rank - rest.rank()
 
-
     def few(self) -> Iterator[tuple[PeerId, ...]]:
         """The sets of LEAST − 1 peers that have somebody of every basis that was found: no others can be shown."""
         peers = sorted(self._shares)
