@@ -69,7 +69,7 @@ class _Bus(_Section, frozen=True):
 
 class _Pulse(_Section, frozen=True):
     jitter_fraction: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.1
-    absent_after_s: Annotated[float, msgspec.Meta(ge=0.2, le=3600)] = 3.0
+    absent_after_s: Annotated[float, msgspec.Meta(ge=0.2, le=3600)] = 10.0
 
 
 class _Federation(_Section, frozen=True):

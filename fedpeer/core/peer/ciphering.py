@@ -37,7 +37,7 @@ from fedpeer.core.statistics.summary import Summary
 # How often one member is heard to call.
 _CALLED_S = 1.0
 # How long the coordinator waits for all, as a multiple of how long a silent member counts as there.
-_PATIENCE = 20
+_PATIENCE = 6
 _CLOSE = "the sum would differ from an earlier one by too few contributors"
 
 

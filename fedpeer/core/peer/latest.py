@@ -7,7 +7,7 @@ whose schedule has changed, numbers no round as it did before.
 from __future__ import annotations
 
 from fedpeer.core import canonical
-from fedpeer.core.envelope.messages import Round
+from fedpeer.core.envelope.messages import ATTEMPTS, Round
 from fedpeer.core.federation.sealed.conclusion import Conclusion
 from fedpeer.core.federation.sealed.contributor import version
 from fedpeer.core.federation.sealed.opened import read_opened
@@ -16,14 +16,13 @@ from fedpeer.core.statistics.residues import Residues
 
 # How far another clock may be from ours, unless pulses are longer.
 _OFF_S = 60
-_ATTEMPTS = 2**20  # rounds in a second, as ranks count them
 
 
 def following(turn: Turn) -> Round:
     """The next round: later than any that is known here."""
     state = turn.state
     first = Round(state.federation, state.charter.head, int(turn.now), 0)
-    at, attempt = divmod(max(first.rank, _newest(turn) + 1), _ATTEMPTS)
+    at, attempt = divmod(max(first.rank, _newest(turn) + 1), ATTEMPTS)
     return Round(first.federation, first.charter, at, attempt)
 
 

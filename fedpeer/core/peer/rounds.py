@@ -1,7 +1,7 @@
 """Rounds of the secure sum: called by whoever is first, entered by all who hear of them, followed until they are over.
 
-1. The round of a pulse follows from the charter and the pulse's number, so whoever calls it, it is the same one. An
-   operator who wants a sum now calls the pulse's next attempt.
+1. The round of a pulse follows from the charter and the second in which the pulse is due, so whoever calls it, it is
+   the same one. An operator who wants a sum now calls the next attempt. Seconds grow whatever becomes of the schedule.
 2. Whatever speaks against a round is found before it: too few members, rows that could overflow the sum, the contract,
    a release rule. Then nothing of ours goes into it, and the operator reads why.
 3. A round's secrets are drawn for it and live in the session. A later round takes the place of an earlier one.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from fedpeer.core.contract.admit import Refused
-from fedpeer.core.envelope.messages import Call, Round, Talk
+from fedpeer.core.envelope.messages import ATTEMPTS, Call, Round, Talk
 from fedpeer.core.errors import RemoteError
 from fedpeer.core.federation.secure.contribution import Contribution
 from fedpeer.core.federation.secure.contributor import Own
@@ -28,10 +28,11 @@ from fedpeer.core.privacy.protect import Withheld
 from fedpeer.core.pulse.outbound import hidden
 from fedpeer.core.statistics.summary import Summary
 
-# How far another clock may be from ours, in pulses; and how long a round may take before another is begun within it.
-_PULSES_OFF = 1
+# How far another clock may be from ours, at least.
+_OFF_S = 60
 # How many attempts a call may skip: those of which we did not hear. The last one there can be would end all others.
 _SKIPPED = 1_000
+# How long a round may take before another of its pulse takes its place.
 _LASTS_S = 60.0
 # How soon rows that a rule kept out of one round are put to the rules for another, so that calls do not fill the log.
 _REFUSED_S = 5.0
@@ -44,7 +45,7 @@ Part = Summary | tuple[Outcome, str]
 
 def due(turn: Turn) -> tuple[Outcome, str]:
     """The pulse's own round, unless somebody has called it already."""
-    which, sums = _which(turn, 0), turn.state.sums
+    which, sums = _first(turn), turn.state.sums
     if turn.state.roster.policy.noise is not None and sums.given == turn.state.local:
         return "unchanged", "nothing new since the last sum, and another would cost privacy budget"
     return _called(turn, which) if which.rank > _newest(turn) else ("unchanged", "this pulse's round was called")
@@ -52,9 +53,9 @@ def due(turn: Turn) -> tuple[Outcome, str]:
 
 def wanted(turn: Turn) -> tuple[Outcome, str]:
     """A round now, because the operator wants one."""
-    newest = _newest(turn)
-    first = _which(turn, 0)
-    return _called(turn, first if first.rank > newest else _which(turn, newest - first.rank + 1))
+    first = _first(turn)
+    at, attempt = divmod(max(first.rank, _newest(turn) + 1), ATTEMPTS)
+    return _called(turn, replace(first, pulse=at, attempt=attempt))
 
 
 def heard(turn: Turn, which: Round) -> None:
@@ -188,9 +189,10 @@ def _veiled(turn: Turn, exact: Summary, occasion: bytes) -> Brought | Withheld:
     return veiled if isinstance(veiled, Withheld) else Brought(exact, veiled.summary.residues, veiled.bill)
 
 
-def _which(turn: Turn, attempt: int) -> Round:
-    state = turn.state
-    return Round(state.federation, state.charter.head, state.roster.schedule.pulse_at(turn.now), attempt)
+def _first(turn: Turn) -> Round:
+    """The pulse's own round."""
+    state, schedule = turn.state, turn.state.roster.schedule
+    return Round(state.federation, state.charter.head, schedule.pulse_at(turn.now) * schedule.period_s, 0)
 
 
 def _newest(turn: Turn) -> int:
@@ -205,7 +207,8 @@ def _is_next(turn: Turn, which: Round) -> bool:
     if state.phase != "active" or state.roster.exchange.mode != "secure" or which.charter != state.charter.head:
         return False
     newest, first = _newest(turn), replace(which, attempt=0).rank
-    if abs(which.pulse - state.roster.schedule.pulse_at(turn.now)) > _PULSES_OFF or which.rank <= newest:
+    off = abs(which.pulse - turn.now)
+    if off > max(_OFF_S, 2 * state.roster.schedule.period_s) or which.rank <= newest:
         return False
     if which.rank > max(newest, first) + _SKIPPED:
         return False

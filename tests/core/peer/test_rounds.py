@@ -306,3 +306,17 @@ def test_a_preview_says_what_would_be_hidden_from_whom_and_changes_nothing():
     told = preview(node.peer, simulation.now)
     assert (told.outcome, told.signed) == ("withheld", 0)
     assert next(f.measured for f in told.examined.findings if not f.passed) == "3"
+
+
+def test_rounds_go_on_after_the_schedule_became_slower_or_faster():
+    simulation = federation()
+    pulse(simulation)
+    for schedule in ("d7", "s10", "h1"):
+        simulation.act(simulation.nodes["alfa"], ev.SetSchedule(schedule))
+        simulation.run()
+        simulation.pass_time(3)
+        for node in simulation.up():
+            simulation.add(node, table(random.Random(schedule)))
+        assert pulse(simulation, "bravo")[0] == "called"
+        simulation.pass_time(2)
+        assert totals(simulation) == {pooled(simulation.up()).digest}
