@@ -29,6 +29,7 @@ MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
 MOST_RECALLED = 1_000
 MOST_REASON = 300
+ATTEMPTS = 2**20  # rounds of one second, as ranks count them
 MOST_THROUGH = 64
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
@@ -54,12 +55,15 @@ class Kind(IntEnum):
 
 
 class Round(Value, frozen=True):
-    """Which round it is. The charter's head fixes schema, contract, roster and release rules for all who take part."""
+    """Which round it is. The charter's head fixes schema, contract, roster and release rules for all who take part.
+
+    `pulse` is a second (UTC): the one in which its pulse is due, or, under a cipher, in which it was begun.
+    """
 
     federation: str
     charter: _Digest
     pulse: Annotated[int, Meta(ge=0, le=2**40)]
-    attempt: Annotated[int, Meta(ge=0, lt=2**20)]
+    attempt: Annotated[int, Meta(ge=0, lt=ATTEMPTS)]
 
     @property
     def id(self) -> bytes:
@@ -69,7 +73,7 @@ class Round(Value, frozen=True):
     @property
     def rank(self) -> int:
         """A number that grows from round to round."""
-        return self.pulse * 2**20 + self.attempt
+        return self.pulse * ATTEMPTS + self.attempt
 
 
 class Holding(Value, frozen=True, array_like=True):
