@@ -190,6 +190,13 @@ class SetExplorable(Body, frozen=True):
     explorable: bool
 
 
+class SetBridge(Body, frozen=True):
+    """The federation whose total this node brings into the one in the path, and whether it does."""
+
+    source: str
+    on: bool
+
+
 class Contract(Body, frozen=True):
     """The text of a contract."""
 

@@ -41,6 +41,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Exchange": {
         "preview": ("preview", "Show what would leave this node if it pulsed now."),
         "rules": ("rules", "Show the release rules, or keep stricter ones at this node."),
+        "bridge": ("bridge", "Bring another federation's total into this one."),
         "cipher": ("cipher", "Show what hides sums, and digests to compare."),
         "audit": ("audit", "Look at what was announced, instead of believing it."),
         "budget": ("budget", "Show what noise has cost of this node's privacy budget, and what is left."),

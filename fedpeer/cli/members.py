@@ -40,6 +40,9 @@ def charter() -> None:
 def _draw_members(members: list[Member]) -> None:
     heads = ("MEMBER", "ROLE", "SEEN", ">ROWS", "CONTRACT", "AGREES", "EXPLORABLE", "ID", "FINGERPRINT")
     render.table(heads, (_member(m) for m in members))
+    for member in members:
+        if member.through:
+            render.say(f"{member.name} brings the total of {', '.join(member.through)}")
 
 
 def _member(member: Member) -> tuple[object, ...]:

@@ -161,6 +161,10 @@ class AsyncClient(AsyncLine):
         """Consent, or no longer, to others exploring this node's own summary."""
         return await self._put(fed, "explorable", {"explorable": explorable}, Federation)
 
+    async def bridge(self, fed: str, source: str, *, on: bool = True) -> Federation:
+        """Bring the total of another federation, whose admin this node is, into this one, or no longer."""
+        return await self._put(fed, "bridge", {"source": source, "on": on}, Federation)
+
     async def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
         """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
         return await self.call("POST", place("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
@@ -271,13 +275,7 @@ class AsyncClient(AsyncLine):
         return await self._delete(fed, f"data/{quote(batch_id, safe='')}", Batch)
 
     async def withdraw_rows(
-        self,
-        fed: str,
-        location: str = "",
-        *,
-        rows: Sequence[Any] | Mapping[str, Any] | None = None,
-        batch: str = "",
-        **options: Any,
+        self, fed: str, location: str = "", *, rows: Any = None, batch: str = "", **options: Any
     ) -> Job:
         """Take rows out of the batch that has them: those at a location that the daemon can read, or sent along."""
         body = {"location": location, "rows": rows, "options": options, "batch": batch}

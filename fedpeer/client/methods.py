@@ -166,6 +166,10 @@ class Client(Line):
         """Consent, or no longer, to others exploring this node's own summary."""
         return self._put(fed, "explorable", {"explorable": explorable}, Federation)
 
+    def bridge(self, fed: str, source: str, *, on: bool = True) -> Federation:
+        """Bring the total of another federation, whose admin this node is, into this one, or no longer."""
+        return self._put(fed, "bridge", {"source": source, "on": on}, Federation)
+
     def sync(self, fed: str, *, wait_s: float = 0.0) -> Synced:
         """Pulse now and ask the others for their state; with `wait_s`, wait until all hold the same."""
         return self.call("POST", place("/v1/federations", fed, "sync"), wait_s=wait_s, shape=Synced)
@@ -281,15 +285,7 @@ class Client(Line):
         """Take rows back out, exactly."""
         return self._delete(fed, f"data/{quote(batch_id, safe='')}", Batch)
 
-    def withdraw_rows(
-        self,
-        fed: str,
-        location: str = "",
-        *,
-        rows: Sequence[Any] | Mapping[str, Any] | None = None,
-        batch: str = "",
-        **options: Any,
-    ) -> Job:
+    def withdraw_rows(self, fed: str, location: str = "", *, rows: Any = None, batch: str = "", **options: Any) -> Job:
         """Take rows out of the batch that has them: those at a location that the daemon can read, or sent along."""
         body = {"location": location, "rows": rows, "options": options, "batch": batch}
         return self._post(fed, "data/withdrawn", body, Job)

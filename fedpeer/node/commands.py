@@ -31,7 +31,7 @@ from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Bus, Joining, Peer, Settings
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node import shapes
+from fedpeer.node import bridging, shapes
 from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
 from fedpeer.node.ciphers import check_able, cipher_shape
 from fedpeer.node.counting import Rows, reading_job
@@ -160,6 +160,14 @@ class Node(Standalone):
     async def set_explorable(self, fed: str, explorable: bool) -> shapes.Federation:
         """Let others explore this node's contribution by itself, or not."""
         return await self._change(fed, ev.SetExplorable(explorable))
+
+    async def bridge(self, fed: str, source: str, *, on: bool) -> shapes.Federation:
+        """Bring the total of another federation into this one as this node's contribution, or no longer."""
+        target, origin = self._peer(fed), self._peer(source)
+        decided, told = bridging.steps(origin, target, on=on)
+        await self._engine.ask(origin.federation, decided)
+        await self._engine.ask(target.federation, told)
+        return self.federation(target.federation)
 
     async def check_contract(self, fed: str, text: str) -> shapes.ContractCheck:
         """Try a contract against the schema and this node's own rows."""

@@ -30,6 +30,7 @@ from fedpeer.core.peer.step import begin, step
 from fedpeer.core.peer.tending import gap_s
 from fedpeer.core.privacy.purse import Declared, Purse
 from fedpeer.node.batch import Outcome, Task
+from fedpeer.node.bridging import flows
 from fedpeer.node.computing import Ciphers, computed, no_ciphers
 from fedpeer.node.link import Hooks, Line, Link
 from fedpeer.node.pulses import Pulses
@@ -342,6 +343,8 @@ class Engine:
         if isinstance(state, Peer) and state.session.dirty and scope not in self._settling:
             self._settling.add(scope)
             asyncio.get_running_loop().call_later(gap_s(state), self._settle, scope)
+        for target, event in flows(self.states, scope):
+            self.post(target, event)
 
     def _settle(self, scope: str) -> None:
         self._settling.discard(scope)

@@ -99,6 +99,7 @@ class Member(Shape, frozen=True):
     agrees: bool  # whether it reports the same charter and contributions as we hold
     explorable: bool
     fingerprint: str
+    through: list[str] = []
 
 
 class Invite(Shape, frozen=True):

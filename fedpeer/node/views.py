@@ -311,6 +311,7 @@ class Views:
             agrees=me or member.peer not in peer.disagreeing,
             explorable=peer.settings.explorable if me else bool(heard and heard.status.explorable),
             fingerprint=fingerprint(member.peer),
+            through=list(held.contribution.through) if held else [],
         )
 
 

@@ -78,6 +78,7 @@ BODIES: dict[str, Any] = {
 # Routes whose happy path needs a second node or a file; each has a test of its own, named here.
 ELSEWHERE = {
     "federations_audit_round": "test_daemons_open_the_pooled_sum_and_nothing_else_and_it_can_be_audited",
+    "federations_bridge": "test_a_node_bridges_two_federations",
     "federations_cipher": "test_what_a_cipher_is_is_served_and_the_same_everywhere",
     "federations_join": "test_two_nodes_join_and_agree",
     "models_validate": "test_there_is_nothing_to_leave_out_of_one_node",

@@ -66,6 +66,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.set_schedule(FED, "m30"),
     lambda c: c.set_pulsing(FED, True),
     lambda c: c.set_explorable(FED, False),
+    lambda c: c.bridge(FED, "lungs", on=False),
     lambda c: c.rules(FED),
     lambda c: c.set_rules(FED, rows=50),
     lambda c: c.sync(FED, wait_s=2),

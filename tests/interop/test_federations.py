@@ -130,3 +130,36 @@ def test_in_a_centralised_federation_the_admin_alone_has_the_rows_of_all(tmp_pat
             with pytest.raises(ApiError, match="its admin alone receives"):
                 member.client.explore(fed, [])
             assert member.client.explore(fed, [], of="local").rows == 10
+
+
+def test_a_node_bridges_two_federations(tmp_path):
+    terms = {"schema": SCHEMA.to_dict(), "contract": "ROWS() >= 5", "profile": "relaxed"}
+    with daemons(tmp_path, "alfa", "bravo", "charlie", "delta") as crew:
+        alfa, bravo, charlie, delta = crew
+        source, target = federate(alfa, bravo, **terms).id, federate(charlie, delta, alfa, **terms).id
+        for i, (daemon, fed) in enumerate(((alfa, source), (bravo, source), (charlie, target), (delta, target))):
+            daemon.add(fed, {"x": [i + 0.5] * 9 + [0.0], "y": [float(i)] * 10}, "rows")
+            daemon.client.sync(fed)
+        assert alfa.client.sync(source, wait_s=30).converged
+        alfa.client.bridge(target, source)
+        assert alfa.client.sync(target).outcome == "sent"
+        assert charlie.client.sync(target, wait_s=30).converged
+        assert {d.client.federation(target).rows for d in (alfa, charlie, delta)} == {40}
+        assert [m.through for m in delta.client.members(target) if m.through] == [[source]]
+        assert any(target in entry.text for entry in bravo.client.charter(source))
+        with pytest.raises(ApiError, match="only the admin of trial, charlie, may"):
+            alfa.client.bridge(source, target)
+        with pytest.raises(AssertionError, match="no rows of its own"):
+            alfa.add(target, {"x": [0.5] * 10, "y": [1.0] * 10}, "more")
+        alfa.kill()
+        alfa.start().ready()
+        bravo.add(source, {"x": [7.5] * 9 + [0.0], "y": [3.0] * 10}, "more")
+        bravo.client.sync(source)
+        assert bravo.client.sync(source, wait_s=30).converged
+        eventually(lambda: alfa.client.federation(target).local_rows == 30)
+        alfa.client.sync(target)
+        assert delta.client.sync(target, wait_s=30).converged
+        assert delta.client.federation(target).rows == 50
+        alfa.client.bridge(target, source, on=False)
+        eventually(lambda: delta.client.federation(target).rows == 20)
+        assert alfa.client.batches(target) == []

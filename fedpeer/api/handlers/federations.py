@@ -7,7 +7,18 @@ from typing import Any
 
 from msgspec import structs
 
-from fedpeer.api.bodies import Create, Join, JoinWait, Nothing, SetExplorable, SetPulse, SetRules, SetSchedule, Wait
+from fedpeer.api.bodies import (
+    Create,
+    Join,
+    JoinWait,
+    Nothing,
+    SetBridge,
+    SetExplorable,
+    SetPulse,
+    SetRules,
+    SetSchedule,
+    Wait,
+)
 from fedpeer.api.call import Call, Reply
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Audit, CharterEntry, Cipher, Federation, Preview, ReleaseRules, Synced
@@ -86,6 +97,12 @@ async def set_rules(call: Call[SetRules, Nothing]) -> ReleaseRules:
 async def set_explorable(call: Call[SetExplorable, Nothing]) -> Federation:
     """Consent, or no longer, to others exploring this node's own summary."""
     return await call.node.set_explorable(call.fed, call.body.explorable)
+
+
+async def bridge(call: Call[SetBridge, Nothing]) -> Federation:
+    """Bring the total of another federation, whose admin this node is, into this one, or no longer."""
+    source = call.resolve(call.body.source, "admin")
+    return await call.node.bridge(call.fed, source, on=call.body.on)
 
 
 async def sync(call: Call[Nothing, Wait]) -> Synced:
