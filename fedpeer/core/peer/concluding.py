@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from fedpeer.core.contract.admit import RECEIVING, Refused, admit
 from fedpeer.core.contract.grammar import Contract
+from fedpeer.core.federation.circles import Versions, check_circle, circle, distinct, moved
 from fedpeer.core.federation.ledger import Opened
 from fedpeer.core.federation.opened import Concluded, read_opened
-from fedpeer.core.federation.secure.opened import Versions, check_circle, circle, distinct, moved
-from fedpeer.core.federation.secure.together import shown
+from fedpeer.core.federation.together import shown
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.masked import examined_sum

@@ -16,9 +16,9 @@ from fedpeer.core.envelope.receipts import read
 from fedpeer.core.envelope.window import Windows
 from fedpeer.core.errors import FedpeerError, StoreError
 from fedpeer.core.federation.charter import Charter
+from fedpeer.core.federation.circles import check_circle
 from fedpeer.core.federation.ledger import Held, Ledger, Opened
 from fedpeer.core.federation.opened import read_opened
-from fedpeer.core.federation.secure.opened import check_circle
 from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.bridge import Inflow
 from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal

@@ -9,7 +9,7 @@ import pytest
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import concluding
 from fedpeer.core.peer import events as ev
-from tests.core.federation.secure.test_together import LINES, TEN
+from tests.core.federation.test_together import LINES, TEN
 from tests.support.simulation import Simulation
 
 ROWS = [40 + 2**i for i in range(10)]  # so that a number of rows tells whose they are

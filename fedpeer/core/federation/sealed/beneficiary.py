@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import OutsiderError
+from fedpeer.core.federation.circles import Versions
 from fedpeer.core.federation.sealed.conclusion import Conclusion, summed
 from fedpeer.core.federation.sealed.contributor import Own
 from fedpeer.core.federation.sealed.documents import (
@@ -26,7 +27,6 @@ from fedpeer.core.federation.sealed.documents import (
 )
 from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.federation.sealed.work import Generate, Keys, Open
-from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.machine import Machine
 from fedpeer.core.statistics.residues import Residues
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope.messages import Round
+from fedpeer.core.federation.circles import Versions
 from fedpeer.core.federation.sealed.documents import (
     Added,
     Closed,
@@ -19,7 +20,6 @@ from fedpeer.core.federation.sealed.documents import (
     read,
 )
 from fedpeer.core.federation.sealed.terms import Terms
-from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.residues import Residues
 

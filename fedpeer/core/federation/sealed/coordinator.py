@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from fedpeer.core.canonical import decode
 from fedpeer.core.errors import MismatchError
+from fedpeer.core.federation.circles import Versions
 from fedpeer.core.federation.sealed.contributor import Own
 from fedpeer.core.federation.sealed.documents import (
     Added,
@@ -28,7 +29,6 @@ from fedpeer.core.federation.sealed.documents import (
     sign,
 )
 from fedpeer.core.federation.sealed.work import Add
-from fedpeer.core.federation.secure.opened import Versions
 from fedpeer.core.identity import PeerId
 from fedpeer.core.machine import Machine
 from fedpeer.core.privacy.cipher import Ciphertext

@@ -15,11 +15,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import flint
 
+from fedpeer.core.federation.circles import Versions
 from fedpeer.core.federation.exchange import LEAST
 from fedpeer.core.identity import PeerId
 
@@ -27,7 +28,6 @@ MOST = 15  # earlier sums that are looked at together with a new one: those that
 
 _PRIME = 2**61 - 1
 
-Versions = Mapping[PeerId, bytes]
 _Part = tuple[PeerId, bytes]
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.federation.secure.opened import distinct
-from fedpeer.core.federation.secure.together import MOST, shown
+from fedpeer.core.federation.circles import distinct
+from fedpeer.core.federation.together import MOST, shown
 
 TEN = [chr(ord("a") + i) for i in range(10)]
 LINES = ("abc", "ade", "afg", "bdf", "beg", "cdg", "cef")
