@@ -10,7 +10,7 @@ from fedpeer.core.envelope.messages import Round
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.exchange import LEAST, LONE
 from fedpeer.core.federation.roster import Roster
-from fedpeer.core.federation.secure.terms import threshold
+from fedpeer.core.federation.secure.terms import fewest
 from fedpeer.core.identity import PeerId
 from fedpeer.core.privacy import cipher
 from fedpeer.core.statistics.layout import layout
@@ -83,8 +83,3 @@ def computed(roster: Roster) -> cipher.Terms:
     exchange = roster.exchange
     addends = max(1, len(roster.contributing))
     return cipher.Terms(exchange.mode, exchange.parameters, layout(roster.schema), addends)
-
-
-def fewest(least: int, contributing: int) -> int:
-    """How many of the contributing members a sum needs."""
-    return max(LEAST, least, threshold(contributing))

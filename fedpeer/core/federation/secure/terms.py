@@ -48,7 +48,7 @@ class Terms:
     @property
     def enough(self) -> int:
         """The fewest contributors whose sum may be opened: two thirds of the members, and never below the charter's."""
-        return max(LEAST, self.least, threshold(len(self.signers)))
+        return fewest(self.least, len(self.signers))
 
     def circle(self, peers: Sequence[PeerId]) -> Circle:
         """The contributors of an opened round; MismatchError unless they are enough members, each once, in order."""
@@ -104,6 +104,11 @@ class Circle:
     @cached_property
     def _seat(self) -> Mapping[PeerId, int]:
         return {peer: seat for seat, peer in enumerate(self._lots)}
+
+
+def fewest(least: int, contributing: int) -> int:
+    """How many of the contributing members a sum needs, where the charter asks for `least`."""
+    return max(LEAST, least, threshold(contributing))
 
 
 def threshold(count: int) -> int:
