@@ -229,3 +229,19 @@ async def test_a_project_of_others_cannot_be_merged_nor_found_out(served: Served
         status, told = await some.native("POST", "/v1/projects/mine/merge", {"other": name})
         assert (status, told["detail"]) == (404, f"{HIDDEN} {name!r}")
     assert [p["name"] for p in (await some.native("GET", "/v1/projects"))[1]] == ["mine"]
+
+
+async def test_a_federation_is_bridged_only_by_an_admin_of_both(two: Served) -> None:
+    some = await person(two, "c2", hearts="admin", lungs="operator")
+    await two.good("POST", "/v1/federations/lungs/data/rows?wait=30", {"rows": rows(40)})
+    await two.good("POST", "/v1/federations/lungs/sync")
+    body = {"source": "lungs", "on": True}
+    assert (await some.native("PUT", "/v1/federations/hearts/bridge", body))[0] == 403
+    assert (await some.native("PUT", "/v1/federations/lungs/bridge", {"source": "hearts", "on": True}))[0] == 403
+    status, told = await some.native("PUT", "/v1/federations/hearts/bridge", {"source": "brains", "on": True})
+    assert (status, told["detail"]) == (404, f"{HIDDEN} 'brains'")
+    assert not await two.good("GET", "/v1/federations/hearts/data")
+    await two.good("PUT", "/v1/users/c2", {"grants": {"hearts": "admin", "lungs": "admin"}})
+    assert (await some.native("PUT", "/v1/federations/hearts/bridge", body))[0] == 200
+    (batch,) = await two.good("GET", "/v1/federations/hearts/data")
+    assert (batch["id"], batch["source"], batch["rows"]) == ("bridge", "federation lungs", 40)

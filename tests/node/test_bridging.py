@@ -1,0 +1,30 @@
+"""What a node brings from one federation into another follows from the charter, whatever was left undone."""
+
+from __future__ import annotations
+
+from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.bridge import SetBridge
+from fedpeer.core.peer.state import BRIDGE
+from tests.support.engines import running
+
+ROWS = {"x": [1.5] * 9 + [0.0], "y": [float(i) for i in range(10)]}
+
+
+async def test_a_bridge_that_the_charter_has_is_made_and_ended_though_nobody_says_so_to_the_target():
+    async with running("alfa") as node:
+        source, target = await node.found(), await node.found()
+        node.fed = source
+        await node.add(ROWS)
+        await node.engine.ask(source, ev.SyncNow())
+        # As if it had been killed before the target was told.
+        await node.engine.ask(source, SetBridge(target, "trial", True))
+        await node.until(lambda: BRIDGE in node.engine.peer(target).batches)
+        assert node.engine.peer(target).local == node.engine.peer(source).ledger.total
+        await node.add(ROWS)
+        await node.engine.ask(source, ev.SyncNow())
+        await node.until(lambda: node.engine.peer(target).local.rows == 20)
+        outcome, _ = await node.engine.ask(target, ev.SyncNow())
+        assert (outcome, node.engine.peer(target).ledger.total.rows) == ("sent", 20)
+        await node.engine.ask(source, SetBridge(target, "trial", False))
+        await node.until(lambda: node.engine.peer(target).inflow is None)
+        assert node.engine.peer(target).ledger.total.rows == 0
