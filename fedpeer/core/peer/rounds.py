@@ -207,8 +207,8 @@ def _is_next(turn: Turn, which: Round) -> bool:
     if state.phase != "active" or state.roster.exchange.mode != "secure" or which.charter != state.charter.head:
         return False
     newest, first = _newest(turn), replace(which, attempt=0).rank
-    off = abs(which.pulse - turn.now)
-    if off > max(_OFF_S, 2 * state.roster.schedule.period_s) or which.rank <= newest:
+    old = turn.now - which.pulse
+    if not -_OFF_S <= old <= max(_OFF_S, 2 * state.roster.schedule.period_s) or which.rank <= newest:
         return False
     if which.rank > max(newest, first) + _SKIPPED:
         return False

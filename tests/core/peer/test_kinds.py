@@ -250,13 +250,14 @@ def test_no_call_takes_all_attempts_of_a_pulse_from_the_others(lived, monkeypatc
     simulation, (_, bravo, mallory, _) = lived
     first = bravo.peer.session.round.terms.round
 
-    def asked_afterwards() -> int:
+    def asked_afterwards() -> tuple[int, int]:
         victim = Victim(simulation, bravo)
         last = ms.Round(first.federation, first.charter, first.pulse + 1, 2**20 - 1)
         victim.hears(said(simulation, mallory, ms.Call(last)))
         victim.meets(ev.SyncNow())
-        return victim.state.session.round.terms.round.attempt
+        which = victim.state.session.round.terms.round
+        return which.pulse - first.pulse, which.attempt
 
-    assert asked_afterwards() == first.attempt + 1
+    assert asked_afterwards() == (0, first.attempt + 1)
     monkeypatch.setattr(rounds, "_SKIPPED", 2**40)
-    assert asked_afterwards() >= 2**20, "an attempt that nobody else would take for one"
+    assert asked_afterwards() == (2, 0), "a call has used up the attempts of a second"
