@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fedpeer.core.contract.admit import Refused
+from fedpeer.core.contract.admit import Admitted, Refused
 from fedpeer.core.federation.ledger import Ledger
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.epsilon import UNIT
@@ -19,6 +19,13 @@ def refused(turn: Turn, passage: Refused) -> tuple[Outcome, str]:
     turn.count(send_contract_failures=1)
     turn.note("contract", "error", f"not sent: the contract refused: {passage.reason}")
     return "refused", passage.reason
+
+
+def allowed(turn: Turn, verdict: Admitted) -> None:
+    """Say so if the contract lets the rows' sum leave only because this node is set so."""
+    if verdict.failed:
+        turn.count(send_contract_failures=1)
+        turn.note("contract", "error", f"sent although the contract refused, as this node is set: {verdict.reason}")
 
 
 def kept_back(turn: Turn, withheld: Withheld) -> tuple[Outcome, str]:

@@ -22,7 +22,7 @@ from fedpeer.core.federation.secure.opened import terms_of
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import collecting, contributing
 from fedpeer.core.peer.ongoing import Brought, Ongoing
-from fedpeer.core.peer.outcome import Outcome, kept_back, refused
+from fedpeer.core.peer.outcome import Outcome, allowed, kept_back, refused
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Withheld
 from fedpeer.core.pulse.outbound import hidden
@@ -174,9 +174,7 @@ def _allowed(turn: Turn) -> Part:
     if isinstance(passage, Refused):
         return refused(turn, passage)
     verdict, result = passage
-    if verdict.failed:
-        turn.count(send_contract_failures=1)
-        turn.note("contract", "error", f"sent although the contract refused, as this node is set: {verdict.reason}")
+    allowed(turn, verdict)
     return kept_back(turn, result) if isinstance(result, Withheld) else result.summary
 
 

@@ -21,6 +21,7 @@ from fedpeer.core.peer.bridging import need_own
 from fedpeer.core.peer.events import AddBatch, WithdrawBatch, WithdrawRows
 from fedpeer.core.peer.kept import Marks
 from fedpeer.core.peer.state import Batch, Local
+from fedpeer.core.peer.streams import rejected_in_all
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.peer.watching import remember
 from fedpeer.core.statistics.patients import Patients
@@ -122,11 +123,7 @@ def refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
 
 def _longer(before: Local, more: Batch, summary: Summary) -> Local:
     known, together = before.batch, before.summary + summary
-    rejected = {name: dict(reasons) for name, reasons in known.rejected.items()}
-    for name, reasons in more.rejected.items():
-        told = rejected.setdefault(name, {})
-        for reason, count in reasons.items():
-            told[reason] = told.get(reason, 0) + count
+    rejected = rejected_in_all(known.rejected, more.rejected)
     rows, read = known.rows + more.rows, known.read + more.read
     longer = replace(known, rows=rows, read=read, rejected=rejected, content=together.digest, added_at=more.added_at)
     return Local(longer, together)

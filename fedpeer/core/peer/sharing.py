@@ -7,7 +7,7 @@ from fedpeer.core.envelope.messages import Contribution, Share, contribute
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.kept import Exact
-from fedpeer.core.peer.outcome import Outcome, kept_back, left_out, noted, refused
+from fedpeer.core.peer.outcome import Outcome, allowed, kept_back, left_out, noted, refused
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.protect import Shareable, Withheld, nothing
 from fedpeer.core.pulse.inbound import inbound
@@ -30,9 +30,7 @@ def pulse(turn: Turn) -> tuple[Outcome, str]:
     if isinstance(passage, Refused):
         return refused(turn, passage)
     verdict, result = passage
-    if verdict.failed:
-        turn.count(send_contract_failures=1)
-        turn.note("contract", "error", f"sent although the contract refused, as this node is set: {verdict.reason}")
+    allowed(turn, verdict)
     match result:
         case Shareable():
             return _shared(turn, result)

@@ -42,9 +42,6 @@ class Stream(Value, frozen=True):
 
     def after(self, flow: Flow, batch: str, read: int, rows: int, rejected: Rejected) -> Stream:
         """The same when more was counted, into a batch."""
-        told = {name: dict(reasons) for name, reasons in self.rejected.items()}
-        for name, reasons in rejected.items():
-            told[name] = _added(told.get(name, {}), reasons)
         return replace(
             self,
             batch=batch,
@@ -53,7 +50,7 @@ class Stream(Value, frozen=True):
             messages=self.messages + flow.messages,
             read=self.read + read,
             rows=self.rows + rows,
-            rejected=told,
+            rejected=rejected_in_all(self.rejected, rejected),
             faults=_added(self.faults, flow.faults),
             last_at=max(self.last_at, flow.at),
         )
@@ -70,6 +67,11 @@ class Flow:
     messages: int
     at: int
     faults: Mapping[str, int] = field(default_factory=dict)
+
+
+def rejected_in_all(some: Rejected, more: Rejected) -> dict[str, dict[str, int]]:
+    """How many values were rejected, by feature and reason, in both."""
+    return {name: _added(some.get(name, {}), more.get(name, {})) for name in {**some, **more}}
 
 
 def _added(some: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
