@@ -85,7 +85,7 @@ def crowded_finding(known: Known, most: int) -> Finding:
     return Finding(f"rows of a patient <= {most}", "", str(known.most), known.most <= most, text)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # keys are summaries, which may be large
 def standing_risk(summary: Summary) -> float:
     """The membership risk of a release by itself; 0.5 of an empty one."""
     return _told(Release.of(summary), [])[0][0].risk
