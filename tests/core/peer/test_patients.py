@@ -120,6 +120,7 @@ def _every(here: dict[str, list[tuple[float, str]]]) -> Counter[str]:
     return Counter(who for lines in here.values() for _, who in lines)
 
 
+@pytest.mark.long
 @given(
     now=st.lists(st.lists(st.integers(0, 9), max_size=20), max_size=4),
     steps=st.lists(st.lists(st.integers(0, 9), max_size=20), max_size=4),

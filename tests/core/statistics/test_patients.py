@@ -49,6 +49,7 @@ def same(patients: Patients, ids: Counter[str]) -> bool:
     return told == (len(ids), ids.total(), max(ids.values(), default=0), sorted(ids.values()))
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(rows=ROWS)
 def test_patients_are_those_of_the_counted_rows_and_every_row_is_accounted_for(rows):
@@ -140,6 +141,7 @@ def test_without_the_column_nothing_is_counted_and_a_column_of_lists_is_none_of_
         collect(SCHEMA, pa.table({"age": [1], "ill": [0], "who": [[1]]}))
 
 
+@pytest.mark.long
 @given(text=st.text(max_size=9) | st.from_regex(r"[ +\-]?[0-9.eE]{0,4}[0-9a-zA-Z]{0,3} ?", fullmatch=True))
 @settings(max_examples=500)
 def test_an_id_has_the_spelling_of_a_level(text):
