@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fedpeer.core.errors import LocalError, StateError, UnknownError
-from fedpeer.core.peer.bridge import Bridged, SetBridge
+from fedpeer.core.peer.bridge import Bridged, Inflow, SetBridge
 from fedpeer.core.peer.bridging import objection, outflow
 from fedpeer.core.peer.state import BRIDGE, Peer, State
 from fedpeer.core.statistics.summary import Summary
 
-Steps = tuple[SetBridge, Bridged]
+Steps = tuple[SetBridge | None, Bridged]
 
 
 def flows(states: Mapping[str, State], source: str) -> Iterator[tuple[str, Bridged]]:
@@ -31,12 +31,16 @@ def flows(states: Mapping[str, State], source: str) -> Iterator[tuple[str, Bridg
 
 
 def steps(source: Peer, target: Peer, *, on: bool) -> Steps:
-    """What the source's charter and the target are told when a bridge begins or ends; LocalError if it cannot."""
+    """What the source's charter and the target are told when a bridge begins or ends; LocalError if it cannot.
+
+    A source in which nothing can be decided any more is told nothing, and its total is taken back all the same.
+    """
     name = target.roster.name
     if not on:
-        if target.federation not in source.roster.bridges:
+        if not source.is_admin or target.federation not in source.roster.bridges:
             raise UnknownError(f"{source.roster.name} is not brought into {name} by this node")
-        return SetBridge(target.federation, name, on), Bridged(outflow(source).inflow, None)
+        ended = Bridged(Inflow(source.federation, source.roster.name, (), source.roster.policy), None)
+        return SetBridge(target.federation, name, on) if source.phase == "active" else None, ended
     event = outflow(source)
     reason = objection(target, event)
     if reason:

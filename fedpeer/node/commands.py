@@ -165,7 +165,8 @@ class Node(Standalone):
         """Bring the total of another federation into this one as this node's contribution, or no longer."""
         target, origin = self._peer(fed), self._peer(source)
         decided, told = bridging.steps(origin, target, on=on)
-        await self._engine.ask(origin.federation, decided)
+        if decided is not None:
+            await self._engine.ask(origin.federation, decided)
         await self._engine.ask(target.federation, told)
         return self.federation(target.federation)
 
