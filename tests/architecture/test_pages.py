@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
     "script",
     [
         "clients",
-        "conformance",
+        pytest.param("conformance", marks=pytest.mark.long),
         "diagrams",
         "reference",
         pytest.param("pictures", marks=pytest.mark.long),

@@ -94,6 +94,7 @@ def test_a_passphrase_may_be_typed_with_other_spaces() -> None:
     assert read(TEXT, wide, now=NOW) == INVITATION
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", ["", "x", WORDS[:-1], WORDS + "x", WORDS.upper(), "\ud800", "x" * 100_000])
 def test_another_passphrase_is_told_to_be_wrong(wrong: str) -> None:
     with pytest.raises(InviteError, match="not the passphrase"):

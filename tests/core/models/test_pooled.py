@@ -94,6 +94,7 @@ def labelled(kind, name):
     return collect(Schema(features), table), table, inputs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LABELLED)
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_a_classifier_gives_every_row_the_class_that_scikit_learn_gives(kind, name):

@@ -163,6 +163,7 @@ def test_levels_and_flags_are_compared_by_their_shares():
     assert told["counts"] == [90, 90]
 
 
+@pytest.mark.long
 @given(a=rows, b=rows)
 @settings(deadline=None, max_examples=30)
 def test_sets_without_a_value_in_common_are_as_far_apart_as_can_be(a, b):

@@ -69,6 +69,7 @@ def test_a_float_is_encoded_by_its_shortest_decimal(case):
     assert encoded(schema, [Decimal(repr(x))]) == expected
 
 
+@pytest.mark.long
 @given(cases(), st.sampled_from([np.float32, np.float16]))
 @settings(max_examples=200, deadline=None)
 def test_short_floats_are_encoded_by_their_own_shortest_decimal(case, kind):

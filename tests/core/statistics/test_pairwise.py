@@ -150,6 +150,7 @@ def test_without_gaps_readers_give_what_they_give_under_the_other_rule(rows):
     assert listwise.square("x", "grade") == pairwise.square("x", "grade")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at_once", [False, True], ids=["in pairs", "at once"])
 def test_many_chunks_equal_one_row_at_a_time(at_once, monkeypatch):
     monkeypatch.setattr("fedpeer.core.statistics.gram._STACKED", 99 if at_once else 0)

@@ -74,6 +74,7 @@ def test_a_row_with_gaps_counts_for_its_patient_and_one_without_a_patient_does_n
     assert found.missing.get("age", {}).get("missing", 0) == sum(row[1] == "" for row in told)
 
 
+@pytest.mark.long
 @given(parts=st.lists(st.tuples(ROWS, st.booleans()), max_size=6))
 @settings(deadline=None, max_examples=50)
 def test_patients_add_up_and_come_apart_as_multisets_do(parts):

@@ -32,6 +32,7 @@ rows = st.lists(st.integers(0, 120).map(lambda q: q / 4), min_size=1, max_size=6
 bins = st.sampled_from([2, 3, 7, 10, 64, 121, 300])
 
 
+@pytest.mark.long
 @given(rows=rows, bins=bins, eighths=st.integers(0, 8))
 @settings(deadline=None)
 def test_the_true_quantile_is_between_the_bounds_and_is_known_where_a_bin_has_one_value(rows, bins, eighths):
@@ -60,6 +61,7 @@ def test_the_quantile_is_the_smallest_value_that_enough_rows_do_not_exceed(rows,
     assert found["lower"] <= true <= found["upper"]
 
 
+@pytest.mark.long
 @given(rows=rows, bins=bins)
 @settings(deadline=None)
 def test_the_numbers_of_a_box_plot_are_between_their_bounds(rows, bins):
@@ -82,6 +84,7 @@ def test_the_numbers_of_a_box_plot_are_between_their_bounds(rows, bins):
         assert bins < 121 or found[f"{side}_least"] == beyond == found[f"{side}_most"]
 
 
+@pytest.mark.long
 @given(rows=rows, bins=bins, cut=st.integers(0, 60))
 @settings(deadline=None, max_examples=30)
 def test_how_rows_are_split_changes_no_bit(rows, bins, cut):

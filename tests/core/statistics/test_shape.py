@@ -86,6 +86,7 @@ def test_a_full_chunk_of_extremes_is_exact(reach):
         assert (summary.power("x", 3), summary.power("x", 4)) == (n * value**3, n * value**4)
 
 
+@pytest.mark.long
 @given(st.lists(st.sampled_from([None, 0.0, 1.5, 9.5, 11.0, np.inf]), max_size=40), st.sampled_from(["reject", "clip"]))
 @settings(max_examples=60, deadline=None)
 def test_rows_that_are_left_out_are_in_no_bin(values, rule):
@@ -108,6 +109,7 @@ def test_rows_that_are_left_out_are_in_no_bin(values, rule):
     assert account.summary.rows == len(counted)
 
 
+@pytest.mark.long
 @given(
     st.lists(st.tuples(st.sampled_from([None, 0.0, 4.5, 9.5, 11.0]), st.integers(0, 2**14 - 1)), max_size=30),
     st.sampled_from(["reject", "clip"]),

@@ -52,6 +52,7 @@ def noised(exact: Summary, rho: Fraction, seed: int) -> Summary:
     return Summary(exact.schema, settled(exact.schema, exact.residues + drawn, plan.variances), plan.variances)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("schema", SCHEMAS, ids=["whole", "gaps"])
 @pytest.mark.parametrize("count", [0, 3, 400])
 def test_every_answer_is_json_or_an_error_in_words_however_large_the_noise(schema, count):
