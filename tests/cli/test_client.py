@@ -7,6 +7,7 @@ import inspect
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -142,6 +143,10 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
+def _names(code: CodeType) -> set[str]:
+    return set(code.co_names).union(*(_names(part) for part in code.co_consts if isinstance(part, CodeType)))
+
+
 def test_every_route_has_a_method_and_every_method_a_route(daemon: answers.Daemon, client: Client) -> None:
     for call in CALLS:
         _got(call(client))
@@ -149,7 +154,7 @@ def test_every_route_has_a_method_and_every_method_a_route(daemon: answers.Daemo
     native = {(r.method, r.path) for r in ROUTES if r.path not in NOT_FOR_CLIENTS}
     assert spoken == native
     public = {name for name in vars(Client) if not name.startswith("_")} - {"of_home", "call"}
-    assert len(CALLS) == len(public)
+    assert public <= {name for call in CALLS for name in _names(call.__code__)}
 
 
 def test_the_client_that_is_awaited_says_the_same_and_is_told_the_same(daemon: answers.Daemon, client: Client) -> None:
