@@ -17,6 +17,7 @@ from fedpeer import config, daemon
 from fedpeer.api.bodies import Nothing
 from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
 from fedpeer.core.peer.state import Batch
+from fedpeer.node import counting
 from fedpeer.node.shapes import LogEntry
 from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, looking, rows
 
@@ -46,7 +47,8 @@ async def _ready(served: Served) -> dict[str, str]:
     return {
         "source": "rows", "project": "ward", "fed": "hearts",
         "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
-        "cid": "c1", "watch": "nosuchwatch", "member": "nobody", "text": invite["text"], "picture": "correlation.svg",
+        "cid": "c1", "watch": "nosuchwatch", "stream": "nosuchstream", "member": "nobody",
+        "text": invite["text"], "picture": "correlation.svg",
     }  # fmt: skip
 
 
@@ -56,6 +58,7 @@ BODIES: dict[str, Any] = {
     "contracts_put": {"text": "ROWS() >= 11"},
     "data_add_rows": {"rows": [{"age": 30, "dose": 1.5, "sick": 0}, {"age": 31, "dose": 2, "sick": True}]},
     "data_watch": {"location": "x.csv"},
+    "streams_start": {"location": "nats://127.0.0.1:9/x"},
     "data_withdraw_rows": {"rows": {name: column[:1] for name, column in rows(60).items()}},
     "federations_create": {"name": "lungs", "schema": SCHEMA, "contract": CONTRACT},
     "federations_set_explorable": {"explorable": True},
@@ -94,10 +97,12 @@ ELSEWHERE = {
     "pictures_of_model": "test_a_model_is_drawn",
     "pictures_of_job": "test_an_evaluation_is_drawn",
     "service_events": "test_entries_arrive_as_they_happen",
+    "streams_start": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
+    "streams_stop": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
 }
 
 
-PARTS = ("source", "fed", "job", "batch", "invite", "model", "cid", "member", "watch", "picture")
+PARTS = ("source", "fed", "job", "batch", "invite", "model", "cid", "member", "watch", "stream", "picture")
 
 
 def path(route: Route, parts: dict[str, str]) -> str:
@@ -348,7 +353,7 @@ async def test_an_invite_that_does_not_say_lasts_as_the_node_is_set(founded):
 async def test_a_batch_goes_by_a_beginning_of_its_id_that_no_other_shares(founded: Served, monkeypatch) -> None:
     fed = "/v1/federations/hearts/data"
     for name in ("ab12", "ab34"):
-        monkeypatch.setattr(founded.node, "_batch", partial(_called, name, founded.node._batch))
+        monkeypatch.setattr(counting, "batch_for", partial(_called, name, counting.batch_for))
         await founded.good("POST", f"{fed}/rows?wait=30", {"rows": rows(20), "source": name, "force": True})
         monkeypatch.undo()
     for text in ("ab", "b1", "ab12x"):
