@@ -10,6 +10,7 @@ import pytest
 from fedpeer.adapters.ckks_task import Answer, Task
 from fedpeer.api.bodies import Issue, Join
 from fedpeer.api.symetry.door import Ask
+from fedpeer.core.envelope.messages import CatchUp
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.residues import Block, Residues
@@ -67,6 +68,7 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
             Past(KEY, {}),
             Task("public", 4096, (), 1, KEY),
             Answer(KEY, (4711,)),
+            CatchUp((), 1, KEY, ()),
         ]
     )
     assert PASSPHRASE not in shown

@@ -143,6 +143,9 @@ class CatchUp(Value, frozen=True, tag="catchup"):
     secret: _Digest
     contributions: Annotated[tuple[bytes, ...], Meta(max_length=MOST_HELD)]
 
+    def __repr__(self) -> str:
+        return f"CatchUp(epoch={self.epoch}, entries={len(self.entries)}, contributions={len(self.contributions)})"
+
 
 class Farewell(Value, frozen=True, tag="farewell"):
     """Said to the admin by a member who leaves."""
