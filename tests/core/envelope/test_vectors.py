@@ -75,6 +75,7 @@ def test_requests(letter: Letter) -> None:
     assert outcome == facts["expect"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", sorted((ROOT / "invites").glob("*.txt")), ids=lambda path: path.stem)
 def test_invites(path: Path) -> None:
     text = path.read_bytes().decode()

@@ -70,6 +70,7 @@ def test_every_kind_is_compared_here_or_elsewhere():
     assert {*REGRESSIONS, *CLASSIFIERS, *SPREADS, *ELSEWHERE} == set(KINDS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MEASURED)
 @pytest.mark.parametrize("kind", REGRESSIONS)
 def test_a_regression_is_that_of_the_pooled_rows(kind, name):

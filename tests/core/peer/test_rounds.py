@@ -96,6 +96,7 @@ def test_whoever_comes_back_gets_the_opened_sum_and_whoever_restarts_still_has_i
     assert totals(simulation) == {digest}
 
 
+@pytest.mark.long
 def test_two_sums_that_differ_by_one_or_two_members_are_never_both_opened():
     simulation = federation()
     pulse(simulation)
@@ -308,6 +309,7 @@ def test_a_preview_says_what_would_be_hidden_from_whom_and_changes_nothing():
     assert next(f.measured for f in told.examined.findings if not f.passed) == "3"
 
 
+@pytest.mark.long
 def test_rounds_go_on_after_the_schedule_became_slower_or_faster():
     simulation = federation()
     pulse(simulation)

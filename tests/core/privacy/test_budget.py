@@ -116,6 +116,7 @@ def test_nothing_is_told_when_the_budget_is_spent():
     assert refused.rule == "spent <= 0.025"
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(20, 24)), max_size=12))
 @settings(max_examples=30, deadline=None)
 def test_costs_add_up_are_never_given_back_and_never_pass_the_limit(asked):

@@ -112,6 +112,7 @@ def test_the_bounds_of_kolmogorovs_distance_are_reached_by_some_rows(a, b):
     assert reached[2] == pytest.approx(found["ks_lower"], rel=1e-12)
 
 
+@pytest.mark.long
 @given(a=rows, b=rows)
 @settings(deadline=None, max_examples=20)
 def test_drift_is_the_same_in_both_directions_and_none_from_rows_to_themselves(a, b):

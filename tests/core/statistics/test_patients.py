@@ -64,6 +64,7 @@ def test_patients_are_those_of_the_counted_rows_and_every_row_is_accounted_for(r
     assert collect(SCHEMA, table(rows)) == found.summary
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(rows=ROWS)
 def test_a_row_with_gaps_counts_for_its_patient_and_one_without_a_patient_does_not_count(rows):

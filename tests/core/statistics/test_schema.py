@@ -406,6 +406,7 @@ def test_a_column_is_proposed_as_what_it_looks_like(values, feature):
     assert proposed(values) == feature
 
 
+@pytest.mark.long
 @given(st.lists(st.floats(-1e9, 1e9, allow_subnormal=False), min_size=1, max_size=20))
 @settings(max_examples=150, deadline=None)
 def test_a_proposed_schema_counts_every_row_it_was_proposed_from(values):

@@ -79,6 +79,7 @@ def test_random_bytes_are_malformed(data):
         Summary.from_bytes(data, SCHEMA)
 
 
+@pytest.mark.long
 @given(st.integers(0, len(BYTES) - 1))
 @settings(max_examples=200, deadline=None)
 def test_truncated_bytes_are_malformed(length):
