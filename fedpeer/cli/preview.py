@@ -33,7 +33,7 @@ def preview() -> int:
 def _draw(told: Preview) -> None:
     text, style = _OUTCOMES[told.outcome]
     render.say(f"{text} ({told.detail})" if told.outcome in ("refused", "withheld") else text, style)
-    if told.sum_readers:
+    if told.sum_readers and told.signed_bytes:
         hidden = f"{render.count(told.rows, 'row')} in {told.signed_bytes:,} bytes, hidden from everybody"
         render.say(f"{hidden}; the sum is seen by {', '.join(told.sum_readers)}")
     elif told.signed_bytes:

@@ -40,6 +40,11 @@ def decode(data: bytes, kind: type[T]) -> T:
     return value
 
 
+def ordinal(number: int) -> str:
+    """A number that is not negative in a name, so that names sort as their numbers do."""
+    return f"{number:020d}"
+
+
 def digest(label: str, *parts: bytes) -> bytes:
     """SHA-256 over a label and parts, each preceded by its length so that no two lists of parts collide."""
     framed: list[bytes] = []

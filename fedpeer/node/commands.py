@@ -228,7 +228,9 @@ class Node(Standalone):
 
     async def preview(self, fed: str) -> shapes.Preview:
         """What would leave this node if it pulsed now; nothing does."""
-        return await asyncio.to_thread(foreseen, self._peer(fed), self._world.clock.now(), self._engine.purse)
+        return await asyncio.to_thread(
+            foreseen, self._peer(fed), self._world.clock.now(), self._engine.purse, self._world.ciphers
+        )
 
     async def clear_errors(self, fed: str) -> int:
         """Empty the error log; the counters stay."""
@@ -319,7 +321,7 @@ class Node(Standalone):
         """Compare a kept model's predictions with the truth in rows that it has not seen; none of them is kept."""
         kept, schema = self.model(fed, model_id), self.schema(fed)
         model = restore(kept.model)
-        source = await asyncio.to_thread(held.opened, self._means.open_source, self._means.open_rows, schema)
+        source = await asyncio.to_thread(held.opened, self._open, self._means.open_rows, schema)
 
         async def work(progress: Progress) -> shapes.Evaluated:
             told = await asyncio.to_thread(assessed, model, source, held.terms, progress)

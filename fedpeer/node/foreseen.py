@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from fedpeer.core.federation.sealed.terms import computed
 from fedpeer.core.peer.preview import learned, preview
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.purse import Purse
 from fedpeer.node import shapes
+from fedpeer.node.computing import Ciphers
 
 
-def foreseen(peer: Peer, now: float, purse: Purse) -> shapes.Preview:
+def foreseen(peer: Peer, now: float, purse: Purse, ciphers: Ciphers) -> shapes.Preview:
     """The preview of a pulse; it can take seconds where there were thousands of releases."""
-    told = preview(peer, now, purse)
+    told, roster = preview(peer, now, purse), peer.roster
+    encrypts = roster.exchange.ciphered and told.outcome == "called" and roster.part(peer.me.peer) == "contributor"
     names = {p: peer.roster.members[p].card.name for p in peer.roster.active}
     return shapes.Preview(
         outcome=told.outcome,
@@ -19,7 +22,7 @@ def foreseen(peer: Peer, now: float, purse: Purse) -> shapes.Preview:
         profile=peer.terms.policy.profile,
         rows=peer.local.rows,
         digest=peer.local.digest,
-        signed_bytes=told.signed,
+        signed_bytes=ciphers(computed(roster)).size if encrypts else told.signed,
         sealed_bytes=list(told.sealed),
         readers=[names[p] for p in told.readers],
         sum_readers=[names[p] for p in told.watchers],

@@ -362,7 +362,7 @@ class Preview(Shape, frozen=True):
     profile: str
     rows: int
     digest: str
-    signed_bytes: int  # of the contribution; 0: nothing would leave
+    signed_bytes: int  # of the contribution, masked vector or ciphertext (at most); 0: nothing would leave
     sealed_bytes: list[int]  # of each message that would carry it
     readers: list[str]  # names of the members, who could read it; nobody else could
     sum_readers: list[str]  # where it goes into a sum of several: who would see the sum, but for this node

@@ -19,7 +19,7 @@ from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.records import changes, restore
-from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.session import Habits, Session
 from fedpeer.core.peer.state import Batch, Bus, Joining, Peer, Settings, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.privacy.floor import Policy
@@ -38,6 +38,7 @@ SCHEMA = Schema(
     ]
 )
 CONTRACT = "COUNT(x) >= 5"
+ABSENT_AFTER_S = 3.0  # shorter than daemons wait, so that fewer seconds have to be simulated
 
 
 def matches(pattern: str, subject: str) -> bool:
@@ -250,7 +251,8 @@ class Simulation:
         return self.fate(self.rng, "order") != "ok"
 
     def _session(self, node: Node) -> Session:
-        return Session(hashlib.sha256(f"{self._seed}/{node.name}/{node.boots}".encode()).digest()[:16])
+        boot = hashlib.sha256(f"{self._seed}/{node.name}/{node.boots}".encode()).digest()[:16]
+        return Session(boot, Habits(absent_after_s=ABSENT_AFTER_S))
 
     def _stamped(self, event: ev.Event, node: Node | None = None) -> ev.Stamped:
         self._drawn += 1

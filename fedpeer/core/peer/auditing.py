@@ -23,7 +23,7 @@ def audit_round(turn: Turn, _: AuditRound) -> None:
     audits = {rank: found for rank, found in turn.state.session.audits.items() if rank != opened.serial}
     turn.session(audits=audits)
     which = canonical.decode(opened.data, Conclusion).round
-    kept = turn.state.sums.evidence.get(f"{opened.serial:020d}")
+    kept = turn.state.sums.evidence.get(canonical.ordinal(opened.serial))
     if kept is not None:
         look(turn, turn.state.me.peer, Evidence(which, kept))
     else:
@@ -33,7 +33,7 @@ def audit_round(turn: Turn, _: AuditRound) -> None:
 
 def answer(turn: Turn, sender: PeerId, asked: Inquiry) -> None:
     """Show a member what a sum that we collected was opened from, if that is still kept."""
-    kept = turn.state.sums.evidence.get(f"{asked.round.rank:020d}")
+    kept = turn.state.sums.evidence.get(canonical.ordinal(asked.round.rank))
     if kept is not None and turn.seldom(f"evidence/{sender}", _ANSWERED_S):
         turn.tell(sender, Evidence(asked.round, kept))
 

@@ -78,7 +78,7 @@ def _refused(turn: Turn, collector: Collector) -> str:
 def _keep(turn: Turn, collector: Collector) -> None:
     """Keep what the sum was opened from, for whoever wants to see it."""
     sums = turn.state.sums
-    name = f"{collector.terms.round.rank:020d}"
+    name = canonical.ordinal(collector.terms.round.rank)
     evidence = {**sums.evidence, name: canonical.encode(Transcript.of(there(collector.course)))}
     newest = sorted(evidence)[-_KEPT:]
     turn.change(sums=replace(sums, evidence={each: evidence[each] for each in newest}))

@@ -63,9 +63,9 @@ def remember_circle(turn: Turn, versions: Versions) -> None:
 
 def clash(turn: Turn, versions: Versions) -> str:
     """What is wrong with opening the sum of these beside those of earlier circles, if anything."""
-    circles = turn.state.sums.circles
-    two = next(filter(None, (_clash(turn, versions, *item) for item in circles.items())), "")
-    return two or _together(turn, versions, [check_circle(*item) for item in circles.items()])
+    before = [check_circle(name, data) for name, data in turn.state.sums.circles.items()]
+    two = next(filter(None, (_clash(turn, versions, each) for each in before)), "")
+    return two or _together(turn, versions, before)
 
 
 def _together(turn: Turn, versions: Versions, before: Sequence[Versions]) -> str:
@@ -73,8 +73,7 @@ def _together(turn: Turn, versions: Versions, before: Sequence[Versions]) -> str
     return f"it and the sums before would show together what {names} have" if names else ""
 
 
-def _clash(turn: Turn, versions: Versions, name: str, data: bytes) -> str:
-    earlier = check_circle(name, data)
+def _clash(turn: Turn, versions: Versions, earlier: Versions) -> str:
     if distinct(versions, earlier):
         return ""
     who = sorted(turn.name(p) for p in versions.keys() | earlier.keys() if versions.get(p) != earlier.get(p))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fedpeer.core.canonical import ordinal
 from fedpeer.core.envelope.keys import Identity, derive
 from fedpeer.core.errors import MalformedError
 from fedpeer.core.privacy.people import People
@@ -48,7 +49,7 @@ class Persons:
 
     def released(self, serial: int, rows: Persons | None = None) -> Persons:
         """The same with a step for a release of the rows that are, or were, here, added to what the serial has."""
-        name = f"{serial:020d}"
+        name = ordinal(serial)
         step = People(tuple((rows or self).parts.values()), self.people.steps).step()
         known = self.steps.get(name, Patients.none())
         return replace(self, steps={**self.steps, name: Patients.together([known, step])})
@@ -63,7 +64,7 @@ class Persons:
             parts[batch] += part.rows
         if parts != rows:
             raise MalformedError("not as many rows of patients as rows")
-        if any(f"{int(serial):020d}" != serial for serial in self.steps):
+        if any(ordinal(int(serial)) != serial for serial in self.steps):
             raise MalformedError("the patients of a release by another name")
 
     def _parts(self, batch: str) -> tuple[Patients, ...]:

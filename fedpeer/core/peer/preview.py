@@ -32,10 +32,11 @@ _ALL = 2**62
 class Preview:
     """The outcome of a pulse that did not happen, every rule, and what others could subtract.
 
-    `signed` is the contribution and `sealed` the messages with it, in bytes, 0 where nothing would leave. `readers` can
-    read it, and nobody else; where it goes into a sum of several that is nobody, and `watchers` see the sum. `cell` is
-    the smallest that is not empty, whether or not the profile looks at cells. `noise` is the deviation of what would be
-    added to each block, in units of the most that a row gives, and `cost` its ρ, in parts.
+    `signed` is the contribution, or the masked vector, and `sealed` the messages with it, in bytes, 0 where nothing
+    would leave; how long a ciphertext is only its cipher knows. `readers` can read it, and nobody else; where it goes
+    into a sum of several that is nobody, and `watchers` see the sum. `cell` is the smallest that is not empty, whether
+    or not the profile looks at cells. `noise` is the deviation of what would be added to each block, in units of the
+    most that a row gives, and `cost` its ρ, in parts.
     """
 
     outcome: Outcome
@@ -53,7 +54,7 @@ class Preview:
 
 def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
     """What a pulse would lead to now; StateError for a membership that is not active. Nothing happens."""
-    exchange, others = peer.roster.exchange, peer.roster.heard_by(peer.me.peer)
+    exchange = peer.roster.exchange
     turn = Turn(peer.with_session(round=None), now, bytes(32), purse)
     turn.need_active()
     outcome, detail = pulse(turn, asked=True)
@@ -62,22 +63,26 @@ def preview(peer: Peer, now: float, purse: Purse | None = None) -> Preview:
     if held:
         detail = f"contribution {held.contribution.serial} of {held.summary.rows} rows"
     plan = _planned(peer)
-    hidden = masks.size(peer.local.residues.layout) if outcome == "called" else 0
+    masked = masks.size(peer.local.residues.layout) if outcome == "called" and exchange.mode == "secure" else 0
     return Preview(
         outcome=outcome,
         detail=detail,
-        signed=len(held.signed) if held else hidden,
+        signed=len(held.signed) if held else masked,
         sealed=bodies,
-        readers=() if exchange.summed else others,
-        watchers=tuple(p for p in others if exchange.mode != "paillier" or peer.roster.part(p) == "beneficiary")
-        if exchange.summed
-        else (),
+        readers=() if exchange.summed else peer.roster.heard_by(peer.me.peer),
+        watchers=_watchers(peer) if exchange.summed else (),
         verdict=admit(peer.local, peer.roster.contract, SENDING, peers=len(peer.roster.active), action="allow"),
         examined=_examined(peer),
         cell=smallest(Counted.of(Release.of(peer.local)), _ALL),
         noise={} if plan is None else {b.name: sqrt(v) for b, v in zip(plan.layout, plan.variances, strict=True)},
         cost=ceil(plan.rho * UNIT) if plan else 0,
     )
+
+
+def _watchers(peer: Peer) -> tuple[PeerId, ...]:
+    """Who else would see the sum of several."""
+    roster, alone = peer.roster, peer.roster.exchange.mode == "paillier"
+    return tuple(p for p in roster.heard_by(peer.me.peer) if not alone or roster.part(p) == "beneficiary")
 
 
 def _planned(peer: Peer) -> Plan | None:

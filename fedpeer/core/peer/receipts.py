@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from fedpeer.core.canonical import ordinal
 from fedpeer.core.envelope.messages import MOST_RECALLED, Rank, Recall, Receipt, Standing
 from fedpeer.core.envelope.receipts import Confirmation, confirm, confirmed
 from fedpeer.core.errors import MismatchError
@@ -24,11 +25,6 @@ PENDING = "0"
 # How often the same member is asked, and how often it signs.
 ASKED_S = 3.0
 SIGNED_S = 1.0
-
-
-def key(serial: int) -> str:
-    """The name of the record of a withdrawal; in the order of serials."""
-    return f"{serial:020d}"
 
 
 def taken_out(turn: Turn, batch: Batch, rows: int) -> None:
@@ -52,7 +48,7 @@ def released(turn: Turn, before: Held | None, held: Held) -> None:
     others = turn.state.roster.heard_by(turn.state.me.peer)
     serial, digest = held.rank
     withdrawal = replace(pending, serial=serial, digest=digest, gone=Rank(*before.rank), waiting=others)
-    _keep(turn, key(serial), replace(withdrawal, at=int(turn.now)))
+    _keep(turn, ordinal(serial), replace(withdrawal, at=int(turn.now)))
 
 
 def forgotten(turn: Turn) -> None:

@@ -29,7 +29,7 @@ class Habits:
     """How this node behaves, from its configuration: in time, and with what release rules at least."""
 
     status_every_s: float = 10.0
-    absent_after_s: float = 3.0
+    absent_after_s: float = 10.0
     offline_after_s: float = 30.0
     kept_for_s: int = 30 * 86_400
     policy: Policy = LAXEST

@@ -27,7 +27,7 @@ from fedpeer.core.peer import (
     watching,
 )
 from fedpeer.core.peer.bridge import Bridged, SetBridge
-from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Send
+from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Pledge, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
 from fedpeer.core.peer.pulsing import pulse
@@ -142,10 +142,13 @@ def _joining(state: Joining, stamped: Stamped, session: Session) -> tuple[State,
 def _refused(turn: Turn, before: Peer, error: RemoteError) -> tuple[Peer, list[Effect]]:
     """Count and note a fault of theirs. Only what was asked because of it stands, with the sequence that it used up.
 
-    So does what was paid: better too much than too little.
+    So does what was paid: better too much than too little. But where a word was pledged nothing is sent, and the
+    session does not know of it either: it must never leave without its pledge.
     """
-    after = Turn(replace(before, session=turn.state.session), turn.now, b"")
-    after.effects = [e for e in turn.effects if isinstance(e, Send | Charged)]
+    pledged = any(isinstance(e, Pledge) for e in turn.effects)
+    session = before.session if pledged else turn.state.session
+    after = Turn(replace(before, session=session), turn.now, b"")
+    after.effects = [e for e in turn.effects if isinstance(e, Charged if pledged else Send | Charged)]
     if not isinstance(error, ReplayError):
         after.count(receive_errors=1)
         if after.seldom(f"fault/{error.code}", FAULTS_EVERY_S):

@@ -82,7 +82,7 @@ class Past:
 
     def kept(self, serial: int, summary: Summary) -> dict[str, bytes]:
         """The traces with that of one more release, which a newer one replaces; of an empty one none is needed."""
-        trace = f"{serial:020d}-{summary.digest[:16]}"
+        trace = f"{canonical.ordinal(serial)}-{summary.digest[:16]}"
         if not summary.rows or trace in self.traces:
             return dict(self.traces)
         return {**self.traces, trace: _Trace.of(summary, Release.of(summary), self.secret).to_bytes()}
@@ -94,7 +94,7 @@ def check(traces: Mapping[str, bytes], schema: Schema) -> None:
     for name, trace in traces.items():
         like = like or Counted.of(Release.of(Summary.zero(schema)))
         serial, _, digest = name.partition("-")
-        if _Trace.read(trace, like).digest.hex()[:16] != digest or f"{int(serial):020d}" != serial:
+        if _Trace.read(trace, like).digest.hex()[:16] != digest or canonical.ordinal(int(serial)) != serial:
             raise MalformedError(f"the trace of a release by another name, {name}")
 
 

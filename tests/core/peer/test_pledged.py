@@ -8,12 +8,16 @@ import pytest
 
 from fedpeer.core import canonical
 from fedpeer.core.envelope.messages import Talk
-from fedpeer.core.errors import PledgeError
+from fedpeer.core.errors import MismatchError, PledgeError
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.secure.contributor import Concealed, Voted
 from fedpeer.core.federation.secure.documents import Proposal, Word, sign
+from fedpeer.core.peer import contributing
 from fedpeer.core.peer import events as ev
+from fedpeer.core.peer import step as stepping
+from fedpeer.core.peer.effects import Reconnect
 from fedpeer.core.peer.state import Peer
+from fedpeer.core.peer.turn import Turn
 from tests.support.attack import Wire, said
 from tests.support.simulation import Node, Simulation
 
@@ -73,3 +77,28 @@ def test_a_process_that_is_set_back_in_memory_votes_for_nothing_else(kept: bool)
     state = _state(voter.peer)
     assert isinstance(state, Concealed if kept else Voted)
     assert kept or state.proposal.digest != voted, "without the store's memory it has voted twice"
+
+
+@pytest.mark.parametrize("defended", [True, False])
+def test_where_a_fault_follows_a_vote_the_vote_does_not_leave_without_its_pledge(
+    defended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation, voter, before = voting()
+    (subject, body), *_ = another(simulation, voter)
+    voter.state = before
+    voter.pledges.clear()
+    simulation.wire.clear()
+    say = contributing.say
+
+    def said_and_failed(turn: Turn, word: Word) -> None:
+        say(turn, word)
+        raise MismatchError("found after the vote")
+
+    monkeypatch.setattr(contributing, "say", said_and_failed)
+    if not defended:
+        monkeypatch.setattr(stepping, "Pledge", Reconnect)
+    simulation.act(voter, ev.Received(subject, body))
+    assert not voter.pledges
+    assert bool(simulation.wire) is not defended, "without the defence the vote is on its way"
+    assert isinstance(_state(voter.peer), Concealed if defended else Voted)
+    assert voter.notes[-1].text == "dropped a message: found after the vote"

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core import canonical
-from fedpeer.core.canonical import digest
+from fedpeer.core.canonical import digest, ordinal
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.envelope.messages import Rank, Recall, Receipt, Signed
 from fedpeer.core.envelope.receipts import LABEL, Confirmation, confirm, confirmed, read
 from fedpeer.core.errors import ForgedError, MalformedError, MismatchError
 from fedpeer.core.peer import events as ev
-from fedpeer.core.peer.receipts import PENDING, key
+from fedpeer.core.peer.receipts import PENDING
 from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.session import Session
 from fedpeer.core.statistics.collect import collect
@@ -48,7 +48,7 @@ def withdrawn(simulation: Simulation, node: Node, which: int = 0) -> str:
     """Withdraw one of a node's batches and pulse; the name of the withdrawal's record."""
     simulation.act(node, ev.WithdrawBatch(sorted(node.peer.batches)[which]))
     assert simulation.act(node, ev.SyncNow())[0] == "sent"
-    return key(node.peer.released.contribution.serial)
+    return ordinal(node.peer.released.contribution.serial)
 
 
 def test_everyone_who_had_the_rows_signs_that_it_holds_them_no_longer():
