@@ -209,22 +209,28 @@ def _levels(label: str, kind: str, given: Any) -> tuple[str, ...]:
         return ()
     if kind in {"continuous", "date", "product"}:
         raise SchemaError(f"feature {label}: a {kind} feature has no levels")
+    levels = listed(label, given)
+    if kind == "binary" and len(levels) != 2:
+        raise SchemaError(f"feature {label}: a binary feature has two levels, the raw values of 0 and 1")
+    if not 2 <= len(levels) <= LEVELS:
+        raise SchemaError(f"feature {label}: {len(levels)} levels; a category has 2 to {LEVELS}")
+    return () if kind == "binary" and tuple(map(spelling, levels)) in _USUAL else levels
+
+
+def listed(label: str, given: Any) -> tuple[str, ...]:
+    """The levels in a list as texts; SchemaError names the feature by its label."""
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise SchemaError(f"feature {label}: levels must be a list, such as [low, high]")
     if not all(isinstance(level, str | Number | np.generic) for level in given):
         raise SchemaError(f"feature {label}: a level is neither text nor a number")
     levels = tuple(level if isinstance(level, str) else spelling(level) for level in given)
-    if kind == "binary" and len(levels) != 2:
-        raise SchemaError(f"feature {label}: a binary feature has two levels, the raw values of 0 and 1")
-    if not 2 <= len(levels) <= LEVELS:
-        raise SchemaError(f"feature {label}: {len(levels)} levels; a category has 2 to {LEVELS}")
     seen: dict[str, str] = {}
     for level in levels:
         _check_text(level, f"feature {label}: a level", _NAME)
         if spelling(level) in seen:
             raise SchemaError(f"feature {label}: levels {seen[spelling(level)]!r} and {level!r} mean the same")
         seen[spelling(level)] = level
-    return () if kind == "binary" and tuple(seen) in _USUAL else levels
+    return levels
 
 
 def check_name(name: Any, what: str) -> None:

@@ -59,7 +59,7 @@ def parts(form: Any) -> tuple[list[Feature], dict[str, Any]]:
     """Return the features and rules of a dict form; SchemaError names the key that is unknown or of the wrong kind."""
     if not isinstance(form, dict):
         raise SchemaError("a schema is a mapping with the key `features`")
-    _check_keys(form, (*_RULES, "features"), "the schema")
+    check_keys(form, (*_RULES, "features"), "the schema")
     listed = form.get("features")
     if not isinstance(listed, list):
         raise SchemaError("the schema has no list of `features`")
@@ -71,6 +71,13 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest of the words, or nothing."""
     near = get_close_matches(word, list(words), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def check_keys(form: dict[Any, Any], known: tuple[str, ...], what: str) -> None:
+    """SchemaError, with the nearest known one, for a key that is not known."""
+    for key in form:
+        if key not in known:
+            raise SchemaError(f"{what} has an unknown key {str(key)[:60]!r}{suggestion(str(key), known)}")
 
 
 class _Loader(yaml.BaseLoader):
@@ -119,17 +126,11 @@ def _feature(item: Any, at: int) -> Feature:
     if not isinstance(item, dict):
         raise SchemaError(f"feature {at} of the schema is not a mapping with `name` and `kind`")
     label = f"feature {item.get('name', at)!r:.60}"
-    _check_keys(item, _KEYS, label)
+    check_keys(item, _KEYS, label)
     missing = next((key for key in ("name", "kind") if key not in item), None)
     if missing:
         raise SchemaError(f"{label} has no {missing}")
     return Feature(**item)
-
-
-def _check_keys(form: dict[Any, Any], known: tuple[str, ...], what: str) -> None:
-    for key in form:
-        if key not in known:
-            raise SchemaError(f"{what} has an unknown key {str(key)[:60]!r}{suggestion(str(key), known)}")
 
 
 def _whole(value: Any) -> Any:
