@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from msgspec import structs
 
@@ -12,9 +13,10 @@ from fedpeer.core.errors import FedpeerError, MismatchError, StoreError
 from fedpeer.core.peer.project import Head, Project, made
 from fedpeer.core.peer.records import StoredBatch
 from fedpeer.core.peer.state import Local
+from fedpeer.core.peer.streams import Stream
 from fedpeer.core.statistics.summary import Summary
 
-_HEAD, _BATCH, _FORM = "project", "batch/", 1
+_HEAD, _BATCH, _STREAM, _FORM = "project", "batch/", "stream/", 1
 
 
 class Carried(Value, frozen=True):
@@ -31,6 +33,9 @@ def changes(before: Project | None, after: Project | None) -> dict[str, bytes | 
     old, new = (p.batches if p is not None else {} for p in (before, after))
     found: dict[str, bytes | None] = {_BATCH + k: None for k in old.keys() - new.keys()}
     found |= {_BATCH + k: canonical.encode(_stored(b)) for k, b in new.items() if old.get(k) is not b}
+    was, now = (p.streams if p is not None else {} for p in (before, after))
+    found |= {_STREAM + k: None for k in was.keys() - now.keys()}
+    found |= {_STREAM + k: canonical.encode(s) for k, s in now.items() if was.get(k) is not s}
     return found | {_HEAD: None if after is None else canonical.encode(after.head)}
 
 
@@ -38,7 +43,9 @@ def restore(id_: str, records: Mapping[str, bytes]) -> Project:
     """The project that these records hold; StoreError if they are not whole."""
     try:
         stored = [canonical.decode(v, StoredBatch) for k, v in records.items() if k.startswith(_BATCH)]
-        return _read(id_, canonical.decode(records[_HEAD], Head), stored)
+        streams = [canonical.decode(v, Stream) for k, v in records.items() if k.startswith(_STREAM)]
+        project = _read(id_, canonical.decode(records[_HEAD], Head), stored)
+        return replace(project, streams={stream.id: stream for stream in streams})
     except (KeyError, FedpeerError) as fault:
         raise StoreError(f"the records of project {id_} are not whole: {fault}") from fault
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
-from fedpeer.core.errors import DuplicateError, StateError, UnknownError
+from fedpeer.core.peer import flowing
 from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, StopStream
 from fedpeer.core.peer.state import Batch
 from fedpeer.core.peer.streams import Flow, Stream
@@ -17,14 +15,8 @@ _TOLD_S = 60.0
 def add_stream(turn: Turn, event: AddStream) -> None:
     """Count the messages of a subject from now on; whoever was listened to before is gone on with."""
     turn.need_active()
-    state, stream = turn.state, event.stream
-    twin = next((each for each in state.streams.values() if each.location == stream.location), None)
-    if twin is not None and not event.anew:
-        if twin.running:
-            raise DuplicateError(f"{stream.location} is listened to already, as stream {twin.id}")
-        stream = replace(twin, options=stream.options, running=True)
-    rest = {k: each for k, each in state.streams.items() if twin is None or k != twin.id}
-    turn.change(streams=rest | {stream.id: stream})
+    streams, stream = flowing.begun(turn.state.streams, event.stream, anew=event.anew)
+    turn.change(streams=streams)
     since = f", after message {stream.sequence}" if stream.sequence else ""
     turn.note("data", "info", f"listens to {stream.location}{since}", data={"stream": stream.id})
     turn.reply(stream)
@@ -32,17 +24,16 @@ def add_stream(turn: Turn, event: AddStream) -> None:
 
 def stop_stream(turn: Turn, event: StopStream) -> None:
     """Listen to a stream no more; what was counted stays, and it can be gone on with."""
-    stream = _known(turn, event.stream)
-    after = replace(stream, running=False)
-    turn.change(streams={**turn.state.streams, stream.id: after})
+    streams, stream = flowing.stopped(turn.state.streams, event.stream)
+    turn.change(streams=streams)
     turn.note("data", "info", f"listens to {stream.location} no more", data={"stream": stream.id})
-    turn.reply(after)
+    turn.reply(stream)
 
 
 def forget_stream(turn: Turn, event: ForgetStream) -> None:
     """Forget a stream, and how far it was counted; what was counted stays."""
-    stream = _known(turn, event.stream)
-    turn.change(streams={k: each for k, each in turn.state.streams.items() if k != stream.id})
+    streams, stream = flowing.without(turn.state.streams, event.stream)
+    turn.change(streams=streams)
     turn.note("data", "info", f"forgot {stream.location}", data={"stream": stream.id})
     turn.reply(stream)
 
@@ -82,16 +73,4 @@ def _keep(turn: Turn, flow: Flow, stream: Stream) -> None:
 
 
 def _next(turn: Turn, flow: Flow) -> Stream:
-    stream = turn.state.streams.get(flow.stream)
-    if stream is None or not stream.running:
-        raise StateError(f"stream {flow.stream} is not listened to any more")
-    if stream.sequence != flow.since or flow.until <= flow.since:
-        raise DuplicateError(f"{stream.location} is counted up to message {stream.sequence}, not {flow.since}")
-    return stream
-
-
-def _known(turn: Turn, stream: str) -> Stream:
-    found = turn.state.streams.get(stream)
-    if found is None:
-        raise UnknownError(f"there is no stream {stream}")
-    return found
+    return flowing.expecting(turn.state.streams, flow)

@@ -13,9 +13,11 @@ from msgspec import structs
 
 from fedpeer.core.canonical import Value
 from fedpeer.core.errors import MismatchError, StateError, UnknownError
-from fedpeer.core.peer.events import AddBatch, WithdrawBatch, WithdrawRows
-from fedpeer.core.peer.rows import having, refuse_twin
+from fedpeer.core.peer import flowing
+from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, StopStream, WithdrawBatch, WithdrawRows
+from fedpeer.core.peer.rows import having, longer, refuse_twin
 from fedpeer.core.peer.state import Batch, Local
+from fedpeer.core.peer.streams import Stream
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -44,6 +46,7 @@ class Project:
     agreed: Schema | None = None
     total: Summary | None = None
     batches: Mapping[str, Local] = field(default_factory=dict)
+    streams: Mapping[str, Stream] = field(default_factory=dict)
 
     @property
     def schema(self) -> Schema:
@@ -70,8 +73,7 @@ def made(id_: str, head: Head, batches: Mapping[str, Local] | None = None) -> Pr
 
 def heard(project: Project, event: object, now: int) -> tuple[Project, Local]:
     """The project with rows added or taken out, and the batch that this is about; DuplicateError, UnknownError."""
-    if project.head.frozen:
-        raise StateError(f"project {project.head.name} is frozen", hint="unfreeze it to change its rows")
+    _need_thawed(project)
     match event:
         case AddBatch():
             return _added(project, event, now)
@@ -86,14 +88,36 @@ def heard(project: Project, event: object, now: int) -> tuple[Project, Local]:
     raise StateError(f"a project knows nothing of {type(event).__name__}")
 
 
+def listened(project: Project, event: object) -> tuple[Project, Stream]:
+    """The project when a stream is begun, stopped, forgotten or gone on with; DuplicateError, UnknownError."""
+    match event:
+        case AddStream():
+            streams, stream = flowing.begun(project.streams, event.stream, anew=event.anew)
+        case StopStream():
+            streams, stream = flowing.stopped(project.streams, event.stream)
+        case ForgetStream():
+            streams, stream = flowing.without(project.streams, event.stream)
+        case Flowed():
+            _need_thawed(project)
+            before = flowing.expecting(project.streams, event.flow)
+            stream = before.after(event.flow, before.batch, 0, 0, {})
+            streams = {**project.streams, stream.id: stream}
+        case _:
+            raise StateError(f"a project knows nothing of {type(event).__name__}")
+    return replace(project, streams=streams), stream
+
+
 def agreed(project: Project, schema: Schema, now: int) -> Project:
-    """The project under this schema; StateError once there are rows under another."""
+    """The project under this schema; StateError once there are rows under another, or are being counted."""
     if project.batches and project.schema.digest != schema.digest:
         raise StateError(
             f"project {project.head.name} has rows under its schema, so that is fixed",
             hint="count them anew in a project of another schema",
         )
-    return made(project.id, structs.replace(project.head, schema=schema.to_json(), changed_at=now), project.batches)
+    if any(stream.running for stream in project.streams.values()):
+        raise StateError(f"streams of project {project.head.name} are counted under its schema", hint="stop them first")
+    head = structs.replace(project.head, schema=schema.to_json(), changed_at=now)
+    return replace(made(project.id, head, project.batches), streams=project.streams)
 
 
 def merged(project: Project, other: Project, now: int, *, force: bool) -> Project:
@@ -114,13 +138,26 @@ def changed(project: Project, now: int, **fields: object) -> Project:
 def _added(project: Project, event: AddBatch, now: int) -> tuple[Project, Local]:
     if event.summary.schema.digest != project.schema.digest:
         raise StateError("the rows were counted under another schema than the project's")
-    if event.batch.rows and not event.force:
-        refuse_twin(project.batches, event.batch)
-    number = project.head.added + 1
-    local = Local(structs.replace(event.batch, number=number), event.summary)
-    head = structs.replace(project.head, added=number)
+    if event.flow is not None:
+        stream, batch = flowing.expecting(project.streams, event.flow), event.batch
+        stream = stream.after(event.flow, batch.id, batch.read, batch.rows, batch.rejected)
+        project = replace(project, streams={**project.streams, stream.id: stream})
+    before = project.batches.get(event.batch.id)
+    if before is not None:
+        local = longer(before, event.batch, event.summary)
+    else:
+        if event.batch.rows and not event.force:
+            refuse_twin(project.batches, event.batch)
+        number = project.head.added + 1
+        local = Local(structs.replace(event.batch, number=number), event.summary)
+        project = replace(project, head=structs.replace(project.head, added=number))
     batches = {**project.batches, local.batch.id: local}
-    return _with(replace(project, head=head), batches, project.local + event.summary, now), local
+    return _with(project, batches, project.local + event.summary, now), local
+
+
+def _need_thawed(project: Project) -> None:
+    if project.head.frozen:
+        raise StateError(f"project {project.head.name} is frozen", hint="unfreeze it to change its rows")
 
 
 def _taken(project: Project, event: WithdrawRows, now: int) -> tuple[Project, Local]:

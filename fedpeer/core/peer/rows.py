@@ -47,7 +47,7 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
         turn.change(marks=marks)
         local = Local(replace(batch, number=marks.added), event.summary)
     else:
-        local = _longer(before, batch, event.summary)
+        local = longer(before, batch, event.summary)
     turn.change(batches={**state.batches, batch.id: local}, local=state.local + event.summary)
     turn.change(persons=state.persons.more(batch.id, event.patients))
     rejected = batch.read - batch.rows
@@ -121,7 +121,8 @@ def refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
         raise DuplicateError(f"{batch.source} holds exactly the rows of batch {known.id} ({known.source})")
 
 
-def _longer(before: Local, more: Batch, summary: Summary) -> Local:
+def longer(before: Local, more: Batch, summary: Summary) -> Local:
+    """A batch with more rows, counted later."""
     known, together = before.batch, before.summary + summary
     rejected = rejected_in_all(known.rejected, more.rejected)
     rows, read = known.rows + more.rows, known.read + more.read

@@ -17,12 +17,25 @@ from fedpeer.core.canonical import Value
 Rejected = Mapping[str, Mapping[str, int]]
 
 
+class Credential(Value, frozen=True):
+    """How a server lets us in; nothing, or one of these. It is kept apart from the stream, which people are shown."""
+
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    seed: str = ""
+
+    def __repr__(self) -> str:
+        return "Credential()" if self == Credential() else "Credential(...)"
+
+
 class Stream(Value, frozen=True):
     """A subject that is, or was, listened to; `options` are those of its messages, as JSON.
 
     `sequence` is the number of the last message that was counted, in the stream that began at `origin`. `rows` of the
     `read` ones count and are in `batch`, but for what was withdrawn; `faults` has, by reason, the messages that could
-    not be read. `last_at` is when the last message was published, 0 before there was one.
+    not be read. `last_at` is when the last message was published, 0 before there was one. `name` is what people call
+    it, if they do.
     """
 
     id: str
@@ -39,6 +52,7 @@ class Stream(Value, frozen=True):
     rejected: dict[str, dict[str, int]] = {}  # noqa: RUF012 msgspec copies the default of a struct field
     faults: dict[str, int] = {}  # noqa: RUF012 msgspec copies the default of a struct field
     last_at: int = 0
+    name: str = ""
 
     def after(self, flow: Flow, batch: str, read: int, rows: int, rejected: Rejected) -> Stream:
         """The same when more was counted, into a batch."""

@@ -21,9 +21,19 @@ from fedpeer.core.errors import (
 )
 from fedpeer.core.peer import carrying
 from fedpeer.core.peer import project as core
-from fedpeer.core.peer.events import AddBatch, SyncNow, WithdrawBatch, WithdrawRows
+from fedpeer.core.peer.events import (
+    AddBatch,
+    AddStream,
+    Flowed,
+    ForgetStream,
+    StopStream,
+    SyncNow,
+    WithdrawBatch,
+    WithdrawRows,
+)
 from fedpeer.core.peer.project import Head, Project
 from fedpeer.core.peer.state import Batch
+from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
@@ -143,3 +153,57 @@ def test_bytes_that_are_no_project_are_refused() -> None:
     with pytest.raises(StoreError):
         carrying.restore("project-9", {"project": b"\x00"})
     assert replace(EMPTY, id="x").id == "x"
+
+
+def flow(since: int, until: int, name: str = "s1") -> Flow:
+    return Flow(name, "VITALS then", since, until, until - since, 7, {})
+
+
+def told(project: Project, values: list[int], since: int, until: int) -> Project:
+    summary = collect(SCHEMA, table(values))
+    kept = project.streams["s1"].batch
+    batch = Batch(kept or f"b{since}", "nats://x/y", 9, summary.rows, len(values), {}, summary.digest)
+    return core.heard(project, AddBatch(batch, summary, True, flow=flow(since, until)), 9)[0]
+
+
+def test_messages_of_a_stream_are_counted_once_into_one_batch_and_survive_records() -> None:
+    stream = Stream("s1", "nats://x/y", b"{}", 5, name="beds")
+    project, begun = core.listened(EMPTY, AddStream(stream, False))
+    assert begun == stream
+    project = told(told(project, [1, 2], 0, 2), [3], 2, 3)
+    assert project.local == collect(SCHEMA, table([1, 2, 3]))
+    assert [(b.batch.rows, b.batch.number) for b in project.batches.values()] == [(3, 1)]
+    project, _ = core.listened(project, Flowed(flow(3, 5)))
+    with pytest.raises(DuplicateError, match="counted up to message 5"):
+        told(project, [3], 2, 3)
+    with pytest.raises(DuplicateError, match="listened to already"):
+        core.listened(project, AddStream(stream, False))
+    with pytest.raises(DuplicateError, match="a stream beds already"):
+        core.listened(project, AddStream(Stream("s2", "nats://x/z", b"{}", 5, name="beds"), False))
+    records = {name: value for name, value in carrying.changes(None, project).items() if value is not None}
+    assert carrying.restore(project.id, records) == project
+    stopped, _ = core.listened(project, StopStream("s1"))
+    with pytest.raises(StateError, match="not listened to"):
+        told(stopped, [4], 5, 6)
+    again, resumed = core.listened(stopped, AddStream(Stream("s9", "nats://x/y", b"{}", 8), False))
+    assert (resumed.id, resumed.sequence, resumed.name, resumed.running) == ("s1", 5, "beds", True)
+    forgotten, _ = core.listened(again, ForgetStream("s1"))
+    assert carrying.changes(again, forgotten)["stream/s1"] is None
+    with pytest.raises(UnknownError):
+        core.listened(forgotten, StopStream("s1"))
+    with pytest.raises(StateError, match="nothing of SyncNow"):
+        core.listened(project, SyncNow())
+
+
+def test_a_schema_stays_while_a_stream_is_counted_under_it_and_a_frozen_project_counts_nothing() -> None:
+    project, _ = core.listened(EMPTY, AddStream(Stream("s1", "nats://x/y", b"{}", 5), False))
+    with pytest.raises(StateError, match="stop them first"):
+        core.agreed(project, OTHER, 9)
+    stopped, _ = core.listened(project, StopStream("s1"))
+    assert core.agreed(stopped, OTHER, 9).streams == stopped.streams
+    frozen = core.changed(project, 9, frozen=True)
+    for event in (Flowed(flow(0, 1)),):
+        with pytest.raises(StateError, match="is frozen"):
+            core.listened(frozen, event)
+    with pytest.raises(StateError, match="is frozen"):
+        told(frozen, [1], 0, 1)
