@@ -61,7 +61,8 @@ class FileShelf:
 
     def _roots(self) -> list[Path]:
         if not self._catalogue.roots:
-            raise SourceError("data.roots names no directories, so none is looked at", hint="docs/configuration.md")
+            hint = "name the directories whose files may be shown, in fedpeer.yaml: docs/configuration.md"
+            raise SourceError("data.roots names no directories, so none is looked at", hint=hint)
         return [root.expanduser().resolve() for root in self._catalogue.roots]
 
 

@@ -14,11 +14,13 @@ from fedpeer import daemon
 from fedpeer.cli import frame, progress, prompt, render
 from fedpeer.cli.federation import read_schema
 from fedpeer.client import ApiError, Client
-from fedpeer.core.errors import SourceError
+from fedpeer.core.errors import SourceError, UnknownError
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.origins import Watch
+from fedpeer.node.origins import DataSource, Watch
 from fedpeer.node.shapes import Batch, Job, Withdrawal
+from fedpeer.node.sources import NAMED
+from fedpeer.ports import Source
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 SCHEMA = click.Path(path_type=Path)
@@ -27,7 +29,7 @@ LOCATION = click.argument("locations", metavar="SOURCE...", nargs=-1, required=T
 QUERY = click.option("--query", metavar="SELECT", help="What to ask a database (sqlite:, postgresql:, duckdb:).")
 MAP = click.option("--map", "maps", multiple=True, metavar="COLUMN=FEATURE", help="A column that is called otherwise.")
 OPTION = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="How to read it (docs/cli.md).")
-_ADDRESS = re.compile(r"[a-z]+://|(sqlite|duckdb|postgres(ql)?):")
+_ADDRESS = re.compile(r"[a-z]+://|(source|sqlite|duckdb|postgres(ql)?):")
 
 
 @click.group(cls=frame.Group)
@@ -152,7 +154,7 @@ def check(location: str, schema_file: Path | None, **how: Any) -> int:
     else:
         client = frame.client()
         agreed = Schema.from_dict(client.schema(frame.federation(client)))
-    found = daemon.source(location, agreed, reading(**how))
+    found = here(location, agreed, reading(**how))
     fit = daemon.compared(found, agreed)
     tried = None if fit["missing"] else tally(agreed, found.batches(agreed.needed))
     account = None if tried is None else tried.report()
@@ -216,10 +218,26 @@ def reading(maps: tuple[str, ...], query: str | None, options: tuple[str, ...]) 
     return told | ({"map": named} if named else {})
 
 
+def named(client: Client, name: str) -> DataSource:
+    """The place that has this name."""
+    found = next((each for each in client.sources() if each.name == name), None)
+    if found is None:
+        raise UnknownError(f"there is no source {name!r}", hint="`fedpeer source list` lists them")
+    return found
+
+
+def here(place: str, agreed: Schema | None, told: dict[str, Any]) -> Source:
+    """The rows at a place, or at one that has a name, as this machine reads them."""
+    if place.startswith(NAMED):
+        kept = named(frame.client(), place.removeprefix(NAMED))
+        place, told = kept.location, kept.options | told
+    return daemon.source(place, agreed, told)
+
+
 def location(place: str) -> str:
     """A path as the daemon sees it; with --url the daemon is elsewhere, and the path is its own."""
-    here = frame.settings().url is None and not _ADDRESS.match(place)
-    return str(Path(place).resolve()) if here else place
+    ours = frame.settings().url is None and not _ADDRESS.match(place)
+    return str(Path(place).resolve()) if ours else place
 
 
 def _counted(client: Client, job: Job, *, no_wait: bool) -> Job:

@@ -34,6 +34,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Data": {
         "schema": ("schema", "Propose, show and check schemas."),
         "data": ("data", "Add, list and withdraw rows."),
+        "source": ("source", "Give places of rows a name, and look at what is there."),
         "stream": ("stream", "Count the messages of a NATS subject as they come."),
         "project": ("project", "Keep rows without a federation."),
         "contract": ("contract", "Check, set and show the contract."),

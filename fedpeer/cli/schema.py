@@ -9,7 +9,7 @@ import click
 
 from fedpeer import daemon
 from fedpeer.cli import frame, render
-from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, draw_gaps, reading
+from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, draw_gaps, here, reading
 from fedpeer.cli.federation import read_schema
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
@@ -34,7 +34,7 @@ def infer(location: str, out: Path | None, **how: Any) -> None:
 
     The limits are this source's own: widen them so that every member's values fit, and say nothing about single people.
     """
-    proposed = Schema.infer(daemon.source(location, None, reading(**how)).batches())
+    proposed = Schema.infer(here(location, None, reading(**how)).batches())
     if out is not None:
         with out.open("x", encoding="utf-8") as file:
             file.write(proposed.to_yaml())

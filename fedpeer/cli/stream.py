@@ -9,6 +9,7 @@ import click
 from fedpeer.cli import frame, prompt, render
 from fedpeer.cli.data import MAP, OPTION, draw_faults, reading
 from fedpeer.node.origins import Stream
+from fedpeer.node.sources import NAMED
 
 
 @click.group(cls=frame.Group)
@@ -29,7 +30,7 @@ def start(source: str, columns: str | None, force: bool, **how: Any) -> None:
     """
     client = frame.client()
     fed, told = frame.federation(client), reading(query=None, **how)
-    if "://" not in source:
+    if "://" not in source and not source.startswith(NAMED):
         known = [each for each in client.streams(fed) if each.id.startswith(source)]
         if len(known) != 1:
             raise click.UsageError(f"{source} is neither an address nor one of the streams that `stream list` shows")

@@ -23,6 +23,7 @@ from fedpeer.node import origins, shapes
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
+from fedpeer.node.sources import Sources
 from fedpeer.node.views import Views, batch_shape
 from fedpeer.ports import Entry, Feeds, Lookout, Shelf, Source, Spot
 
@@ -56,13 +57,15 @@ class Counting(Views):
         super().__init__(engine, jobs, world.clock, about)
         self._world = world
         self._means = means
+        self.sources = Sources(engine, means.shelf)
         self.flowing: dict[str, str] = {}  # the fault of each stream that is listened to, "" without one
 
     async def add_source(
         self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
     ) -> shapes.Job:
-        """Count the rows of a file that this node can read."""
+        """Count the rows of a file that this node can read, or of a source that has a name, as `source:NAME`."""
         scope, peer = self.resolve(fed), self._held(fed)
+        location, options = self.sources.placed(location, options)
         source = await asyncio.to_thread(self._means.open_source, location, _schema(peer), options)
         spot = None
         if self._means.lookout is not None and isinstance(peer, Peer):
@@ -88,7 +91,7 @@ class Counting(Views):
         """Take rows out of the batch that has them; the job's result is that batch as it then is."""
         scope, held = self.resolve(fed), self._held(fed)
         batch = self._batch_of(scope, batch_id).batch.id if batch_id else ""
-        source = await asyncio.to_thread(rows.opened, self._means.open_source, self._means.open_rows, _schema(held))
+        source = await asyncio.to_thread(rows.opened, self._open, self._means.open_rows, _schema(held))
 
         async def work(progress: Progress) -> shapes.Batch:
             collected = await asyncio.to_thread(counted, source, held, progress)
@@ -112,6 +115,7 @@ class Counting(Views):
         if lookout is None:
             raise RequestError("this node has no files to watch")
         schema = self._engine.peer(scope).roster.schema
+        location, options = self.sources.placed(location, options)
         place, spots = await asyncio.to_thread(lookout.check, location, schema, options)
         told = msgspec.json.encode(dict(options))
         watch = Watch(self._world.entropy.draw(8).hex(), place, every_s, told, int(self._world.clock.now()))
@@ -144,6 +148,7 @@ class Counting(Views):
         if feeds is None:
             raise RequestError("this node has no streams to listen to")
         schema = self._engine.peer(scope).roster.schema
+        location, options = self.sources.placed(location, options)
         place = await asyncio.to_thread(feeds.check, location, schema, options)
         told = msgspec.json.encode(dict(options))
         stream = Stream(self._world.entropy.draw(8).hex(), place, told, int(self._world.clock.now()))
@@ -179,6 +184,11 @@ class Counting(Views):
         return [self._stream_shape(scope, each) for each in sorted(streams, key=lambda s: (s.added_at, s.id))]
 
     # Inside
+
+    def _open(self, location: str, schema: Schema, options: Mapping[str, Any]) -> Source:
+        """The rows at a place, or at one that has a name."""
+        location, options = self.sources.placed(location, options)
+        return self._means.open_source(location, schema, options)
 
     def _stream_of(self, scope: str, stream_id: str) -> Stream:
         return _named(self._engine.peer(scope).streams, stream_id, "streams", "fedpeer stream list")

@@ -14,6 +14,7 @@ from fedpeer.node import origins
 from fedpeer.node.engine import NODE, Engine
 from fedpeer.ports import Commit, Shelf
 
+NAMED = "source:"
 SAMPLE = 128  # rows that are shown at most
 
 _SOURCE = "source/"
@@ -45,14 +46,23 @@ class Sources:
         """A source; UnknownError if there is none."""
         found = self._kept.get(name)
         if found is None:
-            raise UnknownError(f"there is no source {name[:64]!r}")
+            raise UnknownError(f"there is no source {name[:64]!r}", hint="`fedpeer source list` lists them")
         return found
+
+    def placed(self, location: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        """Where rows are and how they are read; `source:NAME` is the place of that name, and options go before its."""
+        if not location.startswith(NAMED):
+            return location, options
+        kept = self.get(location.removeprefix(NAMED))
+        return kept.location, {**kept.options, **options}
 
     async def keep(self, name: str, location: str, options: Mapping[str, Any], *, anew: bool) -> origins.DataSource:
         """Give a place a name; with `anew`, one that another place has. Whether it can be read shows when it is."""
         async with self._changing:
             if not _NAME.fullmatch(name):
                 raise RequestError("a source's name has 1 to 64 of the letters, digits and the signs _ . -")
+            if location.startswith(NAMED):
+                raise RequestError(f"{location[:80]} is a name already", hint="name the place that it stands for")
             if (name in self._kept) != anew:
                 self.get(name)
                 raise DuplicateError(f"there is a source {name} already")

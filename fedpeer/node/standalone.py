@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -14,14 +14,10 @@ from fedpeer.core.errors import DuplicateError, MalformedError, RequestError
 from fedpeer.core.models.fit import restore
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
-from fedpeer.node.counting import Counting, Means
-from fedpeer.node.engine import Engine, World
-from fedpeer.node.jobs import Jobs, Progress
+from fedpeer.node.counting import Counting
+from fedpeer.node.jobs import Progress
 from fedpeer.node.projects import project_shape
-from fedpeer.node.sources import Sources
 from fedpeer.ports import Commit
-
-NAMED = "source:"
 
 _MOST = 1_000
 _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -29,20 +25,6 @@ _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 class Standalone(Counting):
     """The part of a node's commands that needs no federation."""
-
-    def __init__(self, engine: Engine, jobs: Jobs, world: World, means: Means, about: shapes.NodeInfo) -> None:
-        """As a node is made."""
-        super().__init__(engine, jobs, world, means, about)
-        self.sources = Sources(engine, means.shelf)
-
-    async def add_source(
-        self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
-    ) -> shapes.Job:
-        """Count the rows of a file that this node can read, or of a source that has a name, as `source:NAME`."""
-        if location.startswith(NAMED):
-            kept = self.sources.get(location.removeprefix(NAMED))
-            location, options = kept.location, {**kept.options, **options}
-        return await super().add_source(fed, location, options=options, force=force)
 
     async def create_project(self, name: str, schema: Schema | None = None) -> shapes.Project:
         """Make a project; without a schema it takes one before its first row."""

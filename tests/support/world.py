@@ -331,7 +331,7 @@ STREAM = origins.Stream(
     sequence=1412,
     last_at=NOW - 60,
 )
-SOURCE = origins.DataSource(name="beds", location="/data/beds.csv", options={})
+SOURCE = origins.DataSource(name="beds", location="/data/beds.csv", options={"delimiter": ";", "map": {"Alter": "age"}})
 PROJECT = shapes.Project(
     id="project-0a1b2c3d4e5f6071",
     name="ward",
@@ -364,8 +364,12 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/sources"): [SOURCE],
     ("POST", "/v1/sources"): SOURCE,
     ("DELETE", "/v1/sources/beds"): None,
-    ("GET", "/v1/sources/beds/sample"): origins.Sample(columns=["age"], rows=[["41"]]),
-    ("POST", "/v1/sources/browse"): [origins.Place(name="beds.csv", folder=False, bytes=900)],
+    ("GET", "/v1/sources/beds/sample"): origins.Sample(columns=["Alter", "sick"], rows=[["41", "0"], [None, "1"]]),
+    ("POST", "/v1/sources/browse"): [
+        origins.Place(name="beds.csv", folder=False, bytes=912),
+        origins.Place(name="scans.parquet", folder=False, bytes=48_300_000),
+        origins.Place(name="visits", folder=True, bytes=0),
+    ],
     ("GET", "/v1/projects"): [PROJECT],
     ("POST", "/v1/projects"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"], rows=0, batches=0),
     ("POST", "/v1/projects/import"): lambda body: msgspec.structs.replace(PROJECT, name=body["name"] or "ward"),
@@ -425,7 +429,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "data"): [BATCH],
     ("POST", "data"): lambda body: (
         JOB
-        if body["location"].endswith("patients.csv")
+        if body["location"].endswith("patients.csv") or body["location"] == "source:beds"
         else msgspec.structs.replace(
             JOB,
             state="failed",
