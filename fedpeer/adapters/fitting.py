@@ -14,6 +14,7 @@ from fedpeer.adapters.headers import folded, suggested
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.numerals import MISSING, spelling
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.table import lacked
 from fedpeer.ports import Source
 
 _CODES = 6  # unknown ones that are still told
@@ -46,7 +47,8 @@ def fit(source: Source, schema: Schema) -> Fit:
         return Fit([], [], {}, [f"{source.name} has no rows"])
     columns = {folded(name): array for name, array in zip(batch.schema.names, batch.columns, strict=True)}
     features = {feature.name: feature for feature in schema.inputs}
-    missing = [name for name in schema.needed if name not in columns]
+    gone = [name for name in schema.needed if name not in columns]
+    missing = lacked(gone)
     guess = suggested(list(columns), schema.needed)
     named = {folded(field.name): field for field in batch.schema}
     meant = {name: name for name in features if name in columns} | guess
@@ -57,6 +59,7 @@ def fit(source: Source, schema: Schema) -> Fit:
         for feature in schema.features
         if feature.derived and feature.name in columns
     ]
+    notes += [f"{name} is optional and has no column: all rows would lack it" for name in gone if name not in missing]
     for column, name in meant.items():
         if not features[name].measured:
             notes += _codes(features[name], columns[column])

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.table import lacked
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 _EXACT_DIGITS = 15  # a decimal of so many digits survives a double and back
@@ -21,16 +22,20 @@ def folded(name: str) -> str:
 
 
 def places(header: Sequence[str], wanted: Sequence[str] | None, place: str) -> dict[str, int]:
-    """Return the position of each wanted column (None: all); SourceError for one that is missing or there twice."""
+    """Return the position of each wanted column (None: all); SourceError for one that is missing or there twice.
+
+    A spare one that is missing is left out.
+    """
     have = [folded(name) for name in header]
     asked = have if wanted is None else list(wanted)
-    missing = [name for name in asked if folded(name) not in have]
+    gone = [name for name in asked if folded(name) not in have]
+    missing = lacked(gone)
     if missing:
         raise SourceError(f"{place} has no column {_listed(missing)}", hint=_hint(missing, header, have, asked))
     twice = next((name for name in asked if have.count(folded(name)) > 1), None)
     if twice is not None:
         raise SourceError(f"{place} has the column {twice!r} twice", hint="rename one of the two in the file")
-    return {name: have.index(folded(name)) for name in asked}
+    return {name: have.index(folded(name)) for name in asked if name not in gone}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -37,9 +37,10 @@ def tally_dask(schema: Schema, frame: Any, *, client: Any = None) -> Collected:
         raise TableError(f"a {type(frame).__name__} is not a Dask dataframe", hint="`collect` takes other tables")
     names = schema.needed
     labels = list(frame.columns)
-    wanted = [labels[place] for place in places([str(label) for label in labels], names, "the dataframe").values()]
+    found = places([str(label) for label in labels], names, "the dataframe")
+    there, wanted = [str(name) for name in found], [labels[place] for place in found.values()]
     form, count, add = schema.to_json(), dask.delayed(_counted), dask.delayed(_added)
-    parts = [count(partition, form) for partition in frame[wanted].to_delayed()]
+    parts = [count(partition, form, there) for partition in frame[wanted].to_delayed()]
     total = _summed(parts, lambda some: add(some, form))
     part = dask.compute(total)[0] if client is None else client.compute(total, sync=True)
     return _read(part, schema)
@@ -56,9 +57,9 @@ class _Part:
     missing: dict[str, dict[str, int]]
 
 
-def _counted(partition: Any, form: str) -> _Part:
+def _counted(partition: Any, form: str, names: list[str]) -> _Part:
     schema = Schema.from_json(form)
-    return _written(tally(schema, partition.set_axis(schema.needed, axis=1)))
+    return _written(tally(schema, partition.set_axis(names, axis=1)))
 
 
 def _added(parts: Sequence[_Part], form: str) -> _Part:

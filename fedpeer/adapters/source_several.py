@@ -77,10 +77,11 @@ class MappedSource:
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows, each column under its feature's name."""
         features = {folded(column): feature for feature, column in self._names.items()}
-        asked = None if columns is None else [self._names.get(name, name) for name in columns]
+        if columns is not None:
+            features = {self._names.get(name, name): name for name in columns}
+        asked = None if columns is None else list(features)
         for batch in self._source.batches(asked, progress):
-            names = [features.get(name, name) for name in batch.schema.names] if columns is None else list(columns)
-            yield batch.rename_columns(names)
+            yield batch.rename_columns([features.get(name, name) for name in batch.schema.names])
 
 
 def mapping(told: Any, schema: Schema | None) -> dict[str, str]:

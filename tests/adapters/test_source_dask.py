@@ -95,9 +95,18 @@ def test_what_cannot_be_is_told(client, rows):
         collect_dask(small, dd.from_pandas(rows, npartitions=2), client=client)
 
 
+def test_an_optional_column_may_be_lacking(rows):
+    extra = fp.Feature("extra", min=0, max=1, resolution="0.1", optional=True)
+    schema = fp.Schema([*SCHEMA.features, extra], missing="pairwise")
+    frame = dd.from_pandas(rows[["age", "ill", "dose"]], npartitions=2)
+    assert collect_dask(schema, frame) == tally(schema, rows).summary
+
+
 def test_only_summaries_travel(rows):
-    part = source_dask._counted(rows[["age", "ill", "dose"]], SCHEMA.to_json())
-    more = source_dask._counted(pd.concat([rows] * 20)[["age", "ill", "dose"]], SCHEMA.to_json())
+    part = source_dask._counted(rows[["age", "ill", "dose"]], SCHEMA.to_json(), ["age", "ill", "dose"])
+    more = source_dask._counted(
+        pd.concat([rows] * 20)[["age", "ill", "dose"]], SCHEMA.to_json(), ["age", "ill", "dose"]
+    )
     assert len(more.summary) <= len(part.summary) + 64  # not the size of the rows
 
 

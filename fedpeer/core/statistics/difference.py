@@ -53,6 +53,7 @@ def _features(mine: Feature, other: Feature) -> list[str]:
         ("list of levels", _levels(mine), _levels(other)),
         ("list of factors", ", ".join(mine.of), ", ".join(other.of)),
         ("unit", mine.unit or "none", other.unit or "none"),
+        ("column", _column(mine), _column(other)),
     ]
     return [f"your {what} is {a}, the federation's is {b}" for what, a, b in pairs if a != b]
 
@@ -72,6 +73,10 @@ def _range(feature: Feature) -> str:
 
 def _resolution(feature: Feature) -> str:
     return "that of its factors" if feature.resolution is None else plain(feature.resolution)
+
+
+def _column(feature: Feature) -> str:
+    return "optional" if feature.optional else "needed"
 
 
 def _levels(feature: Feature) -> str:

@@ -10,106 +10,22 @@ Old columns keep their order among the new ones, so in every block, triangles to
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fedpeer.core.canonical import Value
 from fedpeer.core.errors import SchemaError
-from fedpeer.core.statistics import forms
-from fedpeer.core.statistics.feature import Feature, listed
+from fedpeer.core.statistics.additions import Additions, Declaration, NewLevels
+from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout, split
 from fedpeer.core.statistics.numerals import MISSING, spelling
 from fedpeer.core.statistics.residues import Limbs, Residues
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
-_KEYS = ("features", "levels")
 _RULES = ("invalid", "missing", "row_bound", "patient", "blocks", "bins")
 
 _Places = npt.NDArray[np.bool_]  # of the new entries, which are old ones
-
-
-class Declaration(Value, frozen=True):
-    """A feature in the schema's own spelling, numbers as text; what it does not have is empty."""
-
-    name: str
-    kind: str
-    min: str = ""
-    max: str = ""
-    resolution: str = ""
-    levels: tuple[str, ...] = ()
-    of: tuple[str, ...] = ()
-    unit: str = ""
-
-    @classmethod
-    def saying(cls, feature: Feature) -> Declaration:
-        """The one declaration of a feature."""
-        form: dict[str, Any] = feature.to_dict()
-        return cls(**(form | {key: tuple(form[key]) for key in ("levels", "of") if key in form}))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a schema writes it."""
-        told = {key: getattr(self, key) for key in self.__struct_fields__}
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items() if value}
-
-    def feature(self) -> Feature:
-        """The feature; SchemaError for one that cannot be, or that is declared in another way than schemas do."""
-        feature = Feature(**self.to_dict())
-        if Declaration.saying(feature) != self:
-            raise SchemaError(f"feature {self.name!r:.60} is not declared as a schema would write it")
-        return feature
-
-
-class NewLevels(Value, frozen=True):
-    """Levels that a category does not have yet, in order."""
-
-    feature: str
-    levels: tuple[str, ...]
-
-
-class Additions(Value, frozen=True):
-    """What a schema lacks: whole features, and levels of its categories. Whether it can have them, `extended` says."""
-
-    features: tuple[Declaration, ...] = ()
-    levels: tuple[NewLevels, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.features or self.levels)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return them as JSON-able values, in the schema's spelling; what is empty is left out."""
-        features = [each.to_dict() for each in self.features]
-        levels = {each.feature: list(each.levels) for each in self.levels}
-        return ({"features": features} if features else {}) | ({"levels": levels} if levels else {})
-
-    @classmethod
-    def from_dict(cls, form: Any) -> Additions:
-        """Read the dict form; SchemaError for unknown keys, and for features that cannot be."""
-        if not isinstance(form, dict):
-            raise SchemaError("additions are a mapping with the keys `features` and `levels`")
-        forms.check_keys(form, _KEYS, "an addition")
-        features, _ = forms.parts({"features": form.get("features", [])})
-        return cls(tuple(map(Declaration.saying, features)), _listed(form.get("levels", {})))
-
-    def to_json(self) -> str:
-        """Return their JSON text."""
-        return forms.write_json(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Additions:
-        """Read a JSON text; SchemaError."""
-        return cls.from_dict(forms.read_json(text))
-
-    def to_yaml(self) -> str:
-        """Return their YAML text."""
-        return forms.write_yaml(self.to_dict())
-
-    @classmethod
-    def from_yaml(cls, text: str | bytes) -> Additions:
-        """Read a YAML text; SchemaError."""
-        return cls.from_dict(forms.read_yaml(text))
 
 
 def extended(schema: Schema, additions: Additions) -> Schema:
@@ -121,7 +37,7 @@ def extended(schema: Schema, additions: Additions) -> Schema:
     known = {feature.name for feature in schema.features}
     twice = next((feature.name for feature in added if feature.name in known), None)
     if twice is not None:
-        raise SchemaError(f"the schema has a feature {twice!r} already", hint="give the new one another name")
+        raise _taken(twice)
     old = [grown.get(feature.name, feature) for feature in schema.features]
     found = Schema(
         [*old, *added],
@@ -138,6 +54,17 @@ def extended(schema: Schema, additions: Additions) -> Schema:
     return found
 
 
+def beyond(schema: Schema, additions: Additions) -> Additions:
+    """Those of the additions that the schema does not have yet; SchemaError where it has one of another meaning."""
+    known = {feature.name: feature for feature in schema.features}
+    features = tuple(each for each in additions.features if each.name not in known)
+    for each in additions.features:
+        if each.name in known and Declaration.saying(known[each.name]) != each:
+            raise _taken(each.name)
+    levels = ((each.feature, _further(_category(schema, each.feature), each.levels)) for each in additions.levels)
+    return Additions(features, tuple(NewLevels(name, new) for name, new in levels if new))
+
+
 def extends(old: Schema, new: Schema) -> bool:
     """Whether what was counted under the old schema can be embedded into the new one."""
     return _barrier(old, new) is None
@@ -148,49 +75,62 @@ def embed(summary: Summary, schema: Schema) -> Summary:
 
     Noise keeps its variances: they are told of new entries too, which hold none.
     """
-    old = summary.schema
-    if old.digest == schema.digest:
+    if summary.schema.digest == schema.digest:
         return summary
-    barrier = _barrier(old, schema)
-    if barrier:
-        raise barrier
-    there, parts = _there(old, schema), []
-    for block, part in zip(layout(schema), summary.residues.parts, strict=True):
-        parts.append(_spread(part, there[block.name](), block.limbs))
-    return Summary(schema, Residues(layout(schema), tuple(parts)), summary.noise)
+    there, blocks = _there(summary.schema, schema), layout(schema)
+    pairs = zip(blocks, summary.residues.parts, strict=True)
+    parts = tuple(_spread(part, there[block.name](), block.limbs) for block, part in pairs)
+    return Summary(schema, Residues(blocks, parts), summary.noise)
 
 
-def _listed(levels: Any) -> tuple[NewLevels, ...]:
-    """A mapping from categories to lists of levels, in the order of the alphabet."""
-    if not isinstance(levels, dict):
-        raise SchemaError("`levels` is a mapping from categories to lists of new levels, such as {stage: [IV]}")
-    names = sorted(map(str, levels))
-    found = {str(name): listed(repr(str(name))[:60], given) for name, given in levels.items()}
-    empty = next((name for name in names if not found[name]), None)
-    if empty is not None:
-        raise SchemaError(f"feature {empty!r:.60}: no new levels are listed")
-    return tuple(NewLevels(name, found[name]) for name in names)
+def project(summary: Summary, schema: Schema) -> Summary:
+    """What a summary says of the columns of a schema that its own extends, as one of that; SchemaError.
+
+    It undoes `embed`. Rows that came later may have none of the levels that there were, or none of the features.
+    """
+    if summary.schema.digest == schema.digest:
+        return summary
+    there, blocks = _there(schema, summary.schema), layout(schema)
+    pairs = zip(blocks, summary.residues.parts, strict=True)
+    parts = tuple(part[there[block.name](), : block.limbs] for block, part in pairs)
+    return Summary(schema, Residues(blocks, parts), summary.noise)
+
+
+def _taken(name: str) -> SchemaError:
+    return SchemaError(f"the schema has a feature {name!r} already", hint="give the new one another name")
 
 
 def _grown(schema: Schema, levels: tuple[NewLevels, ...]) -> dict[str, Feature]:
     """The categories that get levels, with them."""
     found: dict[str, Feature] = {}
     for each in levels:
-        feature = schema.feature(each.feature)
-        if feature.kind != "category":
-            raise SchemaError(f"feature {each.feature!r} is {feature.kind}: only a category can get new levels")
+        feature = _category(schema, each.feature)
         if feature.name in found or not each.levels:
             raise SchemaError(f"feature {each.feature!r}: its new levels must be in one list, which is not empty")
         found[feature.name] = _longer(feature, each.levels)
     return found
 
 
+def _category(schema: Schema, name: str) -> Feature:
+    feature = schema.feature(name)
+    if feature.kind != "category":
+        raise SchemaError(f"feature {name!r} is {feature.kind}: only a category can get new levels")
+    return feature
+
+
+def _further(feature: Feature, levels: tuple[str, ...]) -> tuple[str, ...]:
+    """The levels that a category does not have, however they are spelled."""
+    known = set(map(spelling, feature.levels))
+    return tuple(level for level in levels if spelling(level) not in known)
+
+
 def _longer(feature: Feature, levels: tuple[str, ...]) -> Feature:
-    known = {spelling(level): level for level in feature.levels}
-    twice = next((level for level in levels if spelling(level) in known), None)
+    new = _further(feature, levels)
+    twice = next((level for level in levels if level not in new), None)
     if twice is not None:
-        raise SchemaError(f"feature {feature.name!r} has the level {known[spelling(twice)]!r} already")
-    return Feature(feature.name, "category", levels=[*feature.levels, *levels], unit=feature.unit)
+        raise SchemaError(f"feature {feature.name!r} has the level {twice!r} already")
+    every = [*feature.levels, *levels]
+    return Feature(feature.name, "category", levels=every, unit=feature.unit, optional=feature.optional)
 
 
 def _barrier(old: Schema, new: Schema) -> SchemaError | None:
@@ -210,8 +150,9 @@ def _changed(before: Feature, after: Feature, old: Schema, new: Schema) -> Schem
     if before == after:
         return None
     count = len(before.levels)
-    like = Feature(before.name, "category", levels=after.levels, unit=before.unit) if after.kind == "category" else None
-    if before.kind != "category" or like != after or after.levels[:count] != before.levels:
+    if before.kind != "category" or after.kind != "category" or after.levels[:count] != before.levels:
+        return _other(old, new)
+    if (before.name, before.unit, before.optional) != (after.name, after.unit, after.optional):
         return _other(old, new)
     lost = next((level for level in after.levels[count:] if spelling(level).lower() in MISSING), None)
     if lost is None:
@@ -245,7 +186,10 @@ def _other(old: Schema, new: Schema) -> SchemaError:
 
 
 def _there(old: Schema, new: Schema) -> dict[str, Callable[[], _Places]]:
-    """By block, which of its entries are old ones."""
+    """By block of the new schema, which of its entries are old ones; SchemaError if it does not extend the other."""
+    barrier = _barrier(old, new)
+    if barrier:
+        raise barrier
     known = {column.name for column in old.columns}
     columns = np.array([column.name in known for column in new.columns])
     features = np.array([name in old.presence for name in new.presence])

@@ -38,6 +38,7 @@ class Properties(TypedDict, total=False):
     levels: Sequence[Any] | None
     unit: str
     of: Sequence[str] | None
+    optional: bool | str
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -48,6 +49,7 @@ class Feature:
     and `max` are dates or ISO texts, kept as days since 1970-01-01, and the resolution is a day. `levels` are the
     raw values of a category, in order, or the two of a binary feature that mean 0 and 1. `of` are the factors of a
     product, in order of the alphabet: features that are not products, or a level of a category, such as `site$south`.
+    A table may be without the column of an `optional` one: then all its rows lack it.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Feature:
     levels: tuple[str, ...]
     unit: str
     of: tuple[str, ...]
+    optional: bool
 
     def __init__(self, name: str, kind: str = "continuous", **options: Unpack[Properties]) -> None:
         label = _label(name)
@@ -71,7 +74,9 @@ class Feature:
         numbers = _limits(label, kind, dict(options))
         levels = _levels(label, kind, options.get("levels"))
         factors = _factors(label, kind, options.get("of"))
-        for field, value in zip(self.__slots__, (name, kind, *numbers, levels, unit, factors), strict=True):
+        optional = _optional(label, kind, options.get("optional", False))
+        values = (name, kind, *numbers, levels, unit, factors, optional)
+        for field, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, field, value)
 
     @property
@@ -95,12 +100,16 @@ class Feature:
         form: dict[str, Any] = {"name": self.name, "kind": self.kind}
         if self.kind == "date":
             low, high, _ = self.limits()
-            return form | {"min": self.said(low), "max": self.said(high)}
+            return form | {"min": self.said(low), "max": self.said(high)} | self._told()
         limits = {"min": self.min, "max": self.max, "resolution": self.resolution}
         form |= {key: plain(value) for key, value in limits.items() if value is not None}
         form |= {"levels": list(self.levels)} if self.levels else {}
         form |= {"of": list(self.of)} if self.of else {}
-        return form | ({"unit": self.unit} if self.unit else {})
+        return form | ({"unit": self.unit} if self.unit else {}) | self._told()
+
+    def _told(self) -> dict[str, Any]:
+        """What is left out where it is not so: schemas from before there was it keep their digests."""
+        return {"optional": True} if self.optional else {}
 
     def said(self, number: Decimal) -> str:
         """One of its numbers as people write it: a decimal, or an ISO date."""
@@ -159,6 +168,15 @@ def _unit(label: str, kind: str, unit: str) -> str:
     if unit != "":
         _check_text(unit, f"feature {label}: the unit", _UNIT)
     return unit
+
+
+def _optional(label: str, kind: str, given: Any) -> bool:
+    told = {"true": True, "false": False}.get(given, given) if isinstance(given, str) else given
+    if not isinstance(told, bool):
+        raise SchemaError(f"feature {label}: optional is {given!r:.60}; it must be true or false")
+    if told and kind == "product":
+        raise SchemaError(f"feature {label}: a product is computed, so it has no column that could be optional")
+    return told
 
 
 def _coarser(label: str, given: dict[str, Any]) -> tuple[None, None, Decimal | None]:

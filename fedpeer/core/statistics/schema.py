@@ -14,6 +14,7 @@ from fedpeer.core.statistics.derived import arranged
 from fedpeer.core.statistics.difference import differences
 from fedpeer.core.statistics.feature import Feature, check_name
 from fedpeer.core.statistics.infer import propose
+from fedpeer.core.statistics.table import Spare
 
 INVALID = ("reject", "clip", "missing")
 MISSING = ("listwise", "pairwise")
@@ -71,6 +72,7 @@ class Schema:
         for name, value in ({"features": features} | _checked(rules)).items():
             set_(self, name, value)
         _check_patient(self)
+        _check_optional(self)
         _check_cells(columns, self)
         set_(self, "columns", columns)
         set_(self, "presence", {name: i for i, name in enumerate(dict.fromkeys(c.feature for c in columns))})
@@ -84,8 +86,12 @@ class Schema:
 
     @property
     def needed(self) -> list[str]:
-        """The columns that a table must have: of features that are not computed, and the patient ids last, if any."""
-        return [feature.name for feature in self.inputs] + ([self.patient] if self.patient else [])
+        """The columns that are read of a table: of features that are not computed, and the patient ids last, if any.
+
+        Those of optional features are `Spare`: a table may be without them.
+        """
+        names = [Spare(feature.name) if feature.optional else feature.name for feature in self.inputs]
+        return names + ([self.patient] if self.patient else [])
 
     def index(self, column: str | int) -> int:
         """Return the position of a column; SchemaError, with the nearest name, when there is none."""
@@ -207,6 +213,22 @@ def _check_patient(schema: Schema) -> None:
         raise SchemaError(
             f"{schema.patient!r} is the column of patient ids, and a feature",
             hint="an id is no measurement: leave the feature out",
+        )
+
+
+def _check_optional(schema: Schema) -> None:
+    """Refuse features that a table may be without where its rows may not, and a table without any column."""
+    name = next((feature.name for feature in schema.features if feature.optional), None)
+    if name is None:
+        return
+    if not schema.pairwise:
+        raise SchemaError(
+            f"feature {name!r} is optional, and where `missing` is listwise no row may lack it",
+            hint="say `missing: pairwise`, or leave `optional` out",
+        )
+    if all(feature.optional for feature in schema.inputs):
+        raise SchemaError(
+            "every feature is optional; at least one column must be there", hint="leave one `optional` out"
         )
 
 

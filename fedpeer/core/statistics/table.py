@@ -16,9 +16,21 @@ _KNOWN = (
 )
 
 
+class Spare(str):
+    """The name of a column that a table may be without; its values are then missing in all rows."""
+
+    __slots__ = ()
+
+
+def lacked(missing: Iterable[str]) -> list[str]:
+    """Of names that are not there, those that should be."""
+    return [name for name in missing if not isinstance(name, Spare)]
+
+
 def batches(table: Any, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table in batches that have exactly the columns `names`, in that order (None: all).
 
+    A spare column that is not there has nulls.
     TableError says which columns are missing, which is there twice, or that this is no table.
     """
     if isinstance(table, pa.RecordBatch):
@@ -68,15 +80,17 @@ def _named(array: np.ndarray[Any, Any], names: Any) -> dict[str, Any]:
     return {name: array[:, i] for i, name in enumerate(listed)}
 
 
-def _present(have: list[str], wanted: Sequence[str]) -> Sequence[str]:
-    missing = [name for name in wanted if name not in set(have)]
+def _present(have: list[str], wanted: Sequence[str]) -> list[str]:
+    """The wanted columns that are there; TableError."""
+    known = set(have)
+    missing = lacked(name for name in wanted if name not in known)
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise TableError(f"the table has no column {', '.join(map(repr, missing[:5]))}{more}")
     twice = next((name for name in wanted if have.count(name) > 1), None)
     if twice is not None:
         raise TableError(f"the table has column {twice!r} twice")
-    return wanted
+    return [name for name in wanted if name in known]
 
 
 def _streamed(table: pa.Table | pa.RecordBatchReader, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
@@ -89,7 +103,11 @@ def _streamed(table: pa.Table | pa.RecordBatchReader, names: Sequence[str] | Non
 
 
 def _selected(batch: pa.RecordBatch, names: Sequence[str] | None) -> pa.RecordBatch:
-    return batch.select(list(_present(batch.schema.names, batch.schema.names if names is None else names)))
+    there = _present(batch.schema.names, batch.schema.names if names is None else names)
+    if names is None or len(there) == len(names):
+        return batch.select(there)
+    known, gone = set(there), pa.nulls(batch.num_rows)
+    return pa.RecordBatch.from_arrays([batch.column(n) if n in known else gone for n in names], names=list(names))
 
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from fedpeer.core import canonical
 from fedpeer.core.errors import FedpeerError, SchemaError
 from fedpeer.core.statistics import extension
+from fedpeer.core.statistics.additions import Additions, Declaration, NewLevels
 from fedpeer.core.statistics.collect import collect
-from fedpeer.core.statistics.extension import Additions, Declaration, NewLevels, embed, extended, extends
+from fedpeer.core.statistics.extension import beyond, embed, extended, extends, project
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout
 from fedpeer.core.statistics.plausible import implausible
@@ -145,6 +146,8 @@ def test_embedding_keeps_sums_and_differences(key, first, second):
     assert embed(a - b, new) == embed(a, new) - embed(b, new)  # some of these entries are below zero
     assert embed(Summary.zero(old), new) == Summary.zero(new)
     assert embed(a, old) is a
+    assert project(embed(a, new), old) == a
+    assert project(embed(a, new) - embed(b, new), old) == a - b
 
 
 @given(ROWS)
@@ -203,6 +206,17 @@ def test_a_fault_in_embedding_would_be_seen(name, fault, monkeypatch):
     assert embed(before, new) == after
     monkeypatch.setattr(extension, name, fault)
     assert embed(before, new) != after
+
+
+def test_rows_that_came_later_are_projected_to_the_columns_of_before():
+    old, new = OLD[KEYS[0]], grown(KEYS[0])
+    row = {name: values[0] for name, values in VALUES.items()}
+    later = collect(new, table([row | {"weight": "1.5"}, row | {"site": "west"}], new))
+    found = project(later, old)
+    assert (found.rows, found.count("site"), found.sum("site$north")) == (2, 2, 1)
+    assert found.sums() == [value for name, value in zip(new.columns, later.sums(), strict=True) if name in old.columns]
+    with pytest.raises(SchemaError, match="not one that the other grew into"):
+        project(collect(old, table([row], old)), new)
 
 
 def test_blocks_become_as_wide_as_a_new_column_needs():
@@ -277,7 +291,11 @@ X = {"name": "n", "kind": "continuous", "min": 0, "max": 1, "resolution": "0.1"}
         (PAIRWISE, {"features": [X, X]}, "'n' is there twice"),
         (PAIRWISE, {"levels": {"site": ["west", "north "]}}, "blanks at an end"),
         (PAIRWISE, {"levels": {"site": ["west", "north"]}}, "has the level 'north' already"),
-        (Schema([Feature("c", "category", levels=["1", "2"])]), {"levels": {"c": ["01"]}}, "has the level '1' already"),
+        (
+            Schema([Feature("c", "category", levels=["1", "2"])]),
+            {"levels": {"c": ["01"]}},
+            "has the level '01' already",
+        ),
         (PAIRWISE, {"levels": {"site": ["3", "3.0"]}}, "mean the same"),
         (PAIRWISE, {"levels": {"site": []}}, "no new levels are listed"),
         (PAIRWISE, {"levels": {"site": "west"}}, "levels must be a list"),
@@ -325,6 +343,36 @@ def test_what_comes_from_others_is_checked_as_what_is_read():
     ]:
         with pytest.raises(SchemaError, match=said):
             extended(PAIRWISE, Additions(features, levels))
+
+
+def test_what_is_there_already_need_not_be_added():
+    new, said = grown(KEYS[0]), additions_to(PAIRWISE)
+    assert beyond(PAIRWISE, said) == said
+    assert beyond(OLD[KEYS[0]], said) == said
+    nothing = beyond(new, said)
+    assert not nothing
+    assert nothing.told == ""
+    more = Additions.from_dict({"levels": {"site": ["west", "east"]}, "features": [*WHOLE["features"][:1], X]})
+    assert beyond(new, more) == Additions.from_dict({"levels": {"site": ["east"]}, "features": [X]})
+    assert more.told == "site$west, site$east, weight, n"
+    numbers = Schema([Feature("c", "category", levels=["1", "2"])])
+    assert not beyond(numbers, Additions(levels=(NewLevels("c", ("1.0", "02")),)))
+    for form, known in [
+        ({"features": [X | {"name": "weight"}]}, "has a feature 'weight' already"),
+        ({"levels": {"weight": ["a"]}}, "weight' is continuous"),
+        ({"levels": {"wight": ["a"]}}, "did you mean 'weight'"),
+    ]:
+        with pytest.raises(SchemaError, match=known):
+            beyond(new, Additions.from_dict(form))
+
+
+def test_new_features_are_optional_so_that_tables_without_them_are_still_counted():
+    old, new = OLD[KEYS[0]], grown(KEYS[0])
+    assert [feature.name for feature in new.features if feature.optional] == ["weight", "ward", "born", "smoker"]
+    rows: Rows = [{name: values[0] for name, values in VALUES.items()}] * 2
+    assert (
+        collect(new, table(rows, old)) == collect(new, table(rows, new)) == embed(collect(old, table(rows, old)), new)
+    )
 
 
 @pytest.mark.parametrize(

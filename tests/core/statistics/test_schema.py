@@ -441,3 +441,38 @@ def test_a_proposal_is_ready_to_be_written_and_used():
     frame = pd.DataFrame({"age": [30, 41, 77], "ward": ["a", "b", "a"], "sick": [0, 1, 0], "dose": [0.5, 1.25, 3]})
     schema = Schema.from_yaml(Schema.infer(frame).to_yaml())
     assert collect(schema, frame).rows == 3
+
+
+def test_a_table_may_be_without_the_column_of_an_optional_feature():
+    weight = Feature("weight", min=0, max=300, resolution=1, optional=True)
+    schema = Schema([SICK, weight], missing="pairwise")
+    assert Schema.from_yaml(schema.to_yaml()) == Schema.from_json(schema.to_json()) == schema
+    assert Schema.from_yaml(schema.to_yaml().replace("optional: true", "optional: 'false'")) != schema
+    needed = Schema([SICK, Feature("weight", min=0, max=300, resolution=1)], missing="pairwise")
+    assert schema.digest != needed.digest
+    assert needed.difference(schema) == ["feature weight: your column is needed, the federation's is optional"]
+    with_nulls = {"sick": ["B", "M"], "weight": [None, None]}
+    assert collect(schema, {"sick": ["B", "M"]}) == collect(schema, with_nulls)
+    assert tally(schema, {"sick": ["B", "M"]}).report()["missing"] == {"weight": {"missing": 2}}
+    assert tally(schema, {"sick": ["B"], "weight": [80]}).summary.sum("weight") == 80 - 150
+    with pytest.raises(TableError, match="no column 'sick'"):
+        collect(schema, {"weight": [80]})
+    with pytest.raises(TableError, match="no column 'weight'"):
+        collect(needed, {"sick": ["B", "M"]})
+
+
+@pytest.mark.parametrize(
+    ("features", "rules", "said"),
+    [
+        ([SICK, Feature("w", "binary", optional=True)], {}, "'w' is optional, and where `missing` is listwise"),
+        ([Feature("w", "binary", optional=True)], {"missing": "pairwise"}, "every feature is optional"),
+    ],
+)
+def test_an_optional_feature_needs_rows_that_may_lack_it(features, rules, said):
+    with pytest.raises(SchemaError, match=said):
+        Schema(features, **rules)
+    for wrong in ("yes", 1, None, []):
+        with pytest.raises(SchemaError, match=r"optional is .* true or false"):
+            Feature("w", "binary", optional=wrong)
+    with pytest.raises(SchemaError, match="a product is computed"):
+        Feature("p", "product", of=["a", "b"], optional=True)

@@ -24,6 +24,7 @@ from fedpeer.adapters.source_lines import LinesSource
 from fedpeer.adapters.source_parquet import ParquetSource
 from fedpeer.adapters.source_postgres import PostgresSource
 from fedpeer.adapters.source_rows import RowsSource
+from fedpeer.adapters.source_several import MappedSource
 from fedpeer.adapters.source_sqlite import SqliteSource
 from fedpeer.adapters.sql import quoted
 from fedpeer.core.errors import SourceError
@@ -270,6 +271,21 @@ def test_a_missing_column_is_named_with_the_nearest(make):
     with pytest.raises(SourceError, match="has no column 'Age', 'sex'") as caught:
         list(make(TABLE).batches(["Age", "ward", "sex"]))
     assert "'age'" in caught.value.hint
+
+
+def test_a_spare_column_that_is_not_there_is_lacked_by_all_rows(make):
+    schema = Schema(
+        [*SCHEMA.features, Feature("height", min=0, max=250, resolution=1, optional=True)], missing="pairwise"
+    )
+    found = tally(schema, make(TABLE).batches(schema.needed))
+    assert found == tally(schema, {**{name: TABLE[name] for name in NAMES}, "height": [None] * 5})
+    there = tally(schema, make({**TABLE, "height": [180, 170, None, 1, 160]}).batches(schema.needed))
+    assert there.summary.count("height") == 3
+    mapped = MappedSource(make(TABLE), {"height": "tall"})  # a column that is named must be there
+    with pytest.raises(SourceError, match="no column 'tall'"):
+        list(mapped.batches(schema.needed))
+    renamed = MappedSource(make({**TABLE, "tall": [180, 170, None, 1, 160]}), {"height": "tall"})
+    assert tally(schema, renamed.batches(schema.needed)) == there
 
 
 def test_names_match_however_their_accents_are_composed(make):
