@@ -1,4 +1,4 @@
-"""Rows that were posted, as JSON gives them: a list of objects, or an object of columns."""
+"""Rows that were posted, as JSON gives them: a list of objects, or an object of columns, which may be Arrow's."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from fedpeer.adapters.headers import places
 from fedpeer.core.errors import SourceError
+from fedpeer.core.statistics.cells import array_of
 
-_EXACT_INT = 2**53
 _SCALARS = (type(None), bool, int, float, str)
+_PLAIN = frozenset(_SCALARS)
 
 
 class RowsSource:
@@ -19,7 +20,7 @@ class RowsSource:
 
     def __init__(
         self,
-        rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
+        rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any] | pa.Array],
         *,
         name: str = "posted rows",
         chunk_rows: int = 65_536,
@@ -57,18 +58,22 @@ class RowsSource:
             if progress:
                 progress(min(start + self._chunk_rows, self._rows))
 
-    def _array(self, name: str, values: list[Any]) -> pa.Array:
+    def _array(self, name: str, values: list[Any] | pa.Array) -> pa.Array:
+        if isinstance(values, pa.Array):
+            return values
         try:
             return array_of(values)
         except UnicodeEncodeError:
             raise SourceError(f"{self._name}: column {name!r} has a text that is not Unicode") from None
 
 
-def _columns(rows: Any, place: str) -> dict[str, list[Any]]:
+def _columns(rows: Any, place: str) -> dict[str, list[Any] | pa.Array]:
     if rows in ([], {}):
         raise SourceError(f"{place}: there are none", hint="send at least the names of the columns")
     columns = _by_column(rows, place) if isinstance(rows, Mapping) else _by_row(rows, place)
     for name, values in columns.items():
+        if isinstance(values, pa.Array) or {*map(type, values)} <= _PLAIN:
+            continue
         for number, value in enumerate(values, start=1):
             if not isinstance(value, _SCALARS):
                 raise SourceError(
@@ -78,18 +83,18 @@ def _columns(rows: Any, place: str) -> dict[str, list[Any]]:
     return columns
 
 
-def _by_column(rows: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
+def _by_column(rows: Mapping[str, Any], place: str) -> dict[str, list[Any] | pa.Array]:
     first = None
     for name, values in rows.items():
-        if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        if isinstance(values, str | bytes) or not isinstance(values, Sequence | pa.Array):
             raise SourceError(f"{place}: column {name!r} is {_kind(values)}, not a list of values")
         first = first or (name, len(values))
         if len(values) != first[1]:
             raise SourceError(f"{place}: column {first[0]!r} has {first[1]} values and column {name!r} {len(values)}")
-    return {name: list(values) for name, values in rows.items()}
+    return {name: values if isinstance(values, pa.Array) else list(values) for name, values in rows.items()}
 
 
-def _by_row(rows: Any, place: str) -> dict[str, list[Any]]:
+def _by_row(rows: Any, place: str) -> dict[str, list[Any] | pa.Array]:
     if isinstance(rows, str | bytes) or not isinstance(rows, Sequence):
         raise SourceError(f"{place} are {_kind(rows)}", hint='send [{"age": 61, ...}, ...] or {"age": [61, ...], ...}')
     names: dict[str, None] = {}
@@ -106,19 +111,3 @@ def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "a text"
     return "a list" if isinstance(value, Sequence) else f"a {type(value).__name__}"
-
-
-def array_of(values: list[Any]) -> pa.Array:
-    """Return numbers as numbers where that loses nothing, and any mixture as the texts that JSON would have."""
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds <= {bool}:
-        return pa.array(values, pa.bool_())
-    if kinds <= {int, float} and all(type(v) is not int or abs(v) <= _EXACT_INT for v in values):
-        return pa.array(values, pa.float64() if float in kinds else pa.int64())
-    return pa.array([None if value is None else _text(value) for value in values], pa.string())
-
-
-def _text(value: bool | float | str) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value)

@@ -19,7 +19,7 @@ from fedpeer.core.errors import AccessError, FedpeerError, RequestError
 
 T = TypeVar("T")
 
-_INLINE = 128 << 10  # a longer body is read into values off the event loop
+INLINE = 128 << 10  # a longer body is worked on off the event loop
 _DEAF = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -85,7 +85,7 @@ async def read_body(request: web.Request, most: int, patience_s: float) -> bytes
 
 async def decoded(data: bytes, kind: type[T]) -> T:
     """Read JSON as `kind`, off the event loop when it is long."""
-    if len(data) <= _INLINE:
+    if len(data) <= INLINE:
         return strict.decode(data, kind)
     return await asyncio.to_thread(strict.decode, data, kind)
 

@@ -77,7 +77,8 @@ class Counting(Views):
     async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> shapes.Job:
         """Count rows that were posted."""
         scope, schema = self.resolve(fed), _schema(self._held(fed))
-        return self._count(scope, self._means.open_rows(source, rows, schema), None, force=force)
+        posted = await asyncio.to_thread(self._means.open_rows, source, rows, schema)
+        return self._count(scope, posted, None, force=force)
 
     async def withdraw(self, fed: str, batch_id: str) -> shapes.Batch:
         """Take a batch's rows out again; the beginning of its id is enough if no other begins so."""

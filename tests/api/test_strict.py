@@ -21,9 +21,30 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@given(VALUES)
-def test_what_any_reader_reads_is_read_the_same(value: Any) -> None:
-    assert strict.decode(json.dumps(value).encode(), object) == value
+LONG = b" " * 20_000  # from so much on, brackets are found and keys compared another way
+
+
+@given(VALUES, st.sampled_from([b"", LONG]))
+def test_what_any_reader_reads_is_read_the_same(value: Any, pad: bytes) -> None:
+    assert strict.decode(pad + json.dumps(value).encode(), object) == value
+
+
+@given(VALUES, st.text(max_size=3), st.booleans())
+def test_a_key_that_is_twice_in_a_long_body_is_found_anywhere(value: Any, name: str, escaped: bool) -> None:
+    told, key = json.dumps(value, ensure_ascii=escaped), json.dumps(name)
+    text = f'[{told}, {{"rows": [{told}, [1, "["], [{{{key}: {told}, {key}: [2]}}]]}}, {told}]'.encode()
+    for body in (text, LONG + text):
+        with pytest.raises(RequestError, match="a key is given twice"):
+            strict.decode(body, object)
+
+
+@pytest.mark.parametrize("pad", [b"", LONG])
+@pytest.mark.parametrize("text", ["\\", '"', '\\"', '\\\\"', "[", ']"[', '"\\[[', "é[", "\\u005b"])
+def test_no_text_hides_depth_or_makes_it(text: str, pad: bytes) -> None:
+    told = json.dumps([text] * 40).encode()
+    assert strict.decode(pad + told, list[str]) == [text] * 40
+    with pytest.raises(RequestError, match="deeper than 32"):
+        strict.decode(pad + b"[" + told + b"," + b"[" * strict.DEPTH + b"]" * strict.DEPTH + b"]", object)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +72,10 @@ def test_what_any_reader_reads_is_read_the_same(value: Any) -> None:
         b'{"a":' * 100_000,
     ],
 )
-def test_what_readers_differ_on_is_refused(text: bytes) -> None:
+@pytest.mark.parametrize("pad", [b"", LONG])
+def test_what_readers_differ_on_is_refused(text: bytes, pad: bytes) -> None:
     with pytest.raises(RequestError) as caught:
-        strict.decode(text, object)
+        strict.decode(pad + text, object)
     assert len(str(caught.value)) < 400
 
 
@@ -64,9 +86,10 @@ def test_brackets_in_texts_are_not_depth() -> None:
 
 def test_depth_is_counted_to_the_last_level() -> None:
     deep = b"[" * strict.DEPTH + b"]" * strict.DEPTH
-    assert strict.decode(deep, object)
-    with pytest.raises(RequestError, match="deeper than 32"):
-        strict.decode(b"[" + deep + b"]", object)
+    for pad in (b"", LONG):
+        assert strict.decode(pad + deep, object)
+        with pytest.raises(RequestError, match="deeper than 32"):
+            strict.decode(pad + b"[" + deep + b"]", object)
 
 
 def test_the_message_names_the_place_but_not_the_value() -> None:

@@ -12,8 +12,14 @@ from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.api.symetry.maps import Frame
+from fedpeer.core.statistics.encode import floats
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 
@@ -47,10 +53,10 @@ def proposed(frame: Frame, *, histogram: bool) -> Schema:
     return Schema(features, blocks=("powers",), patient=patient)
 
 
-def fitted(frame: Frame, schema: Schema) -> dict[str, list[Any]]:
+def fitted(frame: Frame, schema: Schema) -> dict[str, pa.Array]:
     """Return the columns of a frame as a table of this schema; DialectError names what the schema does not have."""
     known = {feature.name: feature for feature in schema.inputs}
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, pa.Array] = {}
     for name, kind, values in _each(frame):
         feature = known.get(name)
         if (kind == "P") != (name == schema.patient):
@@ -73,15 +79,14 @@ def fitted(frame: Frame, schema: Schema) -> dict[str, list[Any]]:
     return columns
 
 
-def given(frame: Frame, schema: Schema) -> dict[str, list[Any]]:
+def given(frame: Frame, schema: Schema) -> dict[str, pa.Array]:
     """Return the columns of a frame that a schema has, for a prediction: what it does not know is missing."""
     known = {feature.name: feature for feature in schema.inputs}
-    table: dict[str, list[Any]] = {}
+    table: dict[str, pa.Array] = {}
     for name, _, values in _each(frame):
         feature = known.get(name)
         if feature is not None and feature.kind == "category":
-            by = {_folded(level): level for level in feature.levels}
-            table[name] = [by.get(_folded(value)) for value in values]
+            table[name] = _meant(feature, values)[0]
         elif feature is not None:
             table[name] = values
     return table
@@ -128,7 +133,7 @@ def features(schema: Schema, chosen: Sequence[str]) -> list[str]:
     return found
 
 
-def _each(frame: Frame) -> Iterator[tuple[str, str, list[Any]]]:
+def _each(frame: Frame) -> Iterator[tuple[str, str, pa.Array]]:
     """Each attribute with its type and values."""
     counted = frame.columns
     for name, kind in zip(frame.attribute_names, frame.kinds, strict=True):
@@ -136,40 +141,40 @@ def _each(frame: Frame) -> Iterator[tuple[str, str, list[Any]]]:
             yield name, kind, counted[name]
 
 
-def _feature(name: str, kind: str, values: list[Any], *, histogram: bool) -> Feature:
+def _feature(name: str, kind: str, values: pa.Array, *, histogram: bool) -> Feature:
     if kind == "B":
         return Feature(name, "binary")
     if kind == "T":
-        levels = sorted({_folded(value) for value in values if value is not None})
+        levels = sorted({_folded(value) for value in pc.unique(values).to_pylist() if value is not None})
         if len(levels) < 2:
             raise DialectError(
                 _BAD, f"category {name[:80]!r} has {len(levels)} value in the first rows: all its values must be there"
             )
         return Feature(name, "category", levels=levels)
-    most = _WIDE if any(map(_large, values)) else _USUAL
-    low, high, step = _range(name, values) if histogram else (-most, most, _STEP)
+    numbers = floats(values)
+    most = _WIDE if np.any(np.abs(numbers) > _MUCH) else _USUAL
+    low, high, step = _range(name, values, numbers) if histogram else (-most, most, _STEP)
     return Feature(name, "continuous", min=low, max=high, resolution=step)
 
 
-def _range(name: str, values: list[Any]) -> tuple[Decimal, Decimal, Decimal]:
-    numbers = [number for number in map(_number, values) if number is not None]
-    if not numbers:
+def _range(name: str, values: pa.Array, numbers: npt.NDArray[np.float64]) -> tuple[Decimal, Decimal, Decimal]:
+    """Where the bins of an attribute lie, from its exact least and greatest number."""
+    sizes = np.abs(numbers)
+    inner = numbers[sizes < float(_WIDE)]
+    # Rounding to floats keeps the order, so the least number is among those of the least float.
+    ends = sizes == float(_WIDE)
+    for end in (inner.min(), inner.max()) if len(inner) else ():
+        ends |= numbers == end
+    found = pc.unique(values.filter(pa.array(ends))).to_pylist()
+    told = [number for number in map(_number, found) if number is not None]
+    if not told:
         raise DialectError(_BAD, f"attribute {name[:80]!r} has no number in the first rows, so its bins have no place")
-    low, high = min(numbers), max(numbers)
+    low, high = min(told), max(told)
     span = max(high - low, _STEP)
     low, high = ((end / _STEP).to_integral_value() * _STEP for end in (low - span, high + span))
     if max(abs(low), abs(high)) > _WIDE:
         raise DialectError(_BAD, f"attribute {name[:80]!r} is beyond 10^12: give the project a schema (sml_schema)")
     return low, high, _STEP
-
-
-def _large(value: Any) -> bool:
-    try:
-        return abs(float(value)) > _MUCH
-    except OverflowError:
-        return True
-    except (TypeError, ValueError):
-        return False
 
 
 def _number(value: Any) -> Decimal | None:
@@ -184,16 +189,22 @@ def _said(schema: Schema) -> str:
     return f"in {schema.patient[:80]!r}" if schema.patient else "not in the schema"
 
 
-def _levelled(feature: Feature, values: list[Any]) -> list[Any]:
+def _levelled(feature: Feature, values: pa.Array) -> pa.Array:
     """Values as the levels that they mean, blanks and capitals aside; DialectError for one that is none."""
-    by = {_folded(level): level for level in feature.levels}
-    strange = next((value for value in values if value is not None and _folded(value) not in by), None)
-    if strange is not None:
-        raise DialectError(
-            _BAD,
-            f"{str(strange)[:60]!r} is no value of {feature.name[:80]!r} in the schema, which new rows do not change",
-        )
-    return [None if value is None else by[_folded(value)] for value in values]
+    meant, strange = _meant(feature, values)
+    if strange:
+        name, value = feature.name[:80], str(strange[0])[:60]
+        raise DialectError(_BAD, f"{value!r} is no value of {name!r} in the schema, which new rows do not change")
+    return meant
+
+
+def _meant(feature: Feature, values: pa.Array) -> tuple[pa.Array, list[Any]]:
+    """Values as the levels that they mean, missing where they mean none; and what those were, once each."""
+    by, coded = {_folded(level): level for level in feature.levels}, values.dictionary_encode()
+    every = coded.dictionary.to_pylist()
+    levels = [by.get(_folded(value)) for value in every]
+    strange = [value for value, level in zip(every, levels, strict=True) if level is None]
+    return pa.array(levels, pa.string()).take(coded.indices), strange
 
 
 def _folded(value: Any) -> str:

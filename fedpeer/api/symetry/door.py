@@ -179,13 +179,26 @@ async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> As
 async def admitted(request: web.Request, dialect: Dialect, point: Endpoint, signed: signing.Signed) -> Ask:
     """Return what a signed request asks, with its body read, once it may; it is not spoken for twice."""
     served, cid, now = request.app[SERVED], signed.cid, dialect.clock.now()
-    account = dialect.users.get(cid)  # as it is now: bodies take their time, and keys are revoked meanwhile
-    key, signature = signing.check(signed, account.key if account else None, now)
+    key, signature = await _checked(dialect, signed, now)
+    account = dialect.users.get(cid)
     ask = Ask(served, dialect, request, point, permits.of_user(cid, account) if account else permits.ANYONE, cid, key)
     _permitted(ask)
     await _once(dialect, point, signed, signature, now)
     body = await _opened(request, dialect, cid, key, signed.body)
     return replace(ask, body=await _read(body, point.kind))
+
+
+async def _checked(dialect: Dialect, signed: signing.Signed, now: float) -> tuple[bytes, bytes]:
+    """Return the key and the signature if that is good, and the key still the user's once it was looked at."""
+    account = dialect.users.get(signed.cid)  # as it is now: bodies take their time, and keys are revoked meanwhile
+    known = account.key if account else None
+    if len(signed.body) <= endpoint.INLINE:
+        return signing.check(signed, known, now)
+    checked = await asyncio.to_thread(signing.check, signed, known, now)
+    account = dialect.users.get(signed.cid)
+    if account is None or account.key != known:
+        raise SigningError(HTTPStatus.UNAUTHORIZED, "Invalid User")
+    return checked
 
 
 def _permitted(ask: Ask) -> None:

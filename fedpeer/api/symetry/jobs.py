@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from fedpeer.api import jobs as waiting
+from fedpeer.api.node import Rows
 from fedpeer.api.symetry import entities
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
@@ -65,7 +66,7 @@ async def followed(ask: Ask, job: Job) -> web.Response:
     return told(ask, await waiting.ended(ask.node, job, wait_s))
 
 
-async def counted(ask: Ask, scope: str, rows: dict[str, list[Any]]) -> None:
+async def counted(ask: Ask, scope: str, rows: Rows) -> None:
     """Count rows and wait for that; DialectError if it fails or takes too long."""
     job = await ask.node.add_rows(scope, rows, source=f"symetry:{ask.cid}", force=True)
     job = await waiting.ended(ask.node, job, WAIT_S)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
+import pyarrow as pa
 from aiohttp import web
 
 from fedpeer.api.symetry import attributes, entities, jobs
@@ -33,17 +34,17 @@ async def learn(ask: Ask) -> web.Response:
 async def forget(ask: Ask) -> web.Response:
     """Take rows out again, exactly: out of the batch that has them, or the one that `batch` names."""
     scope = ask.federation()
-    rows = attributes.fitted(ask.body, ask.node.schema(scope))
+    rows = await asyncio.to_thread(attributes.fitted, ask.body, ask.node.schema(scope))
     return await jobs.followed(ask, await ask.node.withdraw_rows(scope, HeldOut(rows=rows), ask.query("batch")))
 
 
-async def table(ask: Ask, scope: str, frame: Frame) -> dict[str, list[Any]]:
+async def table(ask: Ask, scope: str, frame: Frame) -> dict[str, pa.Array]:
     """Return a frame as a table under the project's schema; a project that has none yet takes it from the frame."""
     project = local(ask, scope)
     if project is not None and not project.schema_digest:
-        schema = attributes.proposed(frame, histogram=project.histogram)
+        schema = await asyncio.to_thread(attributes.proposed, frame, histogram=project.histogram)
         await ask.node.change_project(scope, schema=schema)
-    return attributes.fitted(frame, ask.node.schema(scope))
+    return await asyncio.to_thread(attributes.fitted, frame, ask.node.schema(scope))
 
 
 def local(ask: Ask, scope: str) -> Project | None:

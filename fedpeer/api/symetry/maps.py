@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fedpeer.api import strict
 from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.core.federation.exchange import LEAST, Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Policy, Profile
+from fedpeer.core.statistics.cells import array_of, lattice
 from fedpeer.core.statistics.schema import Schema
+
+_Rows = list[list[str | int | float | bool | None]]
+_Raw = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema=msgspec.json.schema(_Rows))]
 
 Map = dict[str, str | bool | int | float | dict[str, Any] | None]
 
@@ -48,12 +55,12 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _contract(lines)
 
 
-class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A DataFrame: names, types and rows of texts."""
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", dict=True):
+    """A DataFrame: names, types and rows of texts, which become columns where they are read."""
 
     attribute_names: list[str]
     attribute_types: list[str]
-    data: list[list[str | int | float | bool | None]]
+    cells: _Raw = msgspec.field(name="data")
     error_handling: Any = None
 
     @property
@@ -62,7 +69,12 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
         return [kind.strip().upper() for kind in self.attribute_types]
 
     @property
-    def columns(self) -> dict[str, list[Any]]:
+    def data(self) -> _Rows:
+        """The rows as they were sent."""
+        return strict.decode(bytes(self.cells), _Rows)
+
+    @cached_property
+    def columns(self) -> dict[str, pa.Array]:
         """The columns that count, by name; an empty text is a missing value."""
         names, kinds = self.attribute_names, self.kinds
         if len(names) != len(kinds) or len(set(names)) != len(names):
@@ -70,16 +82,9 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
         for name, kind in zip(names, kinds, strict=True):
             if kind not in _KINDS:
                 raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind[:8]!r}, which is not supported")
-        wrong = next((i for i, row in enumerate(self.data, 1) if len(row) != len(names)), None)
-        if wrong is not None:
-            raise DialectError(
-                _BAD, f"row {wrong} has {len(self.data[wrong - 1])} values; there are {len(names)} attributes"
-            )
-        return {
-            name: [None if row[i] == "" else row[i] for row in self.data]
-            for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
-            if kind not in _LEFT_OUT
-        }
+        columns = lattice(bytes(self.cells), len(names)) or _columns(self.data, len(names))
+        told = zip(names, kinds, columns, strict=True)
+        return {name: _blank(column) for name, kind, column in told if kind not in _LEFT_OUT}
 
 
 def rules(body: Rules | list[str]) -> str:
@@ -228,3 +233,22 @@ def _contract(lines: Any) -> str:
     if not isinstance(lines, Sequence) or isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
         raise DialectError(_BAD, "the body is not a StringList")
     return "\n".join(lines)
+
+
+def _columns(rows: _Rows, width: int) -> list[pa.Array]:
+    """Rows of any values as columns; DialectError names one of another length."""
+    wrong = next((i for i, row in enumerate(rows, 1) if len(row) != width), None)
+    if wrong is not None:
+        raise DialectError(_BAD, f"row {wrong} has {len(rows[wrong - 1])} values; there are {width} attributes")
+    try:
+        return [array_of(column) for column in zip(*rows, strict=True)] or [pa.nulls(0, pa.string())] * width
+    except UnicodeEncodeError:
+        raise DialectError(_BAD, "there is a text that is not Unicode") from None
+
+
+def _blank(column: pa.Array) -> pa.Array:
+    """A column with its empty texts missing."""
+    if not pa.types.is_large_string(column.type) and not pa.types.is_string(column.type):
+        return column
+    empty = pc.equal(column, "")
+    return pc.if_else(empty, None, column) if pc.any(empty).as_py() else column

@@ -133,7 +133,7 @@ async def _refit(ask: Ask, scope: str, fitted: Fitted) -> None:
 
 async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str, Any]:
     fitted = _model(ask, scope)
-    rows = attributes.given(ask.body, Schema.from_dict(fitted.model["schema"]))
+    rows = await asyncio.to_thread(attributes.given, ask.body, Schema.from_dict(fitted.model["schema"]))
     told = await ask.node.predict(scope, fitted.id, rows, missing="gaussian" if impute else "mean")
     columns = algorithms.predictions(restore(fitted.model), told)
     lines = [[_text(value) for value in row] for row in zip(*columns.values(), strict=True)]

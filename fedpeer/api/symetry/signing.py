@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -54,12 +55,12 @@ class Signed:
             lines.append(self.query.encode())
         return b"\n".join(lines) + b"\n"
 
-    def forms(self, key: bytes) -> list[bytes]:
-        """Return what clients sign: with or without the MD5 they did not send, with the path or the whole address."""
+    def forms(self, key: bytes) -> Iterator[bytes]:
+        """Yield what clients sign: with or without the MD5 they did not send, with the path or the whole address."""
         text = base64.b64encode(key).decode()
         md5s = [None] if self.content_md5 is not None or not self.body else [None, ""]
         resources = [None, self.url] if self.url else [None]
-        return [self.text(text, md5=md5, resource=resource) for md5 in md5s for resource in resources]
+        return (self.text(text, md5=md5, resource=resource) for md5 in md5s for resource in resources)
 
 
 def sign(signed: Signed, key: bytes) -> str:
@@ -82,13 +83,11 @@ def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
     check_head(signed, now)
     if signed.content_md5 and signed.content_md5 != (_md5(signed.body) if signed.body else ""):
         raise SigningError(_BAD, "Md5 do not match")
-    told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
-    if not key:
-        raise SigningError(_NO, "Invalid User", told)
     given = _decoded(signed.authorization or "")
-    if not any(hmac.compare_digest(given, _mac(key, text)) for text in signed.forms(key)):
-        raise SigningError(_NO, "Invalid Signature", told)
-    return key, given
+    if key and any(hmac.compare_digest(given, _mac(key, text)) for text in signed.forms(key)):
+        return key, given
+    told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
+    raise SigningError(_NO, "Invalid Signature" if key else "Invalid User", told)
 
 
 def dated(text: str) -> float:
@@ -133,7 +132,7 @@ class Replays:
 
 
 def _mac(key: bytes, text: bytes) -> bytes:
-    return hmac.new(key, text, hashlib.sha256).digest()
+    return hmac.digest(key, text, "sha256")
 
 
 def _md5(body: bytes) -> str:

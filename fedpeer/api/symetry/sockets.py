@@ -7,6 +7,7 @@ names in the path of the like endpoint (`extraKeys`). What is signed has no verb
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -90,10 +91,11 @@ class _Spoken(signing.Signed):
         lines += [self.body, (self.path if resource is None else resource).encode()]
         return b"\n".join([*lines, *(name.encode("utf-8", "surrogateescape") for name in self.keys)]) + b"\n"
 
-    def forms(self, key: bytes) -> list[bytes]:
-        """Return what clients sign: with the path or the whole address, with a line's end at the end or without."""
-        whole = super(_Spoken, self).forms(key)
-        return [*whole, *(text[:-1] for text in whole)]
+    def forms(self, key: bytes) -> Iterator[bytes]:
+        """Yield what clients sign: with the path or the whole address, with a line's end at the end or without."""
+        for text in super(_Spoken, self).forms(key):
+            yield text
+            yield text[:-1]
 
 
 def opening(dialect: Dialect, point: Endpoint) -> Any:

@@ -75,8 +75,7 @@ class Measured:
 
     def _text(self, array: pa.Array, out: Row) -> Faults | None:
         texts = pc.utf8_trim_whitespace(array)
-        matched = pc.fill_null(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"), fill_value=False)
-        x = pc.if_else(matched, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
+        matched, x = _read(texts)
         codes = np.zeros(len(x), np.uint8)
         gone = texts.is_null().to_numpy(zero_copy_only=False)
         codes[gone] = Fault.MISSING
@@ -138,6 +137,19 @@ def native(array: pa.Array) -> npt.NDArray[Any]:
     if array.buffers()[1] is None:
         return np.zeros(len(array), dtype)
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
+def floats(array: pa.Array) -> npt.NDArray[np.float64]:
+    """Return a column of numbers, truth values or texts as the nearest floats; NaN for what is no number."""
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        return _read(pc.utf8_trim_whitespace(array))[1]
+    return np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+
+
+def _read(texts: pa.Array) -> tuple[pa.Array, npt.NDArray[np.float64]]:
+    """Which texts are decimal numbers, and the floats nearest to those."""
+    matched = pc.fill_null(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"), fill_value=False)
+    return matched, pc.if_else(matched, texts, None).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
 
 
 def _codes(x: Row, array: pa.Array) -> Faults:
