@@ -35,12 +35,20 @@ HOSTILE = (
 
 FEATURES = ["age", "dose", "sex", "smoker", "site"]
 LINEAR = ["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-CLASSES = ["lda", "gaussian_nb", "ridge_classifier", "ls_svm"]
+CLASSES = ["lda", "lda_reduced", "gaussian_nb", "ridge_classifier", "ls_svm"]
+CHOSEN = [("lda_stepwise", "ward"), ("lda_subset", "ward")]
+CHAINS = {"markov": ["site"], "hmm": ["site", "ward"]}
 SQUARED = {"qda", "ledoit_wolf"}
 OTHERS = {"pca": {"components": 2}, "oas": {}, "graphical_lasso": {"lam": "0.1"}, "ledoit_wolf": {}}
 OUTLIERS = ["hbos", "ecod"]
 KINDS = [*((kind, "cost") for kind in LINEAR), *((k, t) for k in [*CLASSES, "qda"] for t in ("ward", "back"))]
-EVERY = [*KINDS, ("bernoulli_nb", "back"), *((kind, None) for kind in (*OTHERS, *OUTLIERS))]
+EVERY = [
+    *KINDS,
+    ("bernoulli_nb", "back"),
+    ("markov", "next"),
+    *CHOSEN,
+    *((kind, None) for kind in (*OTHERS, *OUTLIERS)),
+]
 
 
 @cache
@@ -84,6 +92,16 @@ def crossed() -> fp.Summary:
     ]
     more = [fp.Feature(f"product {k}", "product", of=names) for k, names in enumerate(products)]
     return fp.collect(fp.Schema([*schema.features, *more]), table)
+
+
+@cache
+def moved() -> fp.Summary:
+    """The same patients, with the site where they are next."""
+    schema, table = clinic()[0].schema, clinic()[1]
+    site, ward = schema.feature("site"), schema.feature("ward")
+    places = table["site"][3:] + table["site"][:3]
+    features = [site, ward, fp.Feature("next", "category", levels=list(site.levels))]
+    return fp.collect(fp.Schema(features), {"site": table["site"], "ward": table["ward"], "next": places})
 
 
 def broken(table: Table) -> Table:
@@ -139,7 +157,7 @@ def as_rows(table: Table) -> list[dict[str, Any]]:
 
 
 def fitted(kind, target, features=FEATURES, **options):
-    chosen = ["sex", "smoker", "site"] if kind == "bernoulli_nb" else features
+    chosen = ["sex", "smoker", "site"] if kind == "bernoulli_nb" else CHAINS.get(kind, features)
     given = options | (OTHERS.get(kind, {}) if kind in TARGETLESS else {})
-    summary = crossed() if kind in SQUARED else clinic()[0]
+    summary = crossed() if kind in SQUARED else moved() if kind in CHAINS else clinic()[0]
     return fp.fit(summary, kind, target=target, features=chosen, **given)

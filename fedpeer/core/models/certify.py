@@ -51,14 +51,15 @@ _UNSAID = "nothing is proved of this kind"
 
 _PROOFS: Final[dict[str, str]] = {
     **dict.fromkeys(("ols", "stepwise", "best_subset", "ridge", "lda", "qda", "ridge_classifier", "ls_svm"), _NEAREST),
-    **dict.fromkeys(("gaussian_nb", "bernoulli_nb"), _NEAREST),
+    **dict.fromkeys(("gaussian_nb", "bernoulli_nb", "lda_stepwise", "lda_subset", "lda_reduced"), _NEAREST),
+    **dict.fromkeys(("markov", "hmm"), _NEAREST),
     **dict.fromkeys(("lasso", "elastic_net"), _SPARSE),
     **dict.fromkeys(("pca", "pcr"), _FLOATS),
     **dict.fromkeys(("pls", "oas"), _PLAIN),
     "graphical_lasso": _GAP,
     "ledoit_wolf": _SHRUNK,
 }
-_ONE_BY_ONE = frozenset({"gaussian_nb", "bernoulli_nb", "hbos", "ecod"})
+_ONE_BY_ONE = frozenset({"gaussian_nb", "bernoulli_nb", "markov", "hmm", "hbos", "ecod"})
 
 
 def certified(model: Result, summary: Summary) -> Result:
@@ -93,7 +94,7 @@ def condition(matrix: Floats, of: str) -> Condition:
 def _condition(model: Result, summary: Summary) -> Condition:
     if model.kind in _ONE_BY_ONE:
         return Condition(of="nothing: each column is taken by itself")
-    if model.kind == "lda":
+    if model.kind.startswith("lda"):
         return condition(_correlations(_grouped(model, summary).within()[0]), "the inputs within the classes")
     if model.kind == "qda":
         groups = _grouped(model, summary)

@@ -33,7 +33,8 @@ class Classifier(Result, frozen=True, kw_only=True):
     """A classifier: the class with the highest score, the first of equals. docs/models.md defines every number.
 
     `centre` is what the weights count from; `probabilities` says whether a score is ln P(class and row) plus what is
-    the same for all classes; `empty` are classes without rows, `dropped` columns left out.
+    the same for all classes; `empty` are classes without rows, `dropped` columns left out, `path` the subsets of
+    features that were tried before this one was chosen.
     """
 
     target: str
@@ -43,6 +44,7 @@ class Classifier(Result, frozen=True, kw_only=True):
     dropped: list[str]
     empty: list[str]
     options: dict[str, str]
+    path: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
     @property
     def columns(self) -> list[str]:

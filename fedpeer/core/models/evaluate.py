@@ -248,6 +248,10 @@ class _Held:
 
 def _goal(model: Result, terms: Terms) -> Feature:
     target = getattr(model, "target", None)
+    if model.kind == "hmm":
+        raise ModelError(
+            "a row of a sequence is not predicted by itself", hint="compare its states in the whole sequence"
+        )
     if target is not None:
         schema = Schema.from_dict(model.schema)
         feature = schema.feature(target)

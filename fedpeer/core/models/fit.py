@@ -11,11 +11,13 @@ import msgspec
 from fedpeer.core.errors import ModelError, SchemaError
 from fedpeer.core.models.bayes import bernoulli_nb, gaussian_nb
 from fedpeer.core.models.certify import certified
+from fedpeer.core.models.chain import Chain, markov
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components, pca, pcr, pls
 from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
 from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.discriminant import lda
+from fedpeer.core.models.hidden import Hidden, hmm
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
 from fedpeer.core.models.margins import ls_svm, ridge_classifier
@@ -26,11 +28,13 @@ from fedpeer.core.models.outliers import Outliers, ecod, hbos
 from fedpeer.core.models.quadratic import qda
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.selection import best_subset, stepwise
+from fedpeer.core.models.separating import lda_reduced, lda_stepwise, lda_subset
 from fedpeer.core.models.sparse import elastic_net, lasso
 from fedpeer.core.statistics.summary import Summary
 
 _Linear = Literal["ols", "ridge", "lasso", "elastic_net", "pcr", "pls", "stepwise", "best_subset"]
-_Classes = Literal["lda", "qda", "gaussian_nb", "bernoulli_nb", "ridge_classifier", "ls_svm"]
+_Discriminant = Literal["lda", "lda_stepwise", "lda_subset", "lda_reduced", "qda"]
+_Classes = Literal[_Discriminant, "gaussian_nb", "bernoulli_nb", "ridge_classifier", "ls_svm"]
 
 KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ols": (ols, Model),
@@ -42,11 +46,16 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "stepwise": (stepwise, Model),
     "best_subset": (best_subset, Model),
     "lda": (lda, Classifier),
+    "lda_stepwise": (lda_stepwise, Classifier),
+    "lda_subset": (lda_subset, Classifier),
+    "lda_reduced": (lda_reduced, Classifier),
     "qda": (qda, Classifier),
     "gaussian_nb": (gaussian_nb, Classifier),
     "bernoulli_nb": (bernoulli_nb, Classifier),
     "ridge_classifier": (ridge_classifier, Classifier),
     "ls_svm": (ls_svm, Classifier),
+    "markov": (markov, Chain),
+    "hmm": (hmm, Hidden),
     "pca": (pca, Components),
     "oas": (oas, Covariance),
     "graphical_lasso": (graphical_lasso, Covariance),
@@ -56,7 +65,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
 }
 
 # Kinds that look at no more than one input column and the target at a time, and so take each pair's own rows.
-_BY_PAIRS: Final = frozenset({"gaussian_nb", "bernoulli_nb"})
+_BY_PAIRS: Final = frozenset({"gaussian_nb", "bernoulli_nb", "markov", "hmm"})
 
 
 @overload

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -20,10 +19,8 @@ from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.linear import ols
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.moments import correlations
+from fedpeer.core.models.subsets import DIGITS, MOST, WIDEST, determinants, subset
 from fedpeer.core.statistics.summary import Summary
-
-_MOST = 15  # features of which every subset is tried
-_DIGITS = 1e-13  # of the variance of a column: what others leave of it is no more than rounding
 
 _Names = tuple[str, ...]
 
@@ -54,21 +51,22 @@ def best_subset(
     criterion: str = "bic",
     confidence: Any = "0.95",
 ) -> Model:
-    """Try every subset of at most 15 features, and fit the best by least squares; `path` has the best of each size."""
+    """Try every subset of at most 17 features, and fit the best by least squares; `path` has the best of each size."""
     search = _Search.of(summary, target, features, criterion)
-    if len(search.places) > _MOST:
+    if len(search.places) > MOST or len(search.design.columns) > WIDEST:
         raise ModelError(
-            f"{len(search.places)} features have too many subsets to try: at most {_MOST} features",
+            f"{len(search.places)} features have too many subsets to try: at most {MOST} features, of {WIDEST} columns",
             hint="name fewer features, or use stepwise",
         )
+    values, names = search.every(), list(search.places)
+    sizes = np.array([k.bit_count() for k in range(len(values))])
     path: list[dict[str, Any]] = []
-    for size in range(len(search.places) + 1):
-        tried = ((search.value(names), names) for names in combinations(search.places, size))
-        value, names = min(tried, key=lambda pair: pair[0])
-        if np.isfinite(value):
-            path.append({"features": list(names), criterion: value})
-    best = min(path, key=lambda point: float(point[criterion]))
-    return _refitted("best_subset", search, best["features"], ({"criterion": criterion}, path, confidence))
+    for size in range(len(names) + 1):
+        best = int(np.argmin(np.where(sizes == size, values, np.inf)))
+        if np.isfinite(values[best]) and sizes[best] == size:
+            path.append({"features": subset(names, best), criterion: float(values[best])})
+    chosen = min(path, key=lambda point: float(point[criterion]))
+    return _refitted("best_subset", search, chosen["features"], ({"criterion": criterion}, path, confidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +97,27 @@ class _Search:
         if n - k - 1 <= 0:
             return float("inf")
         left = self._left(used)
-        if left < _DIGITS:
-            raise ModelError(
-                f"{listed(list(names))} predict the target without error: no criterion can choose",
-                hint="fit these with ols, or leave out what is another form of the target",
-            )
-        spread = float(int(self.design.products[-1, -1]) * self.design.target.step**2 / n**2)
-        return float(n * (np.log(2 * np.pi * spread * left) + 1) + self.penalty(n, k))
+        if left < DIGITS:
+            raise _perfect(names)
+        return float(n * (np.log(2 * np.pi * self._spread() * left) + 1) + self.penalty(n, k))
+
+    def every(self) -> Floats:
+        """The criteria of all subsets: k has feature i if bit i of k is set."""
+        left, n = determinants(self.gram, list(self.places.values()))[1], self.design.summary.rows
+        widths = np.zeros(1, np.int64)
+        for block in self.places.values():
+            widths = np.concatenate([widths, widths + len(block)])
+        left = np.where(n - widths - 2 > 0, left, np.nan)
+        perfect = min(map(int, np.flatnonzero(left < DIGITS)), key=lambda k: (k.bit_count(), k), default=0)
+        if perfect:
+            raise _perfect(subset(list(self.places), perfect))
+        penalties = np.array([self.penalty(n, k) if n - k - 1 > 0 else np.inf for k in range(1, int(widths[-1]) + 2)])
+        values = n * (np.log(2 * np.pi * self._spread() * left) + 1) + penalties[widths]
+        return np.where(np.isnan(values), np.inf, values)
+
+    def _spread(self) -> float:
+        """The population variance of the target."""
+        return float(int(self.design.products[-1, -1]) * self.design.target.step**2 / self.design.summary.rows**2)
 
     def _left(self, used: list[int]) -> float:
         """1 − R² by Cholesky's factor; infinite for columns that determine each other."""
@@ -113,9 +125,16 @@ class _Search:
             factor = np.linalg.cholesky(self.gram[np.ix_(used, used)])
         except np.linalg.LinAlgError:
             return float("inf")
-        if (factor.diagonal() ** 2 <= _DIGITS).any():
+        if (factor.diagonal() ** 2 <= DIGITS).any():
             return float("inf")
         return 1 - float(np.sum(np.linalg.solve(factor, self.gram[used, -1]) ** 2))
+
+
+def _perfect(names: Sequence[str]) -> ModelError:
+    return ModelError(
+        f"{listed(list(names))} predict the target without error: no criterion can choose",
+        hint="fit these with ols, or leave out what is another form of the target",
+    )
 
 
 def _small(n: int, k: int) -> float:

@@ -94,9 +94,9 @@ def test_what_cannot_be_is_refused_by_name():
         fit(summary, "stepwise", "y", criterion="p")
     with pytest.raises(ModelError, match="direction is 'up'"):
         fit(summary, "stepwise", "y", direction="up")
-    wide = {f"x{i}": np.arange(20.0) * (i + 1) % 7 for i in range(17)}
+    wide = {f"x{i}": np.arange(20.0) * (i + 1) % 7 for i in range(19)}
     schema = Schema([continuous(name, values) for name, values in wide.items()])
-    with pytest.raises(ModelError, match="at most 15"):
+    with pytest.raises(ModelError, match="at most 17"):
         fit(collect(schema, wide), "best_subset", "x0")
     with pytest.raises(ModelError, match="too few to choose"):
         fit(collect(schema, {name: values[:2] for name, values in wide.items()}), "stepwise", "x0", ["x1"])

@@ -47,7 +47,7 @@ def _built(model: Result) -> list[tuple[str, Any]]:
     match model:
         case Model():
             return [("model", _linear(model))]
-        case Classifier():
+        case Classifier() if model.kind != "markov":
             return [("model", _classifier(model))]
         case Components():
             return _components(model)
@@ -69,7 +69,7 @@ def _linear(model: Model) -> Any:
 def _classifier(model: Classifier) -> Any:
     labels = np.array([group.label for group in model.classes])
     kinds = {"gaussian_nb": _gaussian, "bernoulli_nb": _bernoulli, "lda": _discriminant, "qda": _quadratic}
-    estimator = kinds.get(model.kind, _margins)(model, labels)
+    estimator = kinds.get("lda" if model.kind.startswith("lda") else model.kind, _margins)(model, labels)
     return _sized(estimator, len(model.columns))
 
 
@@ -133,7 +133,7 @@ def _lines(model: Classifier) -> tuple[Any, Any]:
     constants = np.array([group.constant for group in model.classes]) - weights @ centre
     if len(model.classes) > 2:
         return weights, constants
-    share = 1.0 if model.kind == "lda" else 0.5  # the two scores of a least-squares classifier are ŷ and −ŷ
+    share = 1.0 if model.kind.startswith("lda") else 0.5  # the two scores of a least-squares classifier are ŷ and −ŷ
     return share * (weights[1:] - weights[:1]), share * (constants[1:] - constants[:1])
 
 

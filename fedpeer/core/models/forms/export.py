@@ -11,6 +11,7 @@ from fedpeer.core.models.forms.plan import Plan
 from fedpeer.core.models.forms.python import python
 from fedpeer.core.models.forms.reading import KEY, document
 from fedpeer.core.models.forms.sql import sql
+from fedpeer.core.models.hidden import Hidden
 from fedpeer.core.models.result import Result
 
 Form = Literal["json", "python", "sql", "onnx"]
@@ -24,6 +25,8 @@ def export(model: Result, form: str, *, table: str = "patients", origin: Origin 
     ModelError for an unknown form, and for one that the model's kind does not have.
     """
     told = origin or Origin()
+    if isinstance(model, Hidden) and form in FORMS[1:]:
+        raise ModelError(f"{model.kind} has no form {form!r}, as no row is predicted by itself", hint="it has json")
     match form:
         case "json":
             return document(model, told)

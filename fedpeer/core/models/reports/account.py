@@ -30,10 +30,15 @@ _TITLES = {
     "stepwise": "stepwise least squares",
     "best_subset": "least squares on the best subset",
     "lda": "linear discriminant analysis",
+    "lda_stepwise": "stepwise linear discriminant analysis",
+    "lda_subset": "linear discriminant analysis on the best subset",
+    "lda_reduced": "linear discriminant analysis, reduced",
     "gaussian_nb": "Gaussian naive Bayes",
     "bernoulli_nb": "Bernoulli naive Bayes",
     "ridge_classifier": "ridge classifier",
     "ls_svm": "least-squares support vector machine",
+    "markov": "Markov chain",
+    "hmm": "hidden Markov model",
     "pca": "principal components",
     "oas": "shrunk covariance (OAS)",
     "graphical_lasso": "graphical lasso",
@@ -118,12 +123,10 @@ def _grids(result: Result) -> Iterator[Grid]:
     match result:
         case Model() as model:
             yield _coefficients(model)
-            if model.path:
-                heads = list(dict.fromkeys(key for step in model.path for key in step))
-                rows = [(str(i), [_flat(step.get(key)) for key in heads]) for i, step in enumerate(model.path, start=1)]
-                yield Grid("path", "models on the way", heads, rows)
+            yield from _way(model.path)
         case Classifier() as model:
             yield from _classes(model)
+            yield from _way(model.path)
         case Components() as model:
             yield from _components(model)
         case Covariance() as model:
@@ -136,6 +139,13 @@ def _grids(result: Result) -> Iterator[Grid]:
             yield Grid("tallies", "highest score of a bin", ["bins", *model.ways], rows)
         case _:
             yield from _others(result)
+
+
+def _way(path: Sequence[Mapping[str, Any]]) -> Iterator[Grid]:
+    if path:
+        heads = list(dict.fromkeys(key for step in path for key in step))
+        rows = [(str(i), [_flat(step.get(key)) for key in heads]) for i, step in enumerate(path, start=1)]
+        yield Grid("path", "models on the way", heads, rows)
 
 
 def _coefficients(model: Model) -> Grid:
