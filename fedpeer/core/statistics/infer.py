@@ -38,10 +38,10 @@ def propose(table: Any) -> tuple[list[Feature], str | None]:
 
     SchemaError names a column that cannot be a feature, TableError one that cannot be read.
     """
-    seen: dict[str, _Seen] = {}
+    seen: dict[str, Seen] = {}
     for batch in batches(table):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            each = seen.setdefault(name, _Seen(name))
+            each = seen.setdefault(name, Seen(name))
             for start in range(0, len(column), _PIECE):
                 each.look(column.slice(start, _PIECE))
     if not seen:
@@ -61,7 +61,7 @@ def _patient(ids: list[str]) -> str | None:
 
 
 @dataclass(slots=True)
-class _Seen:
+class Seen:
     """What one column was seen to hold."""
 
     name: str
@@ -80,6 +80,11 @@ class _Seen:
         """Whether it is called like an id, and does not hold 0 and 1 alone."""
         return _IDS.search(self.name.casefold()) is not None and (self.word is not None or not self.zero_one)
 
+    @property
+    def dates(self) -> tuple[int, int] | None:
+        """The first and the last day, if it holds nothing but dates."""
+        return None if self.word is not None or self.other or self.least is not None else self.days
+
     def look(self, array: pa.Array) -> None:
         """Take note of some values."""
         if is_date(array.type):
@@ -90,19 +95,23 @@ class _Seen:
         values = flat(array, target).drop_null()
         self._numbers(self._read(values) if target == pa.large_string() else values.to_numpy(zero_copy_only=False))
 
-    def feature(self) -> Feature:
-        """The proposal."""
-        if self.days and self.word is None and not self.other and self.least is None:
-            first, last = _years(*self.days)
+    def feature(self, *, coarse: bool = False) -> Feature:
+        """The proposal; a coarse one has limits that tell no more of the values than their number of digits."""
+        if self.dates:
+            first, last = (_centuries if coarse else _years)(*self.dates)
             return Feature(self.name, "date", min=first, max=last)
         self.word = self.word or self.dated
         if self.word is not None:
             return Feature(self.name, "category", levels=self._levels())
         if self.zero_one and (self.texts or self.least is not None):
             return Feature(self.name, "binary")
+        return self.number(coarse=coarse)
+
+    def number(self, *, coarse: bool = False) -> Feature:
+        """The proposal of a continuous feature, even if there are only zeros and ones."""
         if self.least is None or self.most is None:
             raise SchemaError(f"column {self.name!r} holds no value", hint="leave the column out of the table")
-        low, high, step = _limits(self.least, self.most, self.places)
+        low, high, step = (_tens if coarse else _limits)(self.least, self.most, self.places)
         return Feature(self.name, "continuous", min=low, max=high, resolution=step)
 
     def _levels(self) -> list[str]:
@@ -169,6 +178,21 @@ def _years(first: int, last: int) -> tuple[str, str]:
     reach = (last - first) // 2
     low, high = (iso(min(max(end, _DAYS[0]), _DAYS[1]))[:4] for end in (first - reach, last + reach))
     return f"{low}-01-01", f"{high}-12-31"
+
+
+def _centuries(first: int, last: int) -> tuple[str, str]:
+    """Two centuries that people live in, or else every year that can be written."""
+    usual = ("1900-01-01", "2099-12-31")
+    return usual if usual[0] <= iso(first) and iso(last) <= usual[1] else ("0001-01-01", "9999-12-31")
+
+
+def _tens(least: Decimal, most: Decimal, places: int) -> tuple[Decimal, Decimal, Decimal]:
+    """The next power of ten on each side where there are values, and the data's own resolution."""
+    digits = max(max(abs(least), abs(most)).adjusted(), _SMALLEST)
+    top = Decimal(1).scaleb(digits + 1)
+    finest = digits + 1 - _FINEST
+    step = Decimal(1).scaleb(max(-places if places <= _PLACES else digits - _PLACES, finest))
+    return -top if least < 0 else Decimal(0), top if most > 0 else Decimal(0), step
 
 
 def _limits(least: Decimal, most: Decimal, places: int) -> tuple[Decimal, Decimal, Decimal]:
