@@ -24,6 +24,7 @@ from fedpeer.api.faults import HostError, OriginError, ThrottledError
 from fedpeer.api.permits import ANYONE, Role, Who, of_user
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.errors import AccessError, ConfigError
+from fedpeer.node.authors import CLI
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -101,10 +102,11 @@ def identify(request: web.BaseRequest, tokens: Tokens, users: Users | None) -> W
     scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer":
         raise AccessError("the token is not known" if given else "no token was sent")
+    via = "command line" if request.headers.get("User-Agent", "").startswith(f"{CLI}/") else "token"
     found = tokens.role(credential.strip())
     if found is not None:
-        return Who(f"the {found}'s token", found)
-    who = _user(credential.strip(), users)
+        return Who(f"the {found}'s token", found, via=via)
+    who = _user(credential.strip(), users, via)
     if who is ANYONE:
         raise AccessError("the token is not known")
     return who
@@ -121,13 +123,13 @@ def known_hosts(names: Iterable[str]) -> frozenset[str]:
     return _LOOPBACK | {name.strip().lower() for name in names}
 
 
-def _user(credential: str, users: Users | None) -> Who:
+def _user(credential: str, users: Users | None, via: str) -> Who:
     cid = credential.partition(".")[0]
     account = users.get(cid) if users is not None else None
     if account is None or not account.key:
         return ANYONE
     same = hmac.compare_digest(_digest(credential), _digest(user_token(cid, account.key)))
-    return of_user(cid, account) if same else ANYONE
+    return of_user(cid, account, via) if same else ANYONE
 
 
 def _digest(text: str) -> bytes:

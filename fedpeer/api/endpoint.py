@@ -16,6 +16,7 @@ from fedpeer.api.call import SERVED, Call, Limits, Reply, Served, named, scope, 
 from fedpeer.api.faults import MediaError, SizeError, SlowError, ThrottledError
 from fedpeer.api.routes import Route
 from fedpeer.core.errors import AccessError, FedpeerError, RequestError
+from fedpeer.node.authors import acting
 
 T = TypeVar("T")
 
@@ -34,7 +35,10 @@ def endpoint(route: Route) -> Handle:
         who, fed = _let_in(request, route, served)
         query = strict.convert(request.query.items(), asked)
         body = await _read(request, route.body or Nothing, served.limits)
-        result = await route.handler(Call(served, request, who, fed, body, query))
+        with acting(who.name, who.via):
+            result = await route.handler(Call(served, request, who, fed, body, query))
+        if route.changes:
+            permits.done(who, told(request))
         return _answer(result, route.status)
 
     return handle

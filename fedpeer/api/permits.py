@@ -1,4 +1,4 @@
-"""Who may do what, in both dialects: the one place that says yes or no, and that logs every no.
+"""Who may do what, in both dialects: the one place that says yes or no, and that logs every no and every change.
 
 1. A role is had on the whole node, or on single federations and projects; the stronger one counts.
 2. A viewer looks, explores and predicts. An operator also works with rows and models, and pulses. An admin also
@@ -26,11 +26,15 @@ _RANKS = {"none": 0, "anyone": 0, "viewer": 1, "operator": 2, "admin": 3}
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody whose credential was found good: `role` on the whole node, `grants` by federation or project."""
+    """Somebody whose credential was found good: `role` on the whole node, `grants` by federation or project.
+
+    `via` is what the credential is, or that it came through the command line, as that says.
+    """
 
     name: str
     role: str
     grants: Mapping[str, str] = field(default_factory=dict)
+    via: str = ""
 
     def may(self, need: Role, scope: str = "") -> bool:
         """Whether what needs this role is allowed in a federation or project, or on the whole node."""
@@ -44,9 +48,9 @@ class Who:
 ANYONE = Who("anyone", "none")
 
 
-def of_user(cid: str, account: Account) -> Who:
+def of_user(cid: str, account: Account, via: str) -> Who:
     """Return a user as one who asks."""
-    return Who(f"user {cid}", account.role, account.grants)
+    return Who(f"user {cid}", account.role, account.grants, via)
 
 
 def check(who: Who, need: Role, scope: str = "", *, what: str) -> None:
@@ -63,6 +67,11 @@ def check_somewhere(who: Who, need: Role, *, what: str) -> None:
     """Refuse who has the role nowhere; what is shown or done must then be checked, or left out, one by one."""
     if not who.somewhere(need):
         check(who, need, what=what)
+
+
+def done(who: Who, what: str) -> None:
+    """Log that something was done that changes something, and by whom."""
+    _log.info("%s (%s): %s", who.name, who.via, what)
 
 
 def refused(who: str, what: str, why: str) -> None:

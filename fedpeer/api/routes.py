@@ -132,6 +132,11 @@ class Route:
         return self.handler in _SHARED
 
     @property
+    def changes(self) -> bool:
+        """Whether something is different afterwards."""
+        return self.method != "GET" and self.role in (_RUN, _ACT) and self.handler is not sources.browse
+
+    @property
     def query(self) -> type[Body]:
         """What the query may say: the handler declares it."""
         kinds: tuple[type[Body], type[Body]] = get_args(get_type_hints(self.handler)["call"])
@@ -165,6 +170,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _V1,  "/privacy/budget",            _SEE, 200, service.budget,        None,          Budget),
     ("GET",    _V1,  "/metrics",                   _SEE, 200, service.metrics,       None,          str),
     ("GET",    _V1,  "/events",                    _SEE, 200, service.events,        None,          LogEntry),
+    ("GET",    _V1,  "/log",                       _SEE, 200, logs.whole,            None,          LogPage),
     ("GET",    _V1,  "/jobs",                      _SEE, 200, data.jobs,             None,          list[Job]),
     ("GET",    _V1,  "/jobs/{job}",                _SEE, 200, data.job,              None,          Job),
     ("DELETE", _V1,  "/jobs/{job}",                _RUN, 200, data.cancel,           None,          Job),

@@ -12,6 +12,7 @@ import msgspec
 
 from fedpeer.client import Client, read_token
 from fedpeer.core.errors import UnknownError
+from fedpeer.node.authors import CLI
 from fedpeer.node.shapes import Federation
 
 T = TypeVar("T")
@@ -33,6 +34,12 @@ class Settings:
     json: bool = False
 
 
+class _Client(Client):
+    """The client that the node's timeline calls the command line."""
+
+    agent = CLI
+
+
 def settings() -> Settings:
     """The global options of the running command."""
     told = click.get_current_context().find_root().meta.get(_KEY)
@@ -43,8 +50,8 @@ def client() -> Client:
     """A client of the daemon that the global options mean."""
     now = settings()
     if now.url is None:
-        return Client.of_home(now.home)
-    return Client(now.url, read_token(now.token_file or now.home / "run" / "token"))
+        return _Client.of_home(now.home)
+    return _Client(now.url, read_token(now.token_file or now.home / "run" / "admin.token"))
 
 
 def federation(daemon: Client) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
+
 import click
 from rich.text import Text
 
 from fedpeer.cli import frame, render
 from fedpeer.client import Client
 from fedpeer.node.shapes import LogEntry, LogPage, SyncStats
+from fedpeer.node.timeline import printable
 
 _STYLES = {"warning": "yellow", "error": "bold red"}
 
@@ -18,24 +22,24 @@ _STYLES = {"warning": "yellow", "error": "bold red"}
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on, until interrupted.")
 @click.option("--clear", is_flag=True, help="With --errors: forget them.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, help="How many, the newest.")
-def log(errors: bool, only_sync: bool, follow: bool, clear: bool, limit: int) -> None:
-    """Show what happened, oldest first."""
+@click.option("--node", is_flag=True, help="Of the whole node: every federation and project, users, sources.")
+def log(errors: bool, only_sync: bool, follow: bool, clear: bool, limit: int, node: bool) -> None:
+    """Show what happened, oldest first, and in brackets whose doing it was."""
     if clear and not errors:
         raise click.UsageError("only the error log can be cleared: say --errors --clear")
-    if errors and only_sync:
-        raise click.UsageError("--errors and --sync exclude each other")
+    if errors + only_sync + node > 1:
+        raise click.UsageError("--errors, --sync and --node exclude each other")
     client = frame.client()
+    if node:
+        _show(client, client.log(limit=limit), "", follow=follow)
+        return
     fed = frame.federation(client)
     if clear:
         cleared = client.clear_errors(fed)
         frame.show({"cleared": cleared}, lambda _: render.say(f"forgot {render.count(cleared)} of the error log"))
         return
     read = client.error_log if errors else client.sync_log if only_sync else client.log
-    page = read(fed, limit=limit)
-    if not follow:
-        frame.show(page, _draw_page)
-        return
-    _follow(client, page, fed)
+    _show(client, read(fed, limit=limit), fed, follow=follow)
 
 
 @click.command(cls=frame.Command)
@@ -48,30 +52,40 @@ def stats() -> None:
     frame.show(told, lambda counted: _draw_stats(counted, names))
 
 
-def _follow(client: Client, page: LogPage, fed: str) -> None:
-    """Show the page, then every event after it; with --json, one line each."""
-    draw = _print_json if frame.settings().json else _draw_entry
-    for entry in reversed(page.entries):
-        draw(entry)
+def _show(client: Client, page: LogPage, fed: str, *, follow: bool) -> None:
+    """Show the page, and with `follow` every event after it; with --json, one line each."""
+    as_json = frame.settings().json
+    places = {} if as_json or fed else _places(client)
+    if not follow:
+        frame.show(page, lambda told: _draw_page(told, places))
+        return
     after = page.entries[0].id if page.entries else 0
-    for entry in client.events(federation=fed, after=after):
-        draw(entry)
+    for entry in itertools.chain(reversed(page.entries), client.events(federation=fed, after=after)):
+        if as_json:
+            click.echo(frame.line(entry))
+        else:
+            _draw_entry(entry, places)
 
 
-def _print_json(entry: LogEntry) -> None:
-    click.echo(frame.line(entry))
+def _places(client: Client) -> dict[str, str]:
+    """What the federations and projects of the node are called, by id."""
+    return {fed.id: fed.name for fed in client.federations()} | {one.id: one.name for one in client.projects()}
 
 
-def _draw_page(page: LogPage) -> None:
+def _draw_page(page: LogPage, places: Mapping[str, str]) -> None:
     for entry in reversed(page.entries):
-        _draw_entry(entry)
+        _draw_entry(entry, places)
     if not page.entries:
         render.say("nothing happened yet", "dim")
 
 
-def _draw_entry(entry: LogEntry) -> None:
+def _draw_entry(entry: LogEntry, places: Mapping[str, str]) -> None:
     line = Text(f"{render.moment(entry.at):>10}  {entry.kind:<8}  ", style="dim")
-    line.append(entry.text, style=_STYLES.get(entry.level, "not dim"))
+    if entry.federation in places:
+        line.append(f"{printable(places[entry.federation])}: ")
+    line.append(printable(entry.text), style=_STYLES.get(entry.level, "not dim"))
+    if entry.by:
+        line.append(f" ({entry.by}, {entry.via})")
     render.console().print(line, soft_wrap=True)
 
 

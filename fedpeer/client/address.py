@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from fedpeer.node.shapes import Failure
 T = TypeVar("T")
 
 TIMEOUT_S = 60.0
+
+_VERSION = version("fedpeer")
 
 _HINT = "the daemon makes it when it starts, in run/ of its home; name a copy with --token-file"
 
@@ -79,7 +82,9 @@ class Place:
 
 
 class Holder(Place):
-    """One who holds a token of the daemon at `url`."""
+    """One who holds a token of the daemon at `url`; `agent` is how it calls itself."""
+
+    agent = "fedpeer-client"
 
     def __init__(self, url: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
         super().__init__(url, timeout_s)
@@ -100,7 +105,11 @@ class Holder(Place):
         return cls(url, read_token(token_file))
 
     def _headers(self, body: Any) -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json, text/event-stream"}
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json, text/event-stream",
+            "User-Agent": f"{self.agent}/{_VERSION}",
+        }
         return headers if body is None else {**headers, "Content-Type": "application/json"}
 
 

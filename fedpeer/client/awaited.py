@@ -230,9 +230,10 @@ class AsyncClient(AsyncLine):
         """Set the contract (the admin only)."""
         return await self._put(fed, "contract", {"text": text}, Federation)
 
-    async def log(self, fed: str, **page: Any) -> LogPage:
-        """A page of the timeline; `page`: kinds, levels, after, before, limit."""
-        return await self._get(fed, "log", LogPage, page)
+    async def log(self, fed: str = "", **page: Any) -> LogPage:
+        """A page of the timeline, of the whole node without `fed`; `page`: kinds, levels, after, before, limit."""
+        where = place("/v1/federations", fed, "log") if fed else "/v1/log"
+        return await self.call("GET", asked(where, page), shape=LogPage)
 
     async def sync_log(self, fed: str, **page: Any) -> LogPage:
         """A page of what was sent and received."""

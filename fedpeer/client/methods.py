@@ -241,9 +241,10 @@ class Client(Line):
 
     # log
 
-    def log(self, fed: str, **page: Any) -> LogPage:
-        """A page of the timeline; `page`: kinds, levels, after, before, limit."""
-        return self._get(fed, "log", LogPage, page)
+    def log(self, fed: str = "", **page: Any) -> LogPage:
+        """A page of the timeline, of the whole node without `fed`; `page`: kinds, levels, after, before, limit."""
+        where = place("/v1/federations", fed, "log") if fed else "/v1/log"
+        return self.call("GET", asked(where, page), shape=LogPage)
 
     def sync_log(self, fed: str, **page: Any) -> LogPage:
         """A page of what was sent and received."""

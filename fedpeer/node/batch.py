@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fedpeer.core.errors import FedpeerError, PledgeError
+from fedpeer.core.errors import DuplicateError, FedpeerError, PledgeError
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import changes
 from fedpeer.core.peer.state import State
 from fedpeer.core.privacy.purse import Purse
+from fedpeer.node.authors import Author, author, marked
 from fedpeer.node.timeline import printable
 from fedpeer.ports import Commit, Entry, Outgoing
 
@@ -21,11 +22,12 @@ Records = Mapping[tuple[str, str], bytes | None]
 
 @dataclass(slots=True)
 class Task:
-    """An event on its way through; the future is its operator's, if it has one."""
+    """An event on its way through; the future is its operator's, if it has one, and so is the author."""
 
     scope: str
     event: ev.Event
     future: asyncio.Future[Any] | None = None
+    author: Author | None = field(default_factory=author)
     reply: Any = None
     error: BaseException | None = None
 
@@ -51,6 +53,12 @@ class Outcome:
     entries: list[Entry] = field(default_factory=list)
     failed: FedpeerError | None = None
     purse: Purse = field(default_factory=Purse)
+
+    def want(self, task: Task, effect: fx.Effect) -> None:
+        """Keep an effect of a task's event; what people are told of it has the task's author."""
+        if isinstance(effect, fx.Note):
+            effect = replace(effect, data=marked(effect.data, task.author))
+        self.effects.append((task.scope, effect))
 
     def change(self, before: Mapping[str, State], own: Records, now: float, sent: list[int]) -> Commit:
         """All of it, and records of the node's own, as one change of the store; PledgeError if it breaks its word."""
@@ -80,6 +88,12 @@ class Outcome:
             if isinstance(effect, fx.Pledge) and found.setdefault((scope, effect.name), effect.value) != effect.value:
                 raise PledgeError.of(scope, effect.name)
         return found
+
+
+def check_new(before: State | None) -> None:
+    """DuplicateError if a membership that is begun is there already."""
+    if before is not None and before.phase in {"joining", "active", "alarmed"}:
+        raise DuplicateError("this node is in that federation already")
 
 
 def _entry(now: float, scope: str, note: fx.Note) -> Entry:

@@ -234,7 +234,11 @@ class Node(Standalone):
 
     async def clear_errors(self, fed: str) -> int:
         """Empty the error log; the counters stay."""
-        return await self._engine.clear(self.resolve(fed), ERROR_KINDS, ERROR_LEVELS)
+        scope = self.resolve(fed)
+        cleared = await self._engine.clear(scope, ERROR_KINDS, ERROR_LEVELS)
+        told = self._engine.entry(scope, "node", f"forgot {cleared} entries of the error log")
+        await self._engine.store(Commit(entries=[told]))
+        return cleared
 
     # Learning
 
@@ -304,7 +308,8 @@ class Node(Standalone):
     async def forget_model(self, fed: str, model_id: str) -> None:
         """Delete a model."""
         fitted = self.model(fed, model_id)
-        await self._engine.store(Commit({(fitted.federation, f"model/{fitted.id}"): None}))
+        told = self._engine.entry(fitted.federation, "model", f"forgot the model {fitted.id}")
+        await self._engine.store(Commit({(fitted.federation, f"model/{fitted.id}"): None}, entries=[told]))
         del self._fitted[fitted.federation][fitted.id]
 
     async def predict(self, fed: str, model_id: str, rows: Rows, *, missing: str = "") -> shapes.Predicted:

@@ -25,7 +25,7 @@ from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.sources import Sources
 from fedpeer.node.views import Views, batch_shape
-from fedpeer.ports import Entry, Feeds, Lookout, Shelf, Source, Spot
+from fedpeer.ports import Commit, Entry, Feeds, Lookout, Shelf, Source, Spot
 
 T = TypeVar("T")
 
@@ -104,7 +104,10 @@ class Counting(Views):
 
     async def cancel_job(self, job_id: str) -> shapes.Job:
         """Have a job stop; nothing of it remains."""
-        return self._jobs.cancel(job_id)
+        job = self._jobs.cancel(job_id)
+        told = self._engine.entry(job.federation, "data", f"stopped the job {job.id} ({job.kind})")
+        await self._engine.store(Commit(entries=[told]))
+        return job
 
     # Watching
 

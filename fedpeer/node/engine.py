@@ -16,11 +16,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fedpeer.core.envelope.chunks import Assembly
-from fedpeer.core.errors import DuplicateError, FedpeerError, PledgeError, StoreError, UnknownError
+from fedpeer.core.errors import FedpeerError, PledgeError, StoreError, UnknownError
 from fedpeer.core.peer import effects as fx
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.records import restore
@@ -29,12 +29,13 @@ from fedpeer.core.peer.state import Joining, Peer, State
 from fedpeer.core.peer.step import begin, step
 from fedpeer.core.peer.tending import gap_s
 from fedpeer.core.privacy.purse import Declared, Purse
-from fedpeer.node.batch import Outcome, Task
+from fedpeer.node.authors import author, marked
+from fedpeer.node.batch import Outcome, Task, check_new
 from fedpeer.node.bridging import flows
 from fedpeer.node.computing import Ciphers, computed, no_ciphers
 from fedpeer.node.link import Hooks, Line, Link
 from fedpeer.node.pulses import Pulses
-from fedpeer.node.timeline import Timeline
+from fedpeer.node.timeline import Timeline, printable
 from fedpeer.ports import Broker, Bus, Clock, Commit, Delivery, Entropy, Entry, Notice, Outgoing, Store
 
 PROBES = ("received", "stepped", "before-commit", "after-commit", "before-publish", "after-publish", "released")
@@ -153,7 +154,11 @@ class Engine:
 
     def note(self, entry: Entry) -> None:
         """Put a line of the node's own on the timeline."""
-        self._spawn(self._note(entry))
+        self._spawn(self._note(replace(entry, data=marked(entry.data, author()))))
+
+    def entry(self, scope: str, kind: str, text: str) -> Entry:
+        """A line of the timeline that is committed with what it tells of."""
+        return Entry(self._world.clock.now(), scope, kind, "info", printable(text), data=marked({}, author()))
 
     async def until(self, ready: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until something is so; False when the time ran out."""
@@ -165,8 +170,8 @@ class Engine:
         return True
 
     async def store(self, change: Commit) -> None:
-        """Commit a change of records that are not a state's."""
-        await self._write(self._world.store.commit, change)
+        """Commit a change of records that are not a state's, and tell people what it says of itself."""
+        self.timeline.extend(await self._write(self._kept, change))
 
     async def records(self, scope: str) -> dict[str, bytes]:
         """Every record of a scope."""
@@ -242,7 +247,7 @@ class Engine:
             if task.scope == NODE:
                 after, wanted = begin(stamped, self._session)
                 task.scope = task.reply = after.federation
-                _check_new(outcome.states.get(task.scope))
+                check_new(outcome.states.get(task.scope))
             elif before is None:
                 raise UnknownError(f"there is no federation {task.scope}")
             else:
@@ -264,7 +269,7 @@ class Engine:
             elif isinstance(effect, fx.Charged):
                 outcome.purse = effect.purse
             else:
-                outcome.effects.append((task.scope, effect))
+                outcome.want(task, effect)
 
     def _keep(self, outcome: Outcome, tasks: Sequence[Task]) -> None:
         """Commit all but what came of a federation's events where that would break a word that was given there."""
@@ -294,14 +299,15 @@ class Engine:
             self.fault = ""
         del self._left[: len(change.sent)]
         outcome.outgoing = list(zip(ids, change.outbox, strict=True))
-        with contextlib.suppress(StoreError):
-            # The change is safe; that its entries cannot be read back must not make it seem otherwise.
-            outcome.entries = self._stored(change.entries)
+        outcome.entries = self._stored(change.entries)
 
     def _stored(self, entries: Sequence[Entry]) -> list[Entry]:
         if not entries:
             return []
-        stored = self._world.store.entries(after=self._last_entry, limit=len(entries), newest_first=False)
+        try:
+            stored = self._world.store.entries(after=self._last_entry, limit=len(entries), newest_first=False)
+        except StoreError:
+            return []  # the change is safe; that its entries cannot be read back must not make it seem otherwise
         self._last_entry = max((e.id for e in stored), default=self._last_entry)
         return stored
 
@@ -397,12 +403,11 @@ class Engine:
 
     async def _note(self, entry: Entry) -> None:
         with contextlib.suppress(StoreError):
-            entries = await self._write(self._noted, entry)
-            self.timeline.extend(entries)
+            await self.store(Commit(entries=[entry]))
 
-    def _noted(self, entry: Entry) -> list[Entry]:
-        self._world.store.commit(Commit(entries=[entry]))
-        return self._stored([entry])
+    def _kept(self, change: Commit) -> list[Entry]:
+        self._world.store.commit(change)
+        return self._stored(change.entries)
 
     async def _tick(self) -> None:
         while True:
@@ -443,8 +448,3 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a task of the engine failed", exc_info=task.exception())
-
-
-def _check_new(before: State | None) -> None:
-    if before is not None and before.phase in {"joining", "active", "alarmed"}:
-        raise DuplicateError("this node is in that federation already")

@@ -14,7 +14,7 @@ from fedpeer.core.peer.project import Head, Project
 from fedpeer.core.peer.state import Local
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
-from fedpeer.node.engine import PROJECT, Engine
+from fedpeer.node.engine import NODE, PROJECT, Engine
 from fedpeer.ports import Clock, Commit, Entropy, Entry
 
 
@@ -84,9 +84,9 @@ class Projects:
     async def drop(self, scope: str) -> None:
         """Delete a project with everything it has."""
         async with self._changing:
-            self.get(scope)
+            told = self._engine.entry(NODE, "node", f"deleted the project {self.get(scope).head.name}")
             records = await self._engine.records(scope)
-            await self._engine.store(Commit({(scope, name): None for name in records}))
+            await self._engine.store(Commit({(scope, name): None for name in records}, entries=[told]))
             self.states = {k: p for k, p in self.states.items() if k != scope}
 
     def carried(self, scope: str, models: tuple[bytes, ...]) -> bytes:

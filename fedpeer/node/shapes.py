@@ -184,17 +184,19 @@ class Job(Shape, frozen=True):
 
 
 class LogEntry(Shape, frozen=True):
-    """One line of the timeline."""
+    """One line of the timeline: `by` is whose doing it is, if not the node's own, and `via` what let them in."""
 
     id: int
     at: float
     federation: str
-    kind: str  # sync | contract | receive | member | bus | data | charter | audit | node
+    kind: str  # sync | contract | receive | member | bus | data | charter | audit | model | node
     level: str
     text: str
     peer: str
     pulse: int
     data: dict[str, Any]
+    by: str = ""  # user ward3 | the admin's token | the viewer's token
+    via: str = ""  # token | signature | command line
 
 
 class LogPage(Shape, frozen=True):

@@ -18,6 +18,7 @@ NAMED = "source:"
 SAMPLE = 128  # rows that are shown at most
 
 _SOURCE = "source/"
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MOST = 1_000
 
@@ -61,6 +62,9 @@ class Sources:
         async with self._changing:
             if not _NAME.fullmatch(name):
                 raise RequestError("a source's name has 1 to 64 of the letters, digits and the signs _ . -")
+            if _PASSWORD.search(location):
+                hint = "a file holds it: --option password_file=FILE"
+                raise RequestError("a location must not hold a password: it is shown and kept", hint=hint)
             if location.startswith(NAMED):
                 raise RequestError(f"{location[:80]} is a name already", hint="name the place that it stands for")
             if (name in self._kept) != anew:
@@ -69,7 +73,8 @@ class Sources:
             if len(self._kept) >= _MOST and not anew:
                 raise RequestError(f"there are {_MOST} sources already", hint="forget those that are not needed")
             source = origins.DataSource(name=name, location=location, options=dict(options))
-            await self._engine.store(Commit({(NODE, _SOURCE + name): msgspec.json.encode(source)}))
+            told = self._engine.entry(NODE, "node", f"source:{name} stands for {'another' if anew else 'a'} place")
+            await self._engine.store(Commit({(NODE, _SOURCE + name): msgspec.json.encode(source)}, entries=[told]))
             self._kept[name] = source
         return source
 
@@ -77,7 +82,8 @@ class Sources:
         """Forget a name; what was counted stays."""
         async with self._changing:
             self.get(name)
-            await self._engine.store(Commit({(NODE, _SOURCE + name): None}))
+            told = self._engine.entry(NODE, "node", f"source:{name} stands for nothing any more")
+            await self._engine.store(Commit({(NODE, _SOURCE + name): None}, entries=[told]))
             del self._kept[name]
 
     async def sample(self, location: str, options: Mapping[str, Any], rows: int) -> origins.Sample:

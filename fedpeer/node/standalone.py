@@ -99,7 +99,8 @@ class Standalone(Counting):
 
     async def _keep_fitted(self, fitted: shapes.Fitted) -> shapes.Fitted:
         scope = fitted.federation
-        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}))
+        told = self._engine.entry(scope, "model", f"kept the model {fitted.id} ({fitted.kind} of {fitted.rows} rows)")
+        await self._engine.store(Commit({(scope, f"model/{fitted.id}"): msgspec.json.encode(fitted)}, entries=[told]))
         self._fitted.setdefault(scope, {})[fitted.id] = fitted
         return fitted
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from fedpeer.core import canonical
 from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
 from fedpeer.node.engine import NODE, Engine
@@ -78,28 +80,31 @@ class KeptUsers:
             if len(self._accounts) >= _MOST:
                 raise RequestError(f"there are {_MOST} users already", hint="remove those that are gone")
             key, now = self._entropy.draw(_KEY_BYTES), int(self._clock.now())
-            await self._keep(cid, Account(key, role, dict(grants), now, now))
+            account = Account(key, role, dict(grants), now, now)
+            await self._keep(cid, account, f"added the user {cid}: {_roles(account)}")
         return key
 
     async def permit(self, cid: str, role: str, grants: Mapping[str, str]) -> None:
         """Give a user these roles in place of those it had."""
         async with self._changing:
             known = self._known(cid)
-            await self._keep(cid, Account(known.key, role, dict(grants), known.added_at, known.keyed_at))
+            account = replace(known, role=role, grants=dict(grants))
+            await self._keep(cid, account, f"the user {cid} is now {_roles(account)}")
 
     async def rotate(self, cid: str) -> bytes:
         """Give a user a new key in place of the one it had, if any, and return it."""
         async with self._changing:
             known = self._known(cid)
             key, now = self._entropy.draw(_KEY_BYTES), int(self._clock.now())
-            await self._keep(cid, Account(key, known.role, known.grants, known.added_at, now))
+            await self._keep(cid, replace(known, key=key, keyed_at=now), f"gave the user {cid} a new key")
         return key
 
     async def revoke(self, cid: str) -> None:
         """Take a user's key away; its roles and names stay, for the next one."""
         async with self._changing:
             known = self._known(cid)
-            await self._keep(cid, Account(b"", known.role, known.grants, known.added_at, int(self._clock.now())))
+            account = replace(known, key=b"", keyed_at=int(self._clock.now()))
+            await self._keep(cid, account, f"took the key of the user {cid} away")
 
     async def remove(self, cid: str) -> None:
         """Remove a user and its names for federations."""
@@ -107,7 +112,8 @@ class KeptUsers:
             self._known(cid)
             names = [pair for pair in self._projects if pair[0] == cid]
             gone: _Records = {(NODE, f"{_PROJECT}{c}/{p}"): None for c, p in names}
-            await self._engine.store(Commit({(NODE, _USER + cid): None, **gone}))
+            told = self._engine.entry(NODE, "node", f"removed the user {cid}")
+            await self._engine.store(Commit({(NODE, _USER + cid): None, **gone}, entries=[told]))
             del self._accounts[cid]
             for pair in names:
                 del self._projects[pair]
@@ -153,6 +159,13 @@ class KeptUsers:
             raise UnknownError(f"there is no user {cid[:_LONGEST]}")
         return found
 
-    async def _keep(self, cid: str, account: Account) -> None:
-        await self._engine.store(Commit({(NODE, _USER + cid): canonical.encode(account)}))
+    async def _keep(self, cid: str, account: Account, text: str) -> None:
+        told = self._engine.entry(NODE, "node", text)
+        await self._engine.store(Commit({(NODE, _USER + cid): canonical.encode(account)}, entries=[told]))
         self._accounts[cid] = account
+
+
+def _roles(account: Account) -> str:
+    grants = [f"{role} in {scope[:10]}" for scope, role in sorted(account.grants.items())]
+    everywhere = [f"{account.role} on the whole node"] if account.role != "none" else []
+    return ", ".join([*everywhere, *grants]) or "without a role"

@@ -20,6 +20,7 @@ from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import shapes
+from fedpeer.node.authors import BY, VIA
 from fedpeer.node.engine import Engine
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.projects import Projects, project_shape
@@ -358,7 +359,9 @@ def entry_shape(entry: Entry) -> shapes.LogEntry:
         text=entry.text,
         peer=entry.peer,
         pulse=entry.pulse,
-        data=dict(entry.data),
+        data={key: value for key, value in entry.data.items() if key not in (BY, VIA)},
+        by=str(entry.data.get(BY, "")),
+        via=str(entry.data.get(VIA, "")),
     )
 
 

@@ -80,6 +80,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.check_contract_text("ROWS() >= 50", SCHEMA),
     lambda c: c.set_contract(FED, "ROWS() >= 50"),
     lambda c: c.log(FED, kinds=["sync", "contract"], levels=["error"], after=3, before=9, limit=5),
+    lambda c: c.log(levels=["warning"]),
     lambda c: c.sync_log(FED, limit=5),
     lambda c: c.error_log(FED),
     lambda c: c.clear_errors(FED),

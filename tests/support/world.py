@@ -236,11 +236,13 @@ MEMBERS = [
     member(EAST, "east", rows=12, admitted=False, explorable=True),
     member("gone" + "a" * 22, "west", removed_at=NOW - 50),
 ]
+ADMIN = {"by": "the admin's token", "via": "command line"}
 LOG = shapes.LogPage(
     entries=[
         entry(99, "not sent: ROWS() >= 50: measured ROWS() = 12", level="error", kind="contract"),
         entry(98, "nothing came for a while", level="warning", kind="bus"),
         entry(97, "received 500 rows", peer=SOUTH),
+        entry(96, "counted 800 rows of ward 3", kind="data", by="user lab7", via="signature"),
     ],
     next=0,
 )
@@ -414,8 +416,15 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         verdicts=VERDICTS if "ROWS" in body["text"] else [],
     ),
     ("GET", "log"): LOG,
+    ("GET", "/v1/log"): msgspec.structs.replace(
+        LOG,
+        entries=[
+            *LOG.entries[:1],
+            entry(96, "the user lab7 is now operator in fedaaaaaaa", federation="", kind="node", **ADMIN),
+        ],
+    ),
     ("GET", "log/errors"): msgspec.structs.replace(LOG, entries=LOG.entries[:1]),
-    ("GET", "log/sync"): msgspec.structs.replace(LOG, entries=LOG.entries[2:]),
+    ("GET", "log/sync"): msgspec.structs.replace(LOG, entries=LOG.entries[2:3]),
     ("DELETE", "log/errors"): {"cleared": 3},
     ("GET", "stats"): shapes.SyncStats(
         sent=4,

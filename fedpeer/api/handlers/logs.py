@@ -15,6 +15,14 @@ class Cleared(msgspec.Struct, frozen=True):
     cleared: int
 
 
+async def whole(call: Call[Nothing, LogQuery]) -> LogPage:
+    """A page of everything that happened on this node: in its federations, and to its users and sources."""
+    query = call.query
+    return call.node.log(
+        "", _listed(query.kinds), _listed(query.levels), after=query.after, before=query.before, limit=query.limit
+    )
+
+
 async def timeline(call: Call[Nothing, LogQuery]) -> LogPage:
     """A page of everything that happened."""
     query = call.query

@@ -20,7 +20,7 @@ import msgspec
 from aiohttp import web
 
 from fedpeer.api import endpoint, permits, problems
-from fedpeer.api.call import SERVED, Served
+from fedpeer.api.call import SERVED, Served, told
 from fedpeer.api.faults import ThrottledError
 from fedpeer.api.node import Node
 from fedpeer.api.permits import Role, Who
@@ -28,6 +28,7 @@ from fedpeer.api.symetry import cipher, signing
 from fedpeer.api.symetry.envelope import DialectError, SigningError, from_fault, reply
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.errors import FedpeerError, RequestError, UnknownError
+from fedpeer.node.authors import acting
 from fedpeer.ports import Clock
 
 _log = logging.getLogger("fedpeer.api.symetry")
@@ -153,7 +154,7 @@ def doorway(dialect: Dialect, point: Endpoint) -> endpoint.Handle:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return await point.answer(await _let_in(request, dialect, point))
+            return await answered(await _let_in(request, dialect, point))
         except DialectError as no:
             return _refused(request, no)
         except FedpeerError as fault:
@@ -163,6 +164,15 @@ def doorway(dialect: Dialect, point: Endpoint) -> endpoint.Handle:
             return reply(problem.status, problem.detail)
 
     return handle
+
+
+async def answered(ask: Ask) -> web.Response:
+    """Have the endpoint answer, as the doing of who asks."""
+    with acting(ask.who.name, ask.who.via):
+        answer = await ask.point.answer(ask)
+    if ask.point.changes and answer.status < HTTPStatus.BAD_REQUEST:
+        permits.done(ask.who, told(ask.request))
+    return answer
 
 
 async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> Ask:
@@ -181,7 +191,8 @@ async def admitted(request: web.Request, dialect: Dialect, point: Endpoint, sign
     served, cid, now = request.app[SERVED], signed.cid, dialect.clock.now()
     key, signature = await _checked(dialect, signed, now)
     account = dialect.users.get(cid)
-    ask = Ask(served, dialect, request, point, permits.of_user(cid, account) if account else permits.ANYONE, cid, key)
+    who = permits.of_user(cid, account, "signature") if account else permits.ANYONE
+    ask = Ask(served, dialect, request, point, who, cid, key)
     _permitted(ask)
     await _once(dialect, point, signed, signature, now)
     body = await _opened(request, dialect, cid, key, signed.body)

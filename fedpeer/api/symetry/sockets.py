@@ -20,7 +20,7 @@ from fedpeer.api import problems, strict
 from fedpeer.api.call import SERVED, Served
 from fedpeer.api.faults import ThrottledError
 from fedpeer.api.symetry import learning, modelling, signing
-from fedpeer.api.symetry.door import Dialect, Endpoint, admitted
+from fedpeer.api.symetry.door import Dialect, Endpoint, admitted, answered
 from fedpeer.api.symetry.envelope import DialectError, SigningError, from_fault, reply
 from fedpeer.api.symetry.maps import Frame
 from fedpeer.core.errors import FedpeerError, RequestError
@@ -143,7 +143,7 @@ async def _talk(request: web.Request, socket: web.WebSocketResponse, dialect: Di
 async def _answered(request: web.Request, data: bytes, dialect: Dialect, point: Endpoint) -> str:
     """The envelope that answers a message, whatever it is."""
     try:
-        response = await point.answer(await _asked(request, data, dialect, point))
+        response = await answered(await _asked(request, data, dialect, point))
     except DialectError as no:
         response = _refused(request.app[SERVED], request, no)
     except FedpeerError as fault:
