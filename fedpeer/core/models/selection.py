@@ -22,6 +22,8 @@ from fedpeer.core.models.moments import correlations
 from fedpeer.core.models.subsets import DIGITS, MOST, WIDEST, determinants, subset
 from fedpeer.core.statistics.summary import Summary
 
+DIRECTIONS = ("both", "forward", "backward", "order")
+
 _Names = tuple[str, ...]
 
 
@@ -34,13 +36,17 @@ def stepwise(
     direction: str = "both",
     confidence: Any = "0.95",
 ) -> Model:
-    """Add or remove the feature that improves the criterion most, until none does; then fit by least squares."""
-    if direction not in {"both", "forward", "backward"}:
-        raise ModelError(f"direction is {direction!r}; it must be 'both', 'forward' or 'backward'")
+    """Add or remove the feature that improves the criterion most, until none does; then fit by least squares.
+
+    The direction `order` tries the first feature, the first two, and so on, and takes the best of these.
+    """
+    if direction not in DIRECTIONS:
+        raise ModelError(f"direction is {direction!r}; it must be one of {', '.join(DIRECTIONS)}")
     search = _Search.of(summary, target, features, criterion)
-    path = list(_steps(search, direction))
+    path = _prefixes(search) if direction == "order" else _steps(search, direction)
+    best = min(path, key=lambda point: float(point["value"]))
     options = {"criterion": criterion, "direction": direction}
-    return _refitted("stepwise", search, path[-1]["features"], (options, path, confidence))
+    return _refitted("stepwise", search, best["features"], (options, path, confidence))
 
 
 def best_subset(
@@ -146,6 +152,12 @@ _PENALTIES: dict[str, Callable[[int, int], float]] = {
     "aicc": _small,
     "bic": lambda n, k: float(k * np.log(n)),
 }
+
+
+def _prefixes(search: _Search) -> list[dict[str, Any]]:
+    names = list(search.places)
+    tried = [(names[:size], search.value(names[:size])) for size in range(len(names) + 1)]
+    return [{"features": some, "value": value} for some, value in tried if np.isfinite(value)]
 
 
 def _steps(search: _Search, direction: str) -> list[dict[str, Any]]:

@@ -18,12 +18,12 @@ from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.discriminant import lda
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.numbers import number
+from fedpeer.core.models.selection import DIRECTIONS
 from fedpeer.core.models.spread import Spread
 from fedpeer.core.models.subsets import MOST, WIDEST, subset
 from fedpeer.core.statistics.summary import Summary
 
 _Names = tuple[str, ...]
-_DIRECTIONS = ("both", "forward", "backward")
 _MANY = 10**6  # steps that a reduction may take
 
 
@@ -42,10 +42,11 @@ def lda_stepwise(
     """Add or remove the feature that improves the criterion most, until none does; then separate by `lda`.
 
     The criterion `f` adds the feature whose partial F has the smallest p, up to `enter`, and removes those whose p is
-    above `leave`.
+    above `leave`. The direction `order` tries the first feature, the first two, and so on.
     """
-    if direction not in _DIRECTIONS:
-        raise ModelError(f"direction is {direction!r:.40}; it must be one of {', '.join(_DIRECTIONS)}")
+    known = DIRECTIONS[:-1] if criterion == "f" else DIRECTIONS
+    if direction not in known:
+        raise ModelError(f"direction is {direction!r:.40}; it must be one of {', '.join(known)}")
     levels = (_level("enter", enter), _level("leave", leave))
     spread = Spread.of(summary, target, features, criterion, ("aic", "auc", "bic", "f"))
     options = {"criterion": criterion, "direction": direction}
@@ -54,8 +55,9 @@ def lda_stepwise(
             raise ModelError(f"enter is {enter} and leave is {leave}: what enters would leave again")
         path, options = _by_tests(spread, direction, levels), options | {"enter": str(enter), "leave": str(leave)}
     else:
-        path = _by_values(spread, direction)
-    return _refitted("lda_stepwise", spread, path, path[-1][0], (options, priors, form))
+        path = _prefixes(spread) if direction == "order" else _by_values(spread, direction)
+    chosen = path[-1][0] if criterion == "f" else min(path, key=lambda point: spread.value(point[0]))[0]
+    return _refitted("lda_stepwise", spread, path, chosen, (options, priors, form))
 
 
 def lda_subset(
@@ -112,6 +114,12 @@ def lda_reduced(
 
 
 _Point = tuple[_Names, dict[str, Any]]
+
+
+def _prefixes(spread: Spread) -> list[_Point]:
+    names = tuple(spread.places)
+    tried = (names[:size] for size in range(len(names) + 1))
+    return [(some, spread.told(some)) for some in tried if np.isfinite(spread.value(some))]
 
 
 def _by_values(spread: Spread, direction: str) -> list[_Point]:

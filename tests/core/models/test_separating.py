@@ -248,3 +248,18 @@ def test_where_no_feature_tells_the_classes_apart_there_is_no_model():
     for kind in ("lda_stepwise", "lda_subset"):
         with pytest.raises(ModelError, match="no feature tells the classes of 'k' apart"):
             fit(summary, kind, "k")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_features_in_their_order_are_taken_as_far_as_is_best(name):
+    summary, names, rows, labels = split(name)
+    model = fit(summary, "lda_stepwise", "class", names, direction="order")
+    values = [criterion(rows, labels, range(size), "bic") for size in range(len(names) + 1)]
+    assert model.columns == names[: int(np.argmin(values))]
+    assert [len(point["features"]) for point in model.path] == list(range(len(names) + 1))
+    flag, _, *others = names
+    line = fit(summary, "stepwise", flag, others, direction="order")
+    told = [fit(summary, "ols", flag, others[:size]).bic for size in range(1, len(others) + 1)]
+    assert line.columns == others[: 1 + int(np.argmin(told))]
+    with pytest.raises(ModelError, match="direction is 'order'"):
+        fit(summary, "lda_stepwise", "class", names, direction="order", criterion="f")
