@@ -184,7 +184,7 @@ async def _node(
         watching.start()
         stack.push_async_callback(watching.close)
     if means.feeds is not None:
-        streaming = Streaming(engine, world, means.feeds, means.open_rows, node.flowing)
+        streaming = Streaming(node, engine, clock)
         streaming.start()
         stack.push_async_callback(streaming.close)
     users = KeptUsers(engine, entropy, clock)

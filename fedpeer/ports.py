@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fedpeer.core.peer.kept import Seen
-    from fedpeer.core.peer.streams import Stream
+    from fedpeer.core.peer.streams import Credential, Inlet, Stream
     from fedpeer.core.privacy.cipher import Terms
     from fedpeer.core.statistics.residues import Residues
     from fedpeer.core.statistics.schema import Schema
@@ -246,14 +246,23 @@ class Feed(Protocol):
 class Feeds(Protocol):
     """Where streams are found. Obligation: nothing is skipped and nothing told twice, whoever was killed when."""
 
-    def check(self, location: str, schema: Schema, options: Mapping[str, Any]) -> str:
-        """Return the location as it may be shown and kept; SourceError if these options do not fit it."""
+    def check(self, inlet: Inlet, schema: Schema) -> str:
+        """Return the location as it may be shown and kept; SourceError if its options do not fit it."""
 
-    async def open(self, stream: Stream, schema: Schema) -> Feed:
+    async def open(self, stream: Stream, schema: Schema, credential: Credential) -> Feed:
         """Return what comes after the messages that were counted; SourceError if that cannot be had."""
 
-    async def forget(self, stream: Stream) -> None:
+    async def forget(self, stream: Stream, credential: Credential) -> None:
         """Leave nothing of us there; SourceError if that cannot be done now."""
+
+    async def stands(self, inlet: Inlet) -> tuple[str, int]:
+        """Return the `origin` of a stream and the number of its last message; SourceError for a queue."""
+
+    async def subjects(self, inlet: Inlet) -> dict[str, int]:
+        """Return the subjects that a location means, and how many messages of each are kept, for people to see."""
+
+    async def sample(self, inlet: Inlet, most: int) -> dict[str, list[Any]]:
+        """Return the first rows of a subject that are kept, by column, for people to see; nothing is counted."""
 
 
 class Shelf(Protocol):

@@ -1,6 +1,6 @@
-"""Writes fedpeer/client/awaited.py: the methods of `Client`, each awaited, made of the source of those.
+"""Writes fedpeer/client/awaited.py and awaited_places.py: the methods of `Client`, each awaited, of its source.
 
-`--check` writes nothing and exits with 1 if the file is not what the source says.
+`--check` writes nothing and exits with 1 if a file is not what the source says.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 ROOM = Path(__file__).resolve().parents[1] / "fedpeer" / "client"
-SOURCE, WRITTEN = ROOM / "methods.py", ROOM / "awaited.py"
-DOC = """One method a route, awaited: scripts/clients.py writes this file, from fedpeer/client/methods.py.
+PARTS = {"places.py": "awaited_places.py", "methods.py": "awaited.py"}
+DOC = """One method a route, awaited: scripts/clients.py writes this file, from fedpeer/client/{source}.
 
 An `AsyncClient` keeps its connections; use it in one event loop, and close it.
 """
@@ -20,7 +20,9 @@ ABOUT = """Talks to the daemon at `url`; `token` is the text of its token file. 
 
     Use it as `async with AsyncClient(url, token) as client:`, or close it. It belongs to the loop of its first call.
     """
-IMPORTS = {"Iterator": "AsyncIterator"}
+IMPORTS = {"Iterator": "AsyncIterator", "Places": "AsyncPlaces"}
+BASES = {"Client": ("AsyncClient", "AsyncPlaces"), "Places": ("AsyncPlaces", "AsyncLine")}
+HOMES = {"Line": ("asynchronous", "AsyncLine"), "Places": ("awaited_places", "AsyncPlaces")}
 LINE = {"call", "_get", "_post", "_put", "_delete", "_fed"}
 
 
@@ -32,8 +34,10 @@ class _Awaiting(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         self.generic_visit(node)
-        node.name, node.bases = "AsyncClient", [ast.Name("AsyncLine")]
-        node.body[0] = ast.Expr(ast.Constant(ABOUT))
+        node.name, base = BASES[node.name]
+        node.bases = [ast.Name(base)]
+        if node.name == "AsyncClient":
+            node.body[0] = ast.Expr(ast.Constant(ABOUT))
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AsyncFunctionDef:
@@ -56,26 +60,29 @@ class _Awaiting(ast.NodeTransformer):
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | list[ast.stmt]:
-        names = sorted(IMPORTS.get(alias.name, alias.name) for alias in node.names)
-        node.names = [ast.alias(name) for name in names if name != "Line"]
-        if "Line" not in names:
+        home = next((HOMES[alias.name] for alias in node.names if alias.name in HOMES), None)
+        names = sorted(IMPORTS.get(alias.name, alias.name) for alias in node.names if alias.name not in HOMES)
+        node.names = [ast.alias(name) for name in names]
+        if home is None:
             return node
-        return [ast.ImportFrom("fedpeer.client.asynchronous", [ast.alias("AsyncLine")], 0), node]
+        moved = ast.ImportFrom(f"fedpeer.client.{home[0]}", [ast.alias(home[1])], 0)
+        return [moved, node] if names else moved
 
 
-def written() -> str:
-    """The whole file."""
-    tree = ast.parse(SOURCE.read_text("utf-8"))
-    (client,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    methods = {node.name for node in client.body if isinstance(node, ast.FunctionDef)}
-    tree.body[0] = ast.Expr(ast.Constant(DOC))
+def written(source: str) -> str:
+    """The whole file that is made of this one."""
+    trees = {name: ast.parse((ROOM / name).read_text("utf-8")) for name in PARTS}
+    classes = {name: next(n for n in tree.body if isinstance(n, ast.ClassDef)) for name, tree in trees.items()}
+    methods = {n.name for found in classes.values() for n in found.body if isinstance(n, ast.FunctionDef)}
+    tree = trees[source]
+    tree.body[0] = ast.Expr(ast.Constant(DOC.format(source=source)))
     text = ast.unparse(ast.fix_missing_locations(_Awaiting(methods).visit(tree)))
     return linted(linted(text, "check", "--quiet", "--fix", "--select", "I"), "format")
 
 
 def linted(text: str, *how: str) -> str:
     """Text after ruff."""
-    command = [sys.executable, "-m", "ruff", *how, "--stdin-filename", str(WRITTEN), "-"]
+    command = [sys.executable, "-m", "ruff", *how, "--stdin-filename", str(ROOM / "awaited.py"), "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
@@ -84,13 +91,13 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print("usage: python scripts/clients.py [--check]", file=sys.stderr)
         return 2
-    fresh = written()
-    if WRITTEN.exists() and WRITTEN.read_text("utf-8") == fresh:
-        return 0
-    if arguments:
-        print("fedpeer/client/awaited.py is not what the source says: run scripts/clients.py")
-        return 1
-    WRITTEN.write_text(fresh, "utf-8")
+    stale = {ROOM / place: written(source) for source, place in PARTS.items()}
+    stale = {path: text for path, text in stale.items() if not path.exists() or path.read_text("utf-8") != text}
+    for path, text in stale.items():
+        if arguments:
+            print(f"fedpeer/client/{path.name} is not what the source says: run scripts/clients.py")
+            return 1
+        path.write_text(text, "utf-8")
     return 0
 
 

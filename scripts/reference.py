@@ -73,7 +73,7 @@ def own(value: type) -> Iterator[tuple[str, Any]]:
     seen: set[str] = set()
     for each in value.__mro__:
         # What scripts/clients.py writes says again, awaited, what is said of `Client`.
-        if not each.__module__.startswith("fedpeer.") or each.__module__ == "fedpeer.client.awaited":
+        if not each.__module__.startswith("fedpeer.") or each.__module__.startswith("fedpeer.client.awaited"):
             continue
         for key, member in vars(each).items():
             public = not key.startswith("_") and key not in seen

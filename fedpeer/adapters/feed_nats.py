@@ -10,26 +10,35 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import msgspec
 import nats.aio.client
 import nats.errors
-import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy
 
-from fedpeer.adapters.files import facts
-from fedpeer.adapters.messages import OPTIONS, Messages, UnreadableError
-from fedpeer.adapters.tls import is_loopback
+from fedpeer.adapters.jetlook import first, kept_subjects
+from fedpeer.adapters.jetstream import (
+    ANSWER_S,
+    NotThereError,
+    Place,
+    asked,
+    connected,
+    ended,
+    explained,
+    opened,
+    origin,
+    stored,
+    stream_name,
+)
+from fedpeer.adapters.messages import Messages, UnreadableError, sampled
 from fedpeer.core.errors import SourceError
-from fedpeer.core.peer.streams import Stream
+from fedpeer.core.peer.streams import Credential, Inlet, Stream
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.ports import Gathered
 
@@ -38,123 +47,76 @@ SILENT_S = 10.0  # until it is asked whether there is still anything to hear
 AGAIN_S = 30.0  # until the server tells again what was not acknowledged
 
 _TOGETHER, _MOST, _MOST_BYTES = 100, 2_000, 4 << 20
-_ANSWER_S = 5.0
-_FILES = ("creds_file", "password_file", "token_file", "ca_file")
-_MORE = ("stream", "user", "plain")
-_SECRET_BYTES = 4096
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A subject on a server, and how to get at it."""
-
-    server: str
-    subject: str
-    options: Mapping[str, Any]
-    roots: tuple[Path, ...]
-
-    @classmethod
-    def of(cls, location: str, options: Mapping[str, Any], roots: tuple[Path, ...]) -> _Place:
-        try:
-            parts = urlsplit(location)
-            port = parts.port or 4222
-        except ValueError:
-            parts, port = urlsplit(""), 0
-        subject = unquote(parts.path[1:])
-        if parts.scheme not in {"nats", "tls"} or not parts.hostname or not _is_subject(subject):
-            raise SourceError(
-                f"{location[:80]!r} is no subject", hint="write nats://HOST/SUBJECT or tls://HOST/SUBJECT"
-            )
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            hint = "give user and password_file, token_file or creds_file as options"
-            raise SourceError("a location must not hold a password: it is shown and kept", hint=hint)
-        unknown = next((key for key in options if key not in (*OPTIONS, *_FILES, *_MORE)), None)
-        if unknown is not None:
-            known = ", ".join((*OPTIONS, *_FILES, *_MORE))
-            raise SourceError(f"{unknown!r:.60} is no option of a stream", hint=f"known are: {known}")
-        if parts.scheme == "nats" and not is_loopback(parts.hostname) and options.get("plain") is not True:
-            hint = "write tls://, or say plain=true if nobody else is on the network"
-            raise SourceError(f"rows of {parts.hostname} would cross the network in clear", hint=hint)
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return cls(f"{parts.scheme}://{host}:{port}", subject, options, roots)
-
-    @property
-    def shown(self) -> str:
-        return f"{self.server}/{self.subject}"
-
-    def credential(self) -> dict[str, Any]:
-        """What the server is shown, and how it is known; files are read anew each time."""
-        found: dict[str, Any] = {}
-        if "creds_file" in self.options:
-            found["user_credentials"] = str(self._file("creds_file"))
-        if "token_file" in self.options:
-            found["token"] = _secret(self._file("token_file"))
-        if "password_file" in self.options:
-            found |= {"user": str(self.options.get("user", "")), "password": _secret(self._file("password_file"))}
-        if self.server.startswith("tls:"):
-            found["tls"] = _context(self._file("ca_file") if "ca_file" in self.options else None)
-        return found
-
-    def _file(self, option: str) -> Path:
-        told = self.options[option]
-        if not isinstance(told, str):
-            raise SourceError(f"{option} is not the path of a file")
-        path = Path(told).expanduser()
-        facts(path)
-        # Whoever may name files must not have any that the daemon can read sent to a server.
-        real = path.resolve()
-        if self.roots and not any(real.is_relative_to(root.resolve()) for root in self.roots):
-            hint = f"data.roots allows {', '.join(map(str, self.roots))}"
-            raise SourceError(f"{path} is outside the directories that data may be read from", hint=hint)
-        if option != "ca_file" and facts(real).st_mode & 0o077:
-            raise SourceError(f"{path} can be read by others on this machine", hint=f"chmod 600 {path}")
-        return real
 
 
 @dataclass(frozen=True, slots=True)
 class NatsFeeds:
-    """Opens streams. `roots` are the directories that files with credentials may be under; none allows any."""
+    """Opens streams. `roots` are the directories that files with credentials may be under; none allows any.
+
+    People are shown what is in messages only if there are such directories: as with files, it is for whoever set up
+    the node to say that rows may be looked at.
+    """
 
     roots: tuple[Path, ...] = ()
 
-    def check(self, location: str, schema: Schema, options: Mapping[str, Any]) -> str:
+    def check(self, inlet: Inlet, schema: Schema) -> str:
         """Return the location as it may be shown and kept; SourceError if these options do not fit it."""
-        Messages.of(schema, options)
-        place = _Place.of(location, options, self.roots)
+        Messages.of(schema, inlet.options)
+        place = Place.of(inlet, self.roots)
         place.credential()
         return place.shown
 
-    async def open(self, stream: Stream, schema: Schema) -> NatsFeed:
+    async def open(self, stream: Stream, schema: Schema, credential: Credential) -> NatsFeed:
         """Connect, find the stream, and go on after what was counted; SourceError."""
-        place = self._place(stream)
+        place = self._place(stream, credential)
         messages = Messages.of(schema, place.options)
-        client = await _connected(place)
+        client = await connected(place)
         try:
             return await _begun(client, place, messages, stream)
         except BaseException:
-            await _ended(client)
+            await ended(client)
             raise
 
-    async def forget(self, stream: Stream) -> None:
+    async def forget(self, stream: Stream, credential: Credential) -> None:
         """Delete our consumer; SourceError."""
-        place = self._place(stream)
-        client = await _connected(place)
-        try:
-            name = await _name(client.jetstream(timeout=_ANSWER_S), place)
-            await _asked(place, client.jetstream(timeout=_ANSWER_S).delete_consumer(name, _durable(stream)))
-        finally:
-            await _ended(client)
+        async with opened(self._place(stream, credential)) as (place, jetstream):
+            name = await stream_name(jetstream, place)
+            await asked(place, jetstream.delete_consumer(name, _durable(stream)))
 
-    def _place(self, stream: Stream) -> _Place:
-        return _Place.of(stream.location, msgspec.json.decode(stream.options), self.roots)
+    async def stands(self, inlet: Inlet) -> tuple[str, int]:
+        """Return what tells the stream from another one, and the number of its last message; SourceError."""
+        async with opened(Place.of(inlet, self.roots)) as (place, jetstream):
+            name = await stream_name(jetstream, place)
+            info = await asked(place, jetstream.stream_info(name))
+            if info.config.retention == RetentionPolicy.WORK_QUEUE:
+                hint = "count it from its first message, or take out of it what is not to be counted"
+                raise SourceError(f"the stream {name} is a queue, of which no message is passed over", hint=hint)
+            return origin(name, info), info.state.last_seq
+
+    async def subjects(self, inlet: Inlet) -> dict[str, int]:
+        """Return the subjects that are kept, and how many messages of each; without one in the location, all."""
+        self._need_roots()
+        async with opened(Place.of(inlet, self.roots, subject=">")) as (place, jetstream):
+            return await kept_subjects(place, jetstream)
+
+    async def sample(self, inlet: Inlet, most: int) -> dict[str, list[Any]]:
+        """Return the first rows that are kept of a subject, by column."""
+        self._need_roots()
+        async with opened(Place.of(inlet, self.roots)) as (place, jetstream):
+            return sampled(await first(place, jetstream, most), place.options, most)
+
+    def _need_roots(self) -> None:
+        if not self.roots:
+            raise SourceError("data.roots names no directories, so no rows are shown", hint="docs/configuration.md")
+
+    def _place(self, stream: Stream, credential: Credential) -> Place:
+        return Place.of(Inlet(stream.location, msgspec.json.decode(stream.options), credential), self.roots)
 
 
 class NatsFeed:
     """Messages of one subject, over one connection."""
 
-    def __init__(self, client: nats.aio.client.Client, place: _Place, messages: Messages, at: _At) -> None:
+    def __init__(self, client: nats.aio.client.Client, place: Place, messages: Messages, at: _At) -> None:
         """`at` is where it begins."""
         self._client, self._place, self._messages, self._at = client, place, messages, at
         self._open: list[Msg] = []
@@ -180,13 +142,13 @@ class NatsFeed:
         done = [message for message in self._open if message.metadata.sequence.stream <= until]
         self._open = [message for message in self._open if message.metadata.sequence.stream > until]
         for message in done:
-            await _asked(self._place, message.ack())
+            await asked(self._place, message.ack())
         if done:
-            await _asked(self._place, self._client.flush())
+            await asked(self._place, self._client.flush())
 
     async def close(self) -> None:
         """Hang up."""
-        await _ended(self._client)
+        await ended(self._client)
 
     async def _missed(self) -> list[tuple[int, bytes, float]]:
         found: list[tuple[int, bytes, float]] = []
@@ -203,14 +165,7 @@ class NatsFeed:
 
     async def _stored(self, number: int) -> tuple[int, bytes, float] | None:
         """The first message of the subject with this number, or a higher one."""
-        try:
-            raw = await _asked(
-                self._place,
-                self._at.jetstream.get_msg(self._at.name, seq=number, subject=self._place.subject, next=True),
-            )
-        except _NotThereError:
-            return None
-        return int(raw.seq or 0), raw.data or b"", raw.time.timestamp() if raw.time else 0.0
+        return await stored(self._place, self._at.jetstream, self._at.name, number)
 
     async def _delivered(self) -> list[tuple[int, bytes, float]]:
         found: list[tuple[int, bytes, float]] = []
@@ -235,7 +190,7 @@ class NatsFeed:
         """SourceError if nothing comes because our consumer is gone, which the server tells nobody."""
         now = asyncio.get_running_loop().time()
         if now >= self._heard_at + SILENT_S:
-            await _asked(self._place, self._at.jetstream.consumer_info(self._at.name, self._at.durable))
+            await asked(self._place, self._at.jetstream.consumer_info(self._at.name, self._at.durable))
             self._heard_at = now
 
     def _is_next(self, delivery: int) -> bool:
@@ -250,7 +205,7 @@ class NatsFeed:
         except TimeoutError:
             return []
         except (nats.errors.Error, OSError, AssertionError) as error:
-            raise _explained(self._place, error) from None
+            raise explained(self._place, error) from None
 
     def _read(self, told: Iterable[tuple[int, bytes, float]]) -> Gathered:
         rows, faults, last, moment, count = list[list[Any]](), dict[str, int](), 0, 0.0, 0
@@ -278,59 +233,20 @@ class _At:
     deliveries: int
 
 
-class _NotThereError(SourceError):
-    """There is none of what was asked for."""
-
-
-class _Client(nats.aio.client.Client):
-    """nats-py's client, which by itself would show credentials without TLS."""
-
-    def _connect_command(self) -> bytes:
-        private = self._current_server is not None and self._current_server.uri.scheme == "tls"
-        if private and not self._server_info.get("tls_required", False):
-            raise nats.errors.Error("the server does not offer TLS; nothing was sent to it")
-        return super()._connect_command()
-
-
-async def _connected(place: _Place) -> _Client:
-    client, said = _Client(), list[str]()
-
-    async def faulty(error: Exception) -> None:
-        said.append(str(error).removeprefix("nats: "))
-
-    options = place.credential()
-    try:
-        await client.connect(
-            place.server,
-            name="fedpeer",
-            error_cb=faulty,
-            allow_reconnect=False,
-            max_reconnect_attempts=1,
-            connect_timeout=int(_ANSWER_S),
-            ping_interval=10,
-            **options,
-        )
-    except Exception as error:  # noqa: BLE001 whatever nats-py makes of what a server says is a failed try
-        await _ended(client)
-        text = said[0] if said else str(error).removeprefix("nats: ") or type(error).__name__
-        raise SourceError(f"cannot connect to {place.server}: {text}") from None
-    return client
-
-
-async def _begun(client: _Client, place: _Place, messages: Messages, stream: Stream) -> NatsFeed:
-    jetstream = client.jetstream(timeout=_ANSWER_S)
-    name = await _name(jetstream, place)
-    info = await _asked(place, jetstream.stream_info(name))
-    origin = f"{name} {info.created.isoformat() if info.created else ''}"
-    if stream.origin not in ("", origin) or info.state.last_seq < stream.sequence:
+async def _begun(client: nats.aio.client.Client, place: Place, messages: Messages, stream: Stream) -> NatsFeed:
+    jetstream = client.jetstream(timeout=ANSWER_S)
+    name = await stream_name(jetstream, place)
+    info = await asked(place, jetstream.stream_info(name))
+    began = origin(name, info)
+    if stream.origin not in ("", began) or info.state.last_seq < stream.sequence:
         raise SourceError(
             f"the stream {name} was made anew since {stream.messages} messages of it were counted",
             hint="begin anew with --force, if it holds none of those that were counted",
         )
     durable = _durable(stream)
     try:
-        consumer = await _asked(place, jetstream.consumer_info(name, durable))
-    except _NotThereError:
+        consumer = await asked(place, jetstream.consumer_info(name, durable))
+    except NotThereError:
         queue = info.config.retention == RetentionPolicy.WORK_QUEUE
         config = ConsumerConfig(
             durable_name=durable,
@@ -341,70 +257,14 @@ async def _begun(client: _Client, place: _Place, messages: Messages, stream: Str
             opt_start_seq=None if queue else stream.sequence + 1,
             max_ack_pending=10 * _MOST,
         )
-        consumer = await _asked(place, jetstream.add_consumer(name, config))
-    subscription = await _asked(place, jetstream.pull_subscribe_bind(durable=durable, stream=name))
+        consumer = await asked(place, jetstream.add_consumer(name, config))
+    subscription = await asked(place, jetstream.pull_subscribe_bind(durable=durable, stream=name))
     reached = consumer.delivered
     stood = (reached.stream_seq, reached.consumer_seq) if reached else (0, 0)
     return NatsFeed(
-        client, place, messages, _At(jetstream, subscription, name, durable, origin, stream.sequence, *stood)
+        client, place, messages, _At(jetstream, subscription, name, durable, began, stream.sequence, *stood)
     )
-
-
-async def _name(jetstream: JetStreamContext, place: _Place) -> str:
-    if "stream" in place.options:
-        return str(place.options["stream"])
-    try:
-        return await _asked(place, jetstream.find_stream_name_by_subject(place.subject))
-    except _NotThereError:
-        raise SourceError(
-            f"no stream of {place.server} keeps the messages of {place.subject}",
-            hint="make one with JetStream: messages that nobody keeps are gone when nobody listens",
-        ) from None
-
-
-async def _asked(place: _Place, answer: Awaitable[_T]) -> _T:
-    try:
-        return await answer
-    except nats.js.errors.NotFoundError:
-        raise _NotThereError(f"{place.server} has nothing of that name") from None
-    except (nats.errors.Error, OSError, TimeoutError, AssertionError) as error:
-        raise _explained(place, error) from None
-
-
-def _explained(place: _Place, error: BaseException) -> SourceError:
-    text = str(error).removeprefix("nats: ") or type(error).__name__
-    return SourceError(f"{place.server} does not answer as it should: {text.splitlines()[0][:200]}")
-
-
-async def _ended(client: nats.aio.client.Client) -> None:
-    closing = asyncio.create_task(client.close())
-    await asyncio.wait({closing}, timeout=_ANSWER_S)
-    if closing.done() and not closing.cancelled():
-        closing.exception()
-    closing.cancel()
 
 
 def _durable(stream: Stream) -> str:
     return f"fedpeer-{stream.id}"
-
-
-def _is_subject(text: str) -> bool:
-    return text.isprintable() and " " not in text and all(text.split("."))
-
-
-def _secret(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(_SECRET_BYTES + 1)
-    text = data.decode("utf-8", "replace").rstrip("\r\n")
-    if not text or len(data) > _SECRET_BYTES or "\n" in text or "\0" in text:
-        raise SourceError(f"{path} does not hold a secret: one line, of at most {_SECRET_BYTES} bytes")
-    return text
-
-
-def _context(ca: Path | None) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except (ssl.SSLError, OSError):
-        raise SourceError(f"{ca} is not a certificate in PEM") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

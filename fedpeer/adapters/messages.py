@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from fedpeer.adapters.headers import folded
 from fedpeer.adapters.source_several import mapping
 from fedpeer.core.errors import SourceError
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.table import lacked
 
 LONGEST = 1 << 20  # bytes of a message
 OPTIONS = ("format", "columns", "delimiter", "map")
@@ -48,7 +49,7 @@ class Messages:
                 raise SourceError(f"{given} is an option of messages of CSV", hint="say format=csv as well")
             return cls(wanted, (), "")
         columns = _columns(options.get("columns"))
-        missing = [column for column in wanted.values() if column not in columns]
+        missing = [wanted[name] for name in lacked(wanted) if wanted[name] not in columns]
         if missing:
             raise SourceError(f"columns has no {', '.join(map(repr, missing[:5]))}, which the schema needs")
         return cls(wanted, columns, _delimiter(options.get("delimiter", ",")))
@@ -57,7 +58,10 @@ class Messages:
         """Return the rows of a message, each with the needed values in order; UnreadableError."""
         if len(body) > LONGEST:
             raise UnreadableError("longer than 1 MiB")
-        rows = [self._picked(row) for row in (self._lines(body) if self.columns else _objects(body))]
+        rows = [
+            self._picked(row)
+            for row in (_lines(body, self.columns, self.delimiter) if self.columns else _objects(body))
+        ]
         if not rows:
             raise UnreadableError("without a row")
         return rows
@@ -71,18 +75,40 @@ class Messages:
                 raise UnreadableError("with a text that is not Unicode")
         return values
 
-    def _lines(self, body: bytes) -> Iterator[Mapping[str, Any]]:
+
+def sampled(bodies: Iterable[bytes], options: Mapping[str, Any], most: int) -> dict[str, list[Any]]:
+    """Return the first rows of messages by column, whatever columns they have; what cannot be read is passed over."""
+    rows: list[Mapping[str, Any]] = []
+    for body in bodies:
         try:
-            text = body.decode()
-            for values in csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True):
-                if values and len(values) != len(self.columns):
-                    raise UnreadableError("with another number of values than columns")
-                if values:
-                    yield dict(zip(self.columns, values, strict=True))
-        except UnicodeDecodeError:
-            raise UnreadableError("not UTF-8") from None
-        except csv.Error:
-            raise UnreadableError("not CSV") from None
+            rows += list(_lines_of(body, options) if options.get("format") == "csv" else _objects(body))
+        except UnreadableError:
+            continue
+    names = list(dict.fromkeys(name for row in rows[:most] for name in row))
+    return {name: [row.get(name) for row in rows[:most]] for name in names}
+
+
+def _lines_of(body: bytes, options: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Lines of CSV; without names for their values these are numbered."""
+    sign = _delimiter(options.get("delimiter", ","))
+    if "columns" in options:
+        return _lines(body, _columns(options["columns"]), sign)
+    count = body.partition(b"\n")[0].count(sign.encode()) + 1
+    return _lines(body, tuple(f"column {number}" for number in range(1, count + 1)), sign)
+
+
+def _lines(body: bytes, columns: tuple[str, ...], delimiter: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        text = body.decode()
+        for values in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            if values and len(values) != len(columns):
+                raise UnreadableError("with another number of values than columns")
+            if values:
+                yield dict(zip(columns, values, strict=True))
+    except UnicodeDecodeError:
+        raise UnreadableError("not UTF-8") from None
+    except csv.Error:
+        raise UnreadableError("not CSV") from None
 
 
 def _objects(body: bytes) -> Iterator[Mapping[str, Any]]:

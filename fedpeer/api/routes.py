@@ -23,14 +23,17 @@ from fedpeer.api.bodies import (
     Issue,
     Join,
     KeepSource,
+    LookAtStream,
     MergeProject,
     Permissions,
     Predict,
+    PreviewStream,
     SetBridge,
     SetExplorable,
     SetPulse,
     SetRules,
     SetSchedule,
+    SetStream,
     StartStream,
     TryContract,
     Validate,
@@ -57,7 +60,7 @@ from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
 from fedpeer.api.handlers.projects import Carried
 from fedpeer.api.permits import Role
-from fedpeer.node.origins import DataSource, Place, Sample, Stream, Watch
+from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -134,7 +137,7 @@ class Route:
     @property
     def changes(self) -> bool:
         """Whether something is different afterwards."""
-        return self.method != "GET" and self.role in (_RUN, _ACT) and self.handler is not sources.browse
+        return self.method != "GET" and self.role in (_RUN, _ACT) and self.handler not in _LOOKS
 
     @property
     def query(self) -> type[Body]:
@@ -159,6 +162,7 @@ class Route:
 
 
 _feds = federations
+_LOOKS = (sources.browse, streams.browse, streams.preview)
 _SHARED = (_feds.every, projects.every, data.jobs, data.job, data.cancel, pictures.of_job, contracts.check_text)
 # fmt: off
 ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
@@ -187,6 +191,8 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("POST",   _V1,  "/sources/browse",            _RUN, 200, sources.browse,        Browse,        list[Place]),
     ("DELETE", _V1,  "/sources/{source}",          _RUN, 204, sources.forget,        None,          None),
     ("GET",    _V1,  "/sources/{source}/sample",   _RUN, 200, sources.sample,        None,          Sample),
+    ("POST",   _V1,  "/streams/browse",            _RUN, 200, streams.browse,        LookAtStream,  list[Subject]),
+    ("POST",   _V1,  "/streams/preview",           _RUN, 200, streams.preview,       PreviewStream, Sample),
     ("GET",    _V1,  "/projects",                  _SEE, 200, projects.every,        None,          list[Project]),
     ("POST",   _V1,  "/projects",                  _RUN, 201, projects.create,       CreateProject, Project),
     ("POST",   _V1,  "/projects/import",           _RUN, 201, projects.take_in,      ImportProject, Project),
@@ -234,7 +240,10 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("DELETE", _FED, "/data/watches/{watch}",      _RUN, 200, data.unwatch,          None,          Watch),
     ("GET",    _FED, "/streams",                   _SEE, 200, streams.every,         None,          list[Stream]),
     ("POST",   _FED, "/streams",                   _RUN, 201, streams.start,         StartStream,   Stream),
+    ("GET",    _FED, "/streams/{stream}",          _SEE, 200, streams.one,           None,          Stream),
+    ("PUT",    _FED, "/streams/{stream}",          _RUN, 200, streams.change,        SetStream,     Stream),
     ("DELETE", _FED, "/streams/{stream}",          _RUN, 200, streams.stop,          None,          Stream),
+    ("GET",    _FED, "/streams/{stream}/log",      _SEE, 200, streams.log,           None,          LogPage),
     ("GET",    _FED, "/data/receipts",             _SEE, 200, data.receipts,         None,          list[Withdrawal]),
     ("DELETE", _FED, "/data/{batch}",              _RUN, 200, data.withdraw,         None,          Batch),
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),

@@ -9,34 +9,72 @@ import click
 from fedpeer.cli import frame, prompt, render
 from fedpeer.cli.data import MAP, OPTION, draw_faults, reading
 from fedpeer.node.origins import Stream
-from fedpeer.node.sources import NAMED
+from fedpeer.node.shapes import LogEntry
 
 
 @click.group(cls=frame.Group)
 def stream() -> None:
-    """Count the messages of a NATS subject as they come: start, stop, list, forget."""
+    """Count the messages of a NATS subject as they come: start, stop, list, log, forget; and look at a server."""
 
 
 @stream.command()
 @click.argument("source", metavar="SOURCE")
 @click.option("--csv", "columns", metavar="COLUMNS", help="Messages are lines of CSV with these columns: age,ill,...")
+@click.option("--name", default="", help="What to call the stream from now on.")
+@click.option("--new", is_flag=True, help="Leave what is there, and begin with what comes.")
 @MAP
 @OPTION
 @click.option("--force", is_flag=True, help="Count from the first message there is, also those counted before.")
-def start(source: str, columns: str | None, force: bool, **how: Any) -> None:
+def start(source: str, columns: str | None, name: str, force: bool, **how: Any) -> None:
     """Listen to SOURCE, nats://HOST/SUBJECT or tls://HOST/SUBJECT, from now on and where that was left.
 
-    A stream that was stopped may also be named by its id.
+    A stream that was stopped may also be named by its name or id.
     """
-    client = frame.client()
+    client, new = frame.client(), how.pop("new")
     fed, told = frame.federation(client), reading(query=None, **how)
-    if "://" not in source and not source.startswith(NAMED):
-        known = [each for each in client.streams(fed) if each.id.startswith(source)]
-        if len(known) != 1:
-            raise click.UsageError(f"{source} is neither an address nor one of the streams that `stream list` shows")
-        source, told = known[0].location, known[0].options | told
+    if "://" not in source and not source.startswith("source:"):
+        if told or columns or name or new:
+            raise click.UsageError(f"{source} is no address: a known stream is gone on with as it was begun")
+        frame.show(client.set_stream(fed, source, running=True, force=force), _draw_started)
+        return
     lines = {} if columns is None else {"format": "csv", "columns": columns}
-    frame.show(client.start_stream(fed, source, force=force, **lines, **told), _draw_started)
+    since = {"since": "new"} if new else {}
+    begun = client.start_stream(fed, source, force=force, **lines, **told, **({"name": name} if name else {}), **since)
+    frame.show(begun, _draw_started)
+
+
+@stream.command()
+@click.argument("stream_id", metavar="STREAM")
+@click.option("--errors", is_flag=True, help="Only what went wrong.")
+def log(stream_id: str, errors: bool) -> None:
+    """Show what happened to STREAM, newest first."""
+    client = frame.client()
+    page = client.stream_log(frame.federation(client), stream_id, **({"levels": ["error"]} if errors else {}))
+    frame.show(page.entries, _draw_log)
+
+
+@stream.command()
+@click.argument("server", metavar="SERVER")
+@OPTION
+def browse(server: str, **how: Any) -> None:
+    """List the subjects that SERVER, nats://HOST or nats://HOST/SUBJECTS, keeps messages of."""
+    found = frame.client().browse_streams(server, **reading(query=None, maps=(), **how))
+    heads = ("SUBJECT", ">MESSAGES")
+    drawn = [(each.subject, f"{each.messages:,}") for each in found]
+    frame.show(found, lambda _: render.table(heads, drawn, empty="nothing is kept there"))
+
+
+@stream.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--csv", "columns", metavar="COLUMNS", help="Messages are lines of CSV with these columns: age,ill,...")
+@click.option("--rows", default=10, show_default=True, help="How many rows, at most 128.")
+@OPTION
+def preview(source: str, columns: str | None, rows: int, **how: Any) -> None:
+    """Show the first rows in the messages of SOURCE, which are not counted."""
+    lines: dict[str, Any] = {} if columns is None else {"format": "csv", "columns": columns}
+    told = frame.client().preview_stream(source, rows=rows, **lines, **reading(query=None, maps=(), **how))
+    drawn = [["-" if value is None else str(value) for value in row] for row in told.rows]
+    frame.show(told, lambda _: render.table(told.columns, drawn, empty="no message has a row"))
 
 
 @stream.command()
@@ -44,7 +82,7 @@ def start(source: str, columns: str | None, force: bool, **how: Any) -> None:
 def stop(stream_id: str) -> None:
     """Listen to STREAM no more; what was counted stays, and `stream start` goes on where this ended."""
     client = frame.client()
-    stopped = client.stop_stream(frame.federation(client), stream_id)
+    stopped = client.set_stream(frame.federation(client), stream_id, running=False)
     frame.show(stopped, lambda told: render.say(f"listens to {told.location} no more ({_done(told)})"))
 
 
@@ -77,16 +115,24 @@ def _draw_started(told: Stream) -> None:
 
 def _draw_list(streams: list[Stream]) -> None:
     drawn = (
-        (s.id, s.location, s.state, f"{s.messages:,}", f"{s.rows:,}", f"{s.read - s.rows:,}", _last(s)) for s in streams
+        (s.name or s.id, s.location, s.state, f"{s.messages:,}", f"{s.rows:,}", f"{s.read - s.rows:,}", _last(s))
+        for s in streams
     )
     heads = ("STREAM", "SOURCE", "STATE", ">MESSAGES", ">ROWS", ">LEFT OUT", "LAST MESSAGE")
     render.table(heads, drawn, empty="nothing is listened to")
     for each in streams:
         if each.error:
-            render.say(f"{each.id} waits: {each.error}", "red")
+            render.say(f"{each.name or each.id} waits: {each.error}", "red")
         for reason, count in each.unreadable.items():
-            render.say(f"{each.id} passed over {render.count(count, 'message')}: {reason}", "yellow")
+            render.say(f"{each.name or each.id} passed over {render.count(count, 'message')}: {reason}", "yellow")
         draw_faults(each.read, each.rows, each.rejected)
+
+
+def _draw_log(entries: list[LogEntry]) -> None:
+    for each in entries:
+        render.say(f"{render.moment(each.at)}  {each.text}", "red" if each.level == "error" else "")
+    if not entries:
+        render.say("nothing happened to it")
 
 
 def _last(told: Stream) -> str:

@@ -12,9 +12,8 @@ from urllib.parse import quote
 import msgspec
 
 from fedpeer.client.address import ApiError, Problem
-from fedpeer.client.asynchronous import AsyncLine
+from fedpeer.client.awaited_places import AsyncPlaces
 from fedpeer.client.line import asked, place
-from fedpeer.node.origins import DataSource, Place, Sample, Stream, Watch
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -45,7 +44,7 @@ from fedpeer.node.shapes import (
 _STEP_S = 0.25
 
 
-class AsyncClient(AsyncLine):
+class AsyncClient(AsyncPlaces):
     """Talks to the daemon at `url`; `token` is the text of its token file. Has the methods of `Client`, awaited.
 
     Use it as `async with AsyncClient(url, token) as client:`, or close it. It belongs to the loop of its first call.
@@ -282,55 +281,9 @@ class AsyncClient(AsyncLine):
         body = {"location": location, "rows": rows, "options": options, "batch": batch}
         return await self._post(fed, "data/withdrawn", body, Job)
 
-    async def watches(self, fed: str) -> list[Watch]:
-        """The places that are looked at for new rows."""
-        return await self._get(fed, "data/watches", list[Watch])
-
-    async def watch(self, fed: str, location: str, *, every_s: int = 60, force: bool = False, **options: Any) -> Watch:
-        """Look at a folder, a pattern or a growing file from now on, and count what is new."""
-        body = {"location": location, "every_s": every_s, "options": options, "force": force}
-        return await self._post(fed, "data/watches", body, Watch)
-
-    async def unwatch(self, fed: str, watch_id: str) -> Watch:
-        """Look at a place no more; what was counted stays."""
-        return await self._delete(fed, f"data/watches/{quote(watch_id, safe='')}", Watch)
-
-    async def streams(self, fed: str) -> list[Stream]:
-        """The subjects that are, or were, listened to, and what came of their messages."""
-        return await self._get(fed, "streams", list[Stream])
-
-    async def start_stream(self, fed: str, location: str, *, force: bool = False, **options: Any) -> Stream:
-        """Count the messages of a subject from now on, where that was left; with `force` from the first there is."""
-        return await self._post(fed, "streams", {"location": location, "options": options, "force": force}, Stream)
-
-    async def stop_stream(self, fed: str, stream_id: str, *, forget: bool = False) -> Stream:
-        """Listen to a stream no more, and `forget` how far it was counted; what was counted stays."""
-        return await self._delete(fed, f"streams/{quote(stream_id, safe='')}", Stream, {"forget": forget})
-
     async def receipts(self, fed: str) -> list[Withdrawal]:
         """What was withdrawn after others had it, with the receipts of those who hold it no longer."""
         return await self._get(fed, "data/receipts", list[Withdrawal])
-
-    async def sources(self) -> list[DataSource]:
-        """The places of rows that have a name; they are read as `source:NAME`."""
-        return await self.call("GET", "/v1/sources", shape=list[DataSource])
-
-    async def keep_source(self, name: str, location: str, *, anew: bool = False, **options: Any) -> DataSource:
-        """Give a place of rows a name; with `anew`, one that another place has."""
-        body = {"name": name, "location": location, "options": options, "anew": anew}
-        return await self.call("POST", "/v1/sources", body=body, shape=DataSource)
-
-    async def forget_source(self, name: str) -> None:
-        """Forget the name of a place; what was counted stays."""
-        await self.call("DELETE", place("/v1/sources", name), shape=object)
-
-    async def sample(self, name: str, *, rows: int = 128) -> Sample:
-        """The first rows at a named place below `data.roots`."""
-        return await self.call("GET", asked(place("/v1/sources", name, "sample"), {"rows": rows}), shape=Sample)
-
-    async def browse(self, folder: str = "") -> list[Place]:
-        """What is in a folder below `data.roots`; without a folder, these."""
-        return await self.call("POST", "/v1/sources/browse", body={"folder": folder}, shape=list[Place])
 
     async def explore(
         self,

@@ -345,6 +345,7 @@ class Node(Standalone):
         """Read the projects, the named sources and the kept models; once, at the start."""
         await self._projects.load()
         await self.sources.load()
+        await self.load_credentials()
         for scope in [*self._engine.states, *self._projects.states]:
             records = await self._engine.records(scope)
             kept = [msgspec.json.decode(r, type=shapes.Fitted) for n, r in records.items() if n.startswith("model/")]

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import DuplicateError, RequestError, SourceError, UnknownError
+from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch, seen_key
 from fedpeer.core.peer.persons import patient_key
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Batch, Local, Peer
-from fedpeer.core.peer.streams import Stream
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import origins, shapes
@@ -25,7 +24,7 @@ from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.sources import Sources
 from fedpeer.node.views import Views, batch_shape
-from fedpeer.ports import Commit, Entry, Feeds, Lookout, Shelf, Source, Spot
+from fedpeer.ports import Commit, Feeds, Lookout, Shelf, Source, Spot
 
 T = TypeVar("T")
 
@@ -58,7 +57,6 @@ class Counting(Views):
         self._world = world
         self._means = means
         self.sources = Sources(engine, means.shelf)
-        self.flowing: dict[str, str] = {}  # the fault of each stream that is listened to, "" without one
 
     async def add_source(
         self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
@@ -66,7 +64,7 @@ class Counting(Views):
         """Count the rows of a file that this node can read, or of a source that has a name, as `source:NAME`."""
         scope, peer = self.resolve(fed), self._held(fed)
         location, options = self.sources.placed(location, options)
-        source = await asyncio.to_thread(self._means.open_source, location, _schema(peer), options)
+        source = await asyncio.to_thread(self._means.open_source, location, schema_of(peer), options)
         spot = None
         if self._means.lookout is not None and isinstance(peer, Peer):
             spot = await asyncio.to_thread(self._means.lookout.alone, location)
@@ -76,7 +74,7 @@ class Counting(Views):
 
     async def add_rows(self, fed: str, rows: Rows, *, source: str, force: bool = False) -> shapes.Job:
         """Count rows that were posted."""
-        scope, schema = self.resolve(fed), _schema(self._held(fed))
+        scope, schema = self.resolve(fed), schema_of(self._held(fed))
         posted = await asyncio.to_thread(self._means.open_rows, source, rows, schema)
         return self._count(scope, posted, None, force=force)
 
@@ -92,7 +90,7 @@ class Counting(Views):
         """Take rows out of the batch that has them; the job's result is that batch as it then is."""
         scope, held = self.resolve(fed), self._held(fed)
         batch = self._batch_of(scope, batch_id).batch.id if batch_id else ""
-        source = await asyncio.to_thread(rows.opened, self._open, self._means.open_rows, _schema(held))
+        source = await asyncio.to_thread(rows.opened, self._open, self._means.open_rows, schema_of(held))
 
         async def work(progress: Progress) -> shapes.Batch:
             collected = await asyncio.to_thread(counted, source, held, progress)
@@ -131,7 +129,7 @@ class Counting(Views):
         """Look at a place no more; what was counted stays."""
         scope = self.resolve(fed)
         watches = self._engine.peer(scope).watches
-        watch = _named(watches, watch_id, "watches", "fedpeer data watches")
+        watch = named(watches, watch_id, "watches", "fedpeer data watches")
         told = self._watch_shape(scope, watch)
         await self._engine.ask(scope, ev.RemoveWatch(watch.id))
         return told
@@ -142,80 +140,12 @@ class Counting(Views):
         watches = self._engine.peer(scope).watches.values()
         return [self._watch_shape(scope, w) for w in sorted(watches, key=lambda w: (w.added_at, w.id))]
 
-    # Listening
-
-    async def start_stream(
-        self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False
-    ) -> origins.Stream:
-        """Count the messages of a subject from now on, where it was left, or from the first that is there (`force`)."""
-        scope, feeds = self.resolve(fed), self._means.feeds
-        if feeds is None:
-            raise RequestError("this node has no streams to listen to")
-        schema = self._engine.peer(scope).roster.schema
-        location, options = self.sources.placed(location, options)
-        place = await asyncio.to_thread(feeds.check, location, schema, options)
-        told = msgspec.json.encode(dict(options))
-        stream = Stream(self._world.entropy.draw(8).hex(), place, told, int(self._world.clock.now()))
-        begun: Stream = await self._engine.ask(scope, ev.AddStream(stream, force))
-        return self._stream_shape(scope, begun)
-
-    async def stop_stream(self, fed: str, stream_id: str) -> origins.Stream:
-        """Listen to a stream no more."""
-        scope = self.resolve(fed)
-        stream = self._stream_of(scope, stream_id)
-        if stream.running:
-            stream = await self._engine.ask(scope, ev.StopStream(stream.id))
-        return self._stream_shape(scope, stream)
-
-    async def forget_stream(self, fed: str, stream_id: str) -> origins.Stream:
-        """Forget a stream, here and, if that can be done now, where it is; what was counted stays."""
-        scope = self.resolve(fed)
-        stream = self._stream_of(scope, stream_id)
-        told = self._stream_shape(scope, stream)
-        await self._engine.ask(scope, ev.ForgetStream(stream.id))
-        if self._means.feeds is not None:
-            try:
-                await self._means.feeds.forget(stream)
-            except SourceError as error:
-                text = f"what {stream.location} keeps for us could not be deleted there: {error}"
-                self._engine.note(Entry(self._world.clock.now(), scope, "data", "warning", text))
-        return told
-
-    def streams(self, fed: str) -> list[origins.Stream]:
-        """The streams that are, or were, listened to, and what came of them."""
-        scope = self.resolve(fed)
-        streams = self._engine.peer(scope).streams.values()
-        return [self._stream_shape(scope, each) for each in sorted(streams, key=lambda s: (s.added_at, s.id))]
-
     # Inside
 
     def _open(self, location: str, schema: Schema, options: Mapping[str, Any]) -> Source:
         """The rows at a place, or at one that has a name."""
         location, options = self.sources.placed(location, options)
         return self._means.open_source(location, schema, options)
-
-    def _stream_of(self, scope: str, stream_id: str) -> Stream:
-        return _named(self._engine.peer(scope).streams, stream_id, "streams", "fedpeer stream list")
-
-    def _stream_shape(self, scope: str, stream: Stream) -> origins.Stream:
-        fault = self.flowing.get(stream.id) if stream.running else ""
-        going = "running" if stream.running else "stopped"
-        return origins.Stream(
-            id=stream.id,
-            location=stream.location,
-            options=msgspec.json.decode(stream.options),
-            added_at=float(stream.added_at),
-            state="connecting" if fault is None else "waiting" if fault else going,
-            error=fault or "",
-            batch=stream.batch if stream.batch in self._engine.peer(scope).batches else "",
-            messages=stream.messages,
-            read=stream.read,
-            rows=stream.rows,
-            rejected=stream.rejected,
-            unreadable=stream.faults,
-            sequence=stream.sequence,
-            last_at=float(stream.last_at),
-        )
 
     def _watch_shape(self, scope: str, watch: Watch) -> origins.Watch:
         peer = self._engine.peer(scope)
@@ -232,7 +162,7 @@ class Counting(Views):
         )
 
     def _batch_of(self, scope: str, batch_id: str) -> Local:
-        return _named(self._held(scope).batches, batch_id, "batches", "fedpeer data list")
+        return named(self._held(scope).batches, batch_id, "batches", "fedpeer data list")
 
     def _count(self, scope: str, source: Source, spot: Spot | None, *, force: bool) -> shapes.Job:
         async def work(progress: Progress) -> shapes.Batch:
@@ -257,7 +187,7 @@ class Counting(Views):
 
 def counted(source: Source, held: Peer | Project, progress: Progress | None = None) -> Collected:
     """The rows of a source as they are counted here; `progress` is told in the source's own unit."""
-    schema, key = _schema(held), patient_key(held.me) if isinstance(held, Peer) else b""
+    schema, key = schema_of(held), patient_key(held.me) if isinstance(held, Peer) else b""
     if source.size:
         return tally(schema, source.batches(schema.needed, progress), key=key)
     return tally(schema, source.batches(schema.needed), progress, key=key)
@@ -291,7 +221,7 @@ def reading_job(kind: str, scope: str, source: Source) -> shapes.Job:
     )
 
 
-def _named(known: Mapping[str, T], begun: str, what: str, command: str) -> T:
+def named(known: Mapping[str, T], begun: str, what: str, command: str) -> T:
     """The one whose id this is, or begins so; UnknownError if none or several do."""
     fits = [begun] if begun in known else [each for each in known if begun and each.startswith(begun)]
     if len(fits) != 1:
@@ -300,7 +230,8 @@ def _named(known: Mapping[str, T], begun: str, what: str, command: str) -> T:
     return known[fits[0]]
 
 
-def _schema(held: Peer | Project) -> Schema:
+def schema_of(held: Peer | Project) -> Schema:
+    """What rows are counted under."""
     return held.schema if isinstance(held, Project) else held.roster.schema
 
 

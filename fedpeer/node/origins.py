@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from fedpeer.core.peer.streams import Credential
 from fedpeer.node.shapes import Shape
 
 
@@ -17,6 +20,17 @@ class Watch(Shape, frozen=True):
     added_at: float
     files: int
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A stream to begin with: where, how it is read, how we are let in, what it is called; `new`: only what comes."""
+
+    location: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    credential: Credential = Credential()  # noqa: RUF009 a value that nobody can change
+    name: str = ""
+    new: bool = False
 
 
 class Stream(Shape, frozen=True):
@@ -41,6 +55,14 @@ class Stream(Shape, frozen=True):
     unreadable: dict[str, int]
     sequence: int
     last_at: float
+    name: str = ""  # what it was called when it was begun
+
+
+class Subject(Shape, frozen=True):
+    """A subject of a server, and how many messages of it are kept there."""
+
+    subject: str
+    messages: int
 
 
 class DataSource(Shape, frozen=True):

@@ -9,13 +9,17 @@ from typing import Any
 from fedpeer.core.errors import UnknownError
 from fedpeer.core.peer import project as core
 from fedpeer.core.peer.carrying import carried, changes, received, restore
-from fedpeer.core.peer.events import WithdrawBatch, WithdrawRows
+from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, StopStream, WithdrawBatch, WithdrawRows
+from fedpeer.core.peer.flowing import unread
 from fedpeer.core.peer.project import Head, Project
 from fedpeer.core.peer.state import Local
+from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.engine import NODE, PROJECT, Engine
 from fedpeer.ports import Clock, Commit, Entropy, Entry
+
+_TOLD_S = 60.0
 
 
 class Projects:
@@ -27,6 +31,7 @@ class Projects:
         self._engine = engine
         self._clock = clock
         self._changing = asyncio.Lock()
+        self._spoken: dict[str, float] = {}  # when people were last told of a stream
 
     async def load(self) -> None:
         """Read the records; once, at the start."""
@@ -59,7 +64,29 @@ class Projects:
             found.append(local)
             return after
 
-        await self._change(scope, work, lambda: _told(event, found[0]))
+        flow = event.flow if isinstance(event, AddBatch) else None
+        await self._change(scope, work, lambda: self._said(event, found[0]), stream=flow.stream if flow else "")
+        if flow is not None:
+            self._passed_over(scope, flow)
+        return found[0]
+
+    async def listen(self, scope: str, event: Any) -> Stream | Local:
+        """Have a stream begun, stopped, forgotten or gone on with; returns it, or the batch of its rows."""
+        if isinstance(event, AddBatch):
+            return await self.tell(scope, event)
+        found: list[Stream] = []
+
+        def work(project: Project) -> Project:
+            after, stream = core.listened(project, event)
+            found.append(stream)
+            return after
+
+        flow = event.flow if isinstance(event, Flowed) else None
+        named = flow.stream if flow else event.stream
+        known = named if isinstance(named, str) else named.id
+        await self._change(scope, work, lambda: _listening(event, found[0]), stream=known)
+        if flow is not None:
+            self._passed_over(scope, flow)
         return found[0]
 
     async def change(self, scope: str, schema: Schema | None, fields: Mapping[str, Any]) -> Project:
@@ -97,13 +124,40 @@ class Projects:
     def _now(self) -> int:
         return int(self._clock.now())
 
-    async def _change(self, scope: str, work: Callable[[Project], Project], text: Callable[[], str]) -> Project:
+    async def _change(
+        self, scope: str, work: Callable[[Project], Project], text: Callable[[], str], *, stream: str = ""
+    ) -> Project:
         async with self._changing:
             before = self.get(scope)
             after = await asyncio.to_thread(work, before)
             await self._store(before, after)
-        self._engine.note(Entry(self._clock.now(), scope, "data", "info", text()))
+        said = text()
+        if said:
+            data = {"stream": stream} if stream else {}
+            self._engine.note(Entry(self._clock.now(), scope, "data", "info", said, data=data))
         return after
+
+    def _said(self, event: Any, local: Local) -> str:
+        """What people are told of rows; of those of a stream, which come without end, now and then only."""
+        if not isinstance(event, AddBatch) or event.flow is None:
+            return _told(event, local)
+        if not self._seldom(event.flow.stream):
+            return ""
+        return f"counted {local.batch.rows} rows of {local.batch.source} by now"
+
+    def _passed_over(self, scope: str, flow: Flow) -> None:
+        """Tell people of messages that cannot be read, now and then."""
+        stream = self.get(scope).streams.get(flow.stream)
+        if stream is not None and flow.faults and self._seldom(f"{stream.id}/faults"):
+            said, data = unread(stream), {"stream": stream.id, "faults": dict(stream.faults)}
+            self._engine.note(Entry(self._clock.now(), scope, "data", "error", said, data=data))
+
+    def _seldom(self, what: str) -> bool:
+        now = self._clock.now()
+        if now < self._spoken.get(what, 0.0) + _TOLD_S:
+            return False
+        self._spoken[what] = now
+        return True
 
     async def _put(self, project: Project, text: str) -> Project:
         async with self._changing:
@@ -136,6 +190,17 @@ def project_shape(project: Project) -> shapes.Project:
 
 def _drawn(entropy: Entropy) -> str:
     return PROJECT + entropy.draw(8).hex()
+
+
+def _listening(event: Any, stream: Stream) -> str:
+    match event:
+        case AddStream():
+            return f"listens to {stream.location}" + (f", after message {stream.sequence}" if stream.sequence else "")
+        case StopStream():
+            return f"listens to {stream.location} no more"
+        case ForgetStream():
+            return f"forgot {stream.location}"
+    return ""
 
 
 def _told(event: Any, local: Local) -> str:

@@ -12,18 +12,19 @@ import msgspec
 from fedpeer.core.envelope.keys import check_name
 from fedpeer.core.errors import DuplicateError, MalformedError, RequestError
 from fedpeer.core.models.fit import restore
+from fedpeer.core.peer.streams import Credential
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
-from fedpeer.node.counting import Counting
 from fedpeer.node.jobs import Progress
 from fedpeer.node.projects import project_shape
+from fedpeer.node.subjects import Subjects
 from fedpeer.ports import Commit
 
 _MOST = 1_000
 _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
-class Standalone(Counting):
+class Standalone(Subjects):
     """The part of a node's commands that needs no federation."""
 
     async def create_project(self, name: str, schema: Schema | None = None) -> shapes.Project:
@@ -53,7 +54,10 @@ class Standalone(Counting):
     async def delete_project(self, project: str) -> None:
         """Delete a project, its rows and its models."""
         scope = self.resolve(project)
+        streams = self._projects.get(scope).streams
         await self._projects.drop(scope)
+        for stream in streams:
+            await self._let_in(stream, Credential())
         self._fitted.pop(scope, None)
 
     async def export_project(self, project: str) -> bytes:

@@ -59,6 +59,9 @@ BODIES: dict[str, Any] = {
     "data_add_rows": {"rows": [{"age": 30, "dose": 1.5, "sick": 0}, {"age": 31, "dose": 2, "sick": True}]},
     "data_watch": {"location": "x.csv"},
     "streams_start": {"location": "nats://127.0.0.1:9/x"},
+    "streams_change": {"running": True},
+    "streams_browse": {"location": "nats://127.0.0.1:9"},
+    "streams_preview": {"location": "nats://127.0.0.1:9/x"},
     "data_withdraw_rows": {"rows": {name: column[:1] for name, column in rows(60).items()}},
     "federations_create": {"name": "lungs", "schema": SCHEMA, "contract": CONTRACT},
     "federations_set_explorable": {"explorable": True},
@@ -98,6 +101,11 @@ ELSEWHERE = {
     "pictures_of_job": "test_an_evaluation_is_drawn",
     "service_events": "test_entries_arrive_as_they_happen",
     "streams_start": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
+    "streams_change": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
+    "streams_one": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
+    "streams_log": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
+    "streams_browse": "test_what_a_server_has_is_shown_to_operators",
+    "streams_preview": "test_what_a_server_has_is_shown_to_operators",
     "streams_stop": "test_a_stream_is_begun_stopped_gone_on_with_and_forgotten",
 }
 

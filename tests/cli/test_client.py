@@ -15,6 +15,7 @@ import pytest
 
 from fedpeer.api.routes import ROUTES
 from fedpeer.client import ApiError, AsyncClient, Client, read_token
+from fedpeer.client.places import Places
 from fedpeer.core.errors import AccessError, HomeError, RequestError, UnreachableError
 from fedpeer.node import shapes
 from tests.support import answers
@@ -96,6 +97,12 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.unwatch(FED, "w1"),
     lambda c: c.streams(FED),
     lambda c: c.start_stream(FED, "nats://localhost/vitals", format="csv", columns="age,sick"),
+    lambda c: c.stream(FED, "5e1f"),
+    lambda c: c.start_stream(FED, "nats://localhost/vitals", name="beds", since="new", credential={"token": "t"}),
+    lambda c: c.set_stream(FED, "5e1f", running=True, force=True),
+    lambda c: c.stream_log(FED, "5e1f", levels=["error"], limit=3),
+    lambda c: c.browse_streams("nats://localhost", credential={"user": "me", "password": "p"}),
+    lambda c: c.preview_stream("nats://localhost/vitals", rows=3, format="csv"),
     lambda c: c.stop_stream(FED, "5e1f"),
     lambda c: c.stop_stream(FED, "5e1f", forget=True),
     lambda c: c.receipts(FED),
@@ -154,7 +161,7 @@ def test_every_route_has_a_method_and_every_method_a_route(daemon: answers.Daemo
     spoken = {(r.method, r.path) for r in daemon.routes}
     native = {(r.method, r.path) for r in ROUTES if r.path not in NOT_FOR_CLIENTS}
     assert spoken == native
-    public = {name for name in vars(Client) if not name.startswith("_")} - {"of_home", "call"}
+    public = {name for name in vars(Client) | vars(Places) if not name.startswith("_")} - {"of_home", "call"}
     assert public <= {name for call in CALLS for name in _names(call.__code__)}
 
 

@@ -24,8 +24,8 @@ from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemClock, SystemEntropy
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import DuplicateError, RequestError, SourceError, UnknownError
-from fedpeer.core.peer import listening
-from fedpeer.core.peer.streams import Stream
+from fedpeer.core.peer import flowing
+from fedpeer.core.peer.streams import Inlet, Stream
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
@@ -68,6 +68,13 @@ class Trial:
         (found,) = self.node.streams("trial")
         return found
 
+    async def begin(self, place: str, *, force: bool = False, **how: Any) -> origins.Stream:
+        """Begin with a stream; `how`: options, credential, name, new."""
+        return await self.node.start_stream("trial", origins.Begin(place, **how), force=force)
+
+    async def stop(self, stream: str) -> origins.Stream:
+        return await self.node.set_stream("trial", stream, running=False)
+
     async def counted(self, messages: int) -> None:
         await until(lambda: self.stream.messages >= messages, within_s=20)
 
@@ -88,9 +95,10 @@ async def living(home: Path) -> AsyncIterator[Trial]:
     about = NodeInfo(name="n", version="1", started_at=0.0, api="", bus="", federations=[])
     node = Node(engine, jobs, world, means, about)
     await engine.start()
+    await node.load()
     if not engine.states:
         await node.create("trial", SCHEMA, "ROWS() >= 1", "h1", display="n")
-    listener = Streaming(engine, world, feeds, means.open_rows, node.flowing)
+    listener = Streaming(node, engine, clock)
     listener.start()
     try:
         yield Trial(node, engine)
@@ -138,7 +146,7 @@ async def test_messages_are_counted_as_they_come_and_gone_on_with_after_a_stop_a
     place = f"nats://{server}/{SUBJECT}"
     await publish(bus, range(5))
     async with living(home) as trial:
-        begun = await trial.node.start_stream("trial", place, options={})
+        begun = await trial.begin(place)
         await trial.counted(5)
         await publish(bus, range(5, 300))
         await publish(bus, range(500, 510), "vitals.other")
@@ -149,13 +157,13 @@ async def test_messages_are_counted_as_they_come_and_gone_on_with_after_a_stop_a
         (batch,) = trial.node.batches("trial")
         assert (batch.source, batch.rows, batch.patients, batch.id) == (place, 300, 50, trial.stream.batch)
         with pytest.raises(DuplicateError):
-            await trial.node.start_stream("trial", place, options={})
-        await trial.node.stop_stream("trial", begun.id[:6])
+            await trial.begin(place)
+        await trial.stop(begun.id[:6])
         await publish(bus, range(300, 310))
     async with living(home) as trial:
         assert trial.stream.state == "stopped"
         await publish(bus, range(310, 320))
-        again = await trial.node.start_stream("trial", place, options={})
+        again = await trial.begin(place)
         assert (again.id, again.sequence) == (begun.id, 300)
         await trial.counted(320)
         assert trial.peer.local == table(range(320))
@@ -176,7 +184,7 @@ async def test_messages_are_counted_as_they_come_and_gone_on_with_after_a_stop_a
 
 async def test_messages_that_cannot_be_read_are_passed_over_and_rows_left_out_are_accounted_for(server, bus, home):
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://{server}/{SUBJECT}", options={"map": {"X": "x"}})
+        await trial.begin(f"nats://{server}/{SUBJECT}", options={"map": {"X": "x"}})
         bodies = [
             b'{"X": 1, "s": 0, "who": "secret id"}',
             b'[{"X": 2, "s": 1, "who": "b"}, {"X": 3, "s": 1, "who": "b"}]',
@@ -216,7 +224,7 @@ async def test_messages_that_cannot_be_read_are_passed_over_and_rows_left_out_ar
 async def test_lines_of_csv(server, bus, home):
     options = {"format": "csv", "columns": "who, x,ignored,s", "delimiter": ";"}
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://{server}/vitals.>", options=options)
+        await trial.begin(f"nats://{server}/vitals.>", options=options)
         for body in (b"a;1;?;0\n", b'b;2;"x;y";1\r\nb;3;;0', b"a;1;?", b"", b'"a;1;?;0', b"\xff;1;1;1"):
             await bus.publish("vitals.deep.down", body)
         await trial.counted(6)
@@ -239,13 +247,12 @@ async def main(place, home, when):
     if when == "after":
         feed_nats.NatsFeed.acknowledge = acknowledge
     else:
-        real = t.Streaming._event
         async def event(self, *what):
             os.kill(os.getpid(), signal.SIGKILL)
-        t.Streaming._event = event
+        t.Node._event = event
     async with t.living(Path(home)) as trial:
         if not trial.node.streams("trial"):
-            await trial.node.start_stream("trial", place, options={})
+            await trial.begin(place)
         await asyncio.sleep(30)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -278,11 +285,11 @@ async def test_a_node_that_is_killed_before_or_after_it_has_stored_messages_coun
 
 async def test_without_its_number_the_messages_would_be_counted_twice(server, bus, home, monkeypatch):
     real = Stream.after
-    monkeypatch.setattr(listening, "_next", lambda turn, flow: turn.state.streams[flow.stream])
+    monkeypatch.setattr(flowing, "expecting", lambda streams, flow: streams[flow.stream])
     monkeypatch.setattr(Stream, "after", lambda self, *what: replace(real(self, *what), sequence=0))
     await publish(bus, range(20))
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://{server}/{SUBJECT}", options={})
+        await trial.begin(f"nats://{server}/{SUBJECT}")
         await trial.counted(20)
     async with living(home) as trial:
         await trial.counted(40)
@@ -291,7 +298,7 @@ async def test_without_its_number_the_messages_would_be_counted_twice(server, bu
 
 async def robbed(trial: Trial, server: str, bus: Any) -> None:
     """Somebody else takes some of our deliveries, as a line does that is broken and does not know it yet."""
-    await trial.node.start_stream("trial", f"nats://{server}/{SUBJECT}", options={})
+    await trial.begin(f"nats://{server}/{SUBJECT}")
     await publish(bus, range(10))
     await trial.counted(10)
     thief = await nats.connect(f"nats://{server}")
@@ -338,7 +345,7 @@ async def test_a_queue_that_deletes_what_was_acknowledged_is_emptied_and_counted
 async def test_a_server_that_goes_and_comes_back_is_gone_on_with(tmp_path, home):
     port, text = free_port(), f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}'
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://127.0.0.1:{port}/{SUBJECT}", options={})
+        await trial.begin(f"nats://127.0.0.1:{port}/{SUBJECT}")
         await until(lambda: trial.stream.state == "waiting")
         assert "cannot connect" in trial.stream.error
         for numbers in (range(20), range(20, 40)):
@@ -357,18 +364,18 @@ async def test_a_server_that_goes_and_comes_back_is_gone_on_with(tmp_path, home)
 async def test_a_stream_that_was_made_anew_is_not_taken_for_the_old_one(server, bus, home):
     place = f"nats://{server}/{SUBJECT}"
     async with living(home) as trial:
-        await trial.node.start_stream("trial", place, options={})
+        await trial.begin(place)
         await publish(bus, range(10))
         await trial.counted(10)
-        await trial.node.stop_stream("trial", trial.stream.id)
+        await trial.stop(trial.stream.id)
         await bus.delete_stream("VITALS")
         await bus.add_stream(name="VITALS", subjects=["vitals.>"])
         await publish(bus, range(10, 30))
-        await trial.node.start_stream("trial", place, options={})
+        await trial.begin(place)
         await until(lambda: "made anew" in trial.stream.error)
         assert trial.peer.local.rows == 10
-        await trial.node.stop_stream("trial", trial.stream.id)
-        await trial.node.start_stream("trial", place, options={}, force=True)
+        await trial.stop(trial.stream.id)
+        await trial.begin(place, force=True)
         await trial.counted(20)
         assert trial.peer.local == table(range(30))
 
@@ -376,7 +383,7 @@ async def test_a_stream_that_was_made_anew_is_not_taken_for_the_old_one(server, 
 async def test_a_consumer_that_is_deleted_is_made_again_and_nothing_is_told_twice(server, bus, home, monkeypatch):
     monkeypatch.setattr(feed_nats, "SILENT_S", 0.1)
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://{server}/{SUBJECT}", options={})
+        await trial.begin(f"nats://{server}/{SUBJECT}")
         await publish(bus, range(10))
         await trial.counted(10)
         await bus.delete_consumer("VITALS", f"fedpeer-{trial.stream.id}")
@@ -387,7 +394,7 @@ async def test_a_consumer_that_is_deleted_is_made_again_and_nothing_is_told_twic
 
 async def test_a_batch_that_was_withdrawn_is_gone_and_the_stream_goes_on_in_another(server, bus, home):
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://{server}/{SUBJECT}", options={})
+        await trial.begin(f"nats://{server}/{SUBJECT}")
         await publish(bus, range(10))
         await trial.counted(10)
         await trial.node.withdraw("trial", trial.stream.batch)
@@ -399,7 +406,7 @@ async def test_a_batch_that_was_withdrawn_is_gone_and_the_stream_goes_on_in_anot
 
 async def test_a_subject_that_nobody_keeps_is_an_error_that_says_so(server, bus, home):
     async with living(home) as trial:
-        await trial.node.start_stream("trial", f"nats://{server}/nowhere", options={})
+        await trial.begin(f"nats://{server}/nowhere")
         await until(lambda: "keeps the messages of nowhere" in trial.stream.error)
         await until(lambda: any("nowhere" in text for text in trial.errors()))
 
@@ -429,7 +436,7 @@ async def test_a_subject_that_nobody_keeps_is_an_error_that_says_so(server, bus,
 )
 def test_a_stream_that_cannot_be_listened_to_is_refused(location, options, says):
     with pytest.raises(Exception, match=says) as refused:
-        NatsFeeds().check(location, SCHEMA, options)
+        NatsFeeds().check(Inlet(location, options), SCHEMA)
     assert "secret" not in str(refused.value)
 
 
@@ -439,18 +446,18 @@ def test_only_files_that_may_be_read_are_shown_to_a_server(tmp_path):
         path.write_text("t\n")
         path.chmod(0o600)
     feeds = NatsFeeds((tmp_path / "in",))
-    assert feeds.check("nats://localhost/a", SCHEMA, {"token_file": str(tmp_path / "in/token")})
+    assert feeds.check(Inlet("nats://localhost/a", {"token_file": str(tmp_path / "in/token")}), SCHEMA)
     with pytest.raises(SourceError, match="outside the directories"):
-        feeds.check("nats://localhost/a", SCHEMA, {"token_file": str(tmp_path / "token")})
+        feeds.check(Inlet("nats://localhost/a", {"token_file": str(tmp_path / "token")}), SCHEMA)
     (tmp_path / "in/token").chmod(0o644)
     with pytest.raises(SourceError, match="by others on this machine"):
-        feeds.check("nats://localhost/a", SCHEMA, {"token_file": str(tmp_path / "in/token")})
+        feeds.check(Inlet("nats://localhost/a", {"token_file": str(tmp_path / "in/token")}), SCHEMA)
 
 
 async def test_a_node_without_streams_says_so_and_an_unknown_one_is_unknown(home):
     async with living(home) as trial:
         with pytest.raises(UnknownError):
-            await trial.node.stop_stream("trial", "abc")
+            await trial.stop("abc")
         trial.node._means = Means(Catalogue().open, Catalogue().rows, None)
         with pytest.raises(RequestError):
-            await trial.node.start_stream("trial", "nats://localhost/a", options={})
+            await trial.begin("nats://localhost/a")

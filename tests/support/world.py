@@ -332,6 +332,7 @@ STREAM = origins.Stream(
     unreadable={"not JSON": 2},
     sequence=1412,
     last_at=NOW - 60,
+    name="vitals",
 )
 SOURCE = origins.DataSource(name="beds", location="/data/beds.csv", options={"delimiter": ";", "map": {"Alter": "age"}})
 PROJECT = shapes.Project(
@@ -460,6 +461,24 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("DELETE", "data/watches/w1"): WATCH,
     ("GET", "streams"): [STREAM],
     ("POST", "streams"): STREAM,
+    ("GET", "streams/5e1f"): STREAM,
+    ("GET", "streams/5e1f/log"): shapes.LogPage(
+        entries=[
+            entry(98, f"cannot connect to {STREAM.location}", kind="data", level="error"),
+            entry(97, f"listens to {STREAM.location}, after message 112", kind="data"),
+        ],
+        next=0,
+    ),
+    ("PUT", "streams/5e1f"): lambda body: msgspec.structs.replace(
+        STREAM, state="connecting" if body["running"] else "stopped", error=""
+    ),
+    ("POST", "/v1/streams/browse"): [
+        origins.Subject(subject="vitals.ward1", messages=1412),
+        origins.Subject(subject="vitals.ward2", messages=9),
+    ],
+    ("POST", "/v1/streams/preview"): origins.Sample(
+        columns=["age", "ill", "stage"], rows=[[61, True, "II"], [48, False, None]]
+    ),
     ("DELETE", "streams/5e1f"): msgspec.structs.replace(STREAM, state="stopped"),
     ("DELETE", "streams/5e1f?forget=True"): msgspec.structs.replace(STREAM, state="stopped"),
     ("GET", "preview"): PREVIEW,

@@ -19,7 +19,7 @@ async def whole(call: Call[Nothing, LogQuery]) -> LogPage:
     """A page of everything that happened on this node: in its federations, and to its users and sources."""
     query = call.query
     return call.node.log(
-        "", _listed(query.kinds), _listed(query.levels), after=query.after, before=query.before, limit=query.limit
+        "", listed(query.kinds), listed(query.levels), after=query.after, before=query.before, limit=query.limit
     )
 
 
@@ -27,7 +27,7 @@ async def timeline(call: Call[Nothing, LogQuery]) -> LogPage:
     """A page of everything that happened."""
     query = call.query
     return call.node.log(
-        call.fed, _listed(query.kinds), _listed(query.levels), after=query.after, before=query.before, limit=query.limit
+        call.fed, listed(query.kinds), listed(query.levels), after=query.after, before=query.before, limit=query.limit
     )
 
 
@@ -53,5 +53,6 @@ async def stats(call: Call[Nothing, Nothing]) -> SyncStats:
     return call.node.stats(call.fed)
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a list with commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -50,6 +50,12 @@ def expecting(streams: Streams, flow: Flow) -> Stream:
     return stream
 
 
+def unread(stream: Stream) -> str:
+    """What people are told of messages that cannot be read."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(stream.faults.items()))
+    return f"messages of {stream.location} cannot be read and are passed over, by now: {reasons}"
+
+
 def without(streams: Streams, stream: str) -> tuple[Streams, Stream]:
     """The streams when nothing is known of this one any more, and it."""
     gone = known(streams, stream)

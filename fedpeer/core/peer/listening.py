@@ -67,9 +67,7 @@ def tell(turn: Turn, event: AddBatch, batch: Batch) -> bool:
 def _keep(turn: Turn, flow: Flow, stream: Stream) -> None:
     turn.change(streams={**turn.state.streams, stream.id: stream})
     if flow.faults and turn.seldom(f"stream/{stream.id}/faults", _TOLD_S):
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(stream.faults.items()))
-        text = f"messages of {stream.location} cannot be read and are passed over, by now: {reasons}"
-        turn.note("data", "error", text, data={"stream": stream.id, "faults": dict(stream.faults)})
+        turn.note("data", "error", flowing.unread(stream), data={"stream": stream.id, "faults": dict(stream.faults)})
 
 
 def _next(turn: Turn, flow: Flow) -> Stream:

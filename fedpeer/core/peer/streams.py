@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -27,6 +28,15 @@ class Credential(Value, frozen=True):
 
     def __repr__(self) -> str:
         return "Credential()" if self == Credential() else "Credential(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Inlet:
+    """A subject on a server, how its messages are read, and how we are let in."""
+
+    location: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    credential: Credential = Credential()  # noqa: RUF009 a value that nobody can change
 
 
 class Stream(Value, frozen=True):

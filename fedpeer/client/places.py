@@ -1,0 +1,93 @@
+"""Methods for where rows come from: places that are watched, listened to, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from fedpeer.client.line import Line, asked, place
+from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
+from fedpeer.node.shapes import LogPage
+
+
+class Places(Line):
+    """The part of a client that deals with places of rows."""
+
+    def watches(self, fed: str) -> list[Watch]:
+        """The places that are looked at for new rows."""
+        return self._get(fed, "data/watches", list[Watch])
+
+    def watch(self, fed: str, location: str, *, every_s: int = 60, force: bool = False, **options: Any) -> Watch:
+        """Look at a folder, a pattern or a growing file from now on, and count what is new."""
+        body = {"location": location, "every_s": every_s, "options": options, "force": force}
+        return self._post(fed, "data/watches", body, Watch)
+
+    def unwatch(self, fed: str, watch_id: str) -> Watch:
+        """Look at a place no more; what was counted stays."""
+        return self._delete(fed, f"data/watches/{quote(watch_id, safe='')}", Watch)
+
+    def streams(self, fed: str) -> list[Stream]:
+        """The subjects that are, or were, listened to, and what came of their messages."""
+        return self._get(fed, "streams", list[Stream])
+
+    def stream(self, fed: str, stream: str) -> Stream:
+        """One of them, by its name, its id or the beginning of that."""
+        return self._get(fed, f"streams/{quote(stream, safe='')}", Stream)
+
+    def start_stream(self, fed: str, location: str, *, force: bool = False, **options: Any) -> Stream:
+        """Count the messages of a subject from now on, where that was left; with `force` from the first there is.
+
+        `options` are those of the messages, and `name`, `since` (first, new) and `credential` those of the stream.
+        """
+        told: dict[str, Any] = {key: options.pop(key) for key in ("name", "since", "credential") if key in options}
+        body = {"location": location, "options": options, "force": force, **told}
+        return self._post(fed, "streams", body, Stream)
+
+    def set_stream(self, fed: str, stream: str, *, running: bool, force: bool = False) -> Stream:
+        """Listen to a stream that is known again, where that was left, or no more."""
+        body = {"running": running, "force": force}
+        return self._put(fed, f"streams/{quote(stream, safe='')}", body, Stream)
+
+    def stop_stream(self, fed: str, stream_id: str, *, forget: bool = False) -> Stream:
+        """Listen to a stream no more, and `forget` how far it was counted; what was counted stays."""
+        return self._delete(fed, f"streams/{quote(stream_id, safe='')}", Stream, {"forget": forget})
+
+    def stream_log(self, fed: str, stream: str, **page: Any) -> LogPage:
+        """A page of what happened to a stream; `page`: levels, after, before, limit."""
+        return self._get(fed, f"streams/{quote(stream, safe='')}/log", LogPage, page)
+
+    def browse_streams(
+        self, location: str, *, credential: Mapping[str, str] | None = None, **options: Any
+    ) -> list[Subject]:
+        """The subjects that a server keeps messages of; the daemon needs `data.roots` for that."""
+        body = {"location": location, "options": options, "credential": credential or {}}
+        return self.call("POST", "/v1/streams/browse", body=body, shape=list[Subject])
+
+    def preview_stream(
+        self, location: str, *, rows: int = 10, credential: Mapping[str, str] | None = None, **options: Any
+    ) -> Sample:
+        """The first rows in the messages of a subject, which are not counted; the daemon needs `data.roots`."""
+        body = {"location": location, "options": options, "credential": credential or {}, "rows": rows}
+        return self.call("POST", "/v1/streams/preview", body=body, shape=Sample)
+
+    def sources(self) -> list[DataSource]:
+        """The places of rows that have a name; they are read as `source:NAME`."""
+        return self.call("GET", "/v1/sources", shape=list[DataSource])
+
+    def keep_source(self, name: str, location: str, *, anew: bool = False, **options: Any) -> DataSource:
+        """Give a place of rows a name; with `anew`, one that another place has."""
+        body = {"name": name, "location": location, "options": options, "anew": anew}
+        return self.call("POST", "/v1/sources", body=body, shape=DataSource)
+
+    def forget_source(self, name: str) -> None:
+        """Forget the name of a place; what was counted stays."""
+        self.call("DELETE", place("/v1/sources", name), shape=object)
+
+    def sample(self, name: str, *, rows: int = 128) -> Sample:
+        """The first rows at a named place below `data.roots`."""
+        return self.call("GET", asked(place("/v1/sources", name, "sample"), {"rows": rows}), shape=Sample)
+
+    def browse(self, folder: str = "") -> list[Place]:
+        """What is in a folder below `data.roots`; without a folder, these."""
+        return self.call("POST", "/v1/sources/browse", body={"folder": folder}, shape=list[Place])
