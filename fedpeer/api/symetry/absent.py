@@ -29,7 +29,6 @@ _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", "/projects/fusion/create", _FUSION),
     ("POST", "/projects/fusion/{cell}/cellsStatus", _FUSION),
     ("POST", "/projects/fusion/{cell}/updateCellsInfo", _FUSION),
-    ("POST", "/projects/{pid}/reduce", "feature reduction by iteration is not supported: selectModel chooses inputs"),
     ("POST", "/projects/{pid}/kmeansOptimize", f"k-means is not supported: it {_SUMS}"),
     ("POST", "/projects/{pid}/transform", "AutoML features are not supported: products are features of the schema"),
     (

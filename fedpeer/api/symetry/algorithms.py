@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+import pyarrow as pa
+
 from fedpeer.api.symetry import attributes
 from fedpeer.api.symetry.contexts import Asked
 from fedpeer.api.symetry.envelope import DialectError
+from fedpeer.core.models.chain import Chain
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.fit import restore
 from fedpeer.core.models.kinds import TARGETLESS
@@ -18,7 +21,10 @@ from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Fitted, Predicted
 
-KEPT: Final = ("lam", "mix", "components", "form", "criterion", "direction", "c", "priors")  # options to fit with again
+KEPT: Final = (  # options to fit with again
+    *("lam", "mix", "components", "form", "criterion", "direction", "c", "priors"),
+    *("alpha", "delta", "steps", "enter", "leave"),
+)
 
 _BAD = HTTPStatus.BAD_REQUEST
 _KINDS: Final = {
@@ -39,21 +45,30 @@ _KINDS: Final = {
     "covest": "oas",
     "stepwise": "stepwise",
     "best_subset": "best_subset",
+    "mc": "markov",
+    "hmm": "hmm",
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items() if name != "mlda"} | {
+    **dict.fromkeys(("lda_stepwise", "lda_subset", "lda_reduced"), "lda"),
     "bernoulli_nb": "bayes",
     "graphical_lasso": "covest",
     "ledoit_wolf": "covest",
 }
 _COVARIANCES: Final = {"oas": "oas", "graph_lasso": "graphical_lasso", "ledoit_wolf": "ledoit_wolf"}
-_SELECTORS: Final = {"selector_type_fw_bw": "stepwise", "selector_type_brute": "best_subset"}
 _RENAMED: Final = {"lambda": "lam", "eta": "mix"}
 _NOT = "needs more of each row than sums, which is all that there is of them here"
 _ABSENT: Final = {
-    **dict.fromkeys(("lr", "kmeans", "rf_classifier", "rf_regressor", "rf_anomaly", "mc", "hmm", "evt"), _NOT),
+    **dict.fromkeys(("lr", "kmeans", "rf_classifier", "rf_regressor", "rf_anomaly", "evt"), _NOT),
     "km": "is a curve and no model here: ask the native API for the metric kaplan_meier",
     "lsvr": "is not there: ridge is its like",
     "powerreg": "is not there: products and powers are features of the schema, and mlr takes them",
+}
+_RANK = "rank is decided exactly, over integers, and there is no tolerance to set"
+_KNOBS: Final = {
+    "sml_rcond_use": _RANK,
+    "sml_rcond_tolerance": _RANK,
+    "matrix_use_pseudoinv": "mlr has a pseudo-inverse, and other models refuse singular inputs by name",
+    "clip_negative_predictions": "a prediction is what the model says, also below zero",
 }
 _TABLE: Final = {
     "attribute": "name",
@@ -82,13 +97,13 @@ def recipe(algo: str, asked: Asked, schema: Schema) -> Recipe:
     if kind is None:
         why = _ABSENT.get(algo, f"is not one: there are {', '.join(_KINDS)}")
         raise DialectError(_BAD, f"algo {algo[:40]!r} {why}")
-    options = {_RENAMED.get(key, key): value for key, value in asked.extra.items()}
+    options = numerics(kind, {_RENAMED.get(key, key): value for key, value in asked.extra.items()})
     inputs, targets = (attributes.features(schema, chosen) for chosen in (asked.inputs, asked.targets))
     if kind == "oas":
         kind = _covariance(str(options.pop("method", "oas")))
     if kind == "gaussian_nb" and inputs and all(schema.feature(name).kind == "binary" for name in inputs):
         kind = "bernoulli_nb"
-    if algo == "lda" and targets and _classes(schema, targets[0]) == 2:
+    if algo == "lda" and kind == "lda" and targets and _classes(schema, targets[0]) == 2:
         options.setdefault("form", "symetry")
     if kind in TARGETLESS:
         targets = []
@@ -97,15 +112,6 @@ def recipe(algo: str, asked: Asked, schema: Schema) -> Recipe:
             _BAD, f"{algo} needs one target, and {len(targets)} are named: classes are values of one T attribute"
         )
     return Recipe(kind, targets[0] if targets else None, inputs or None, options)
-
-
-def selector(extra: dict[str, Any]) -> str:
-    """Return the kind of selection that parameters ask for, and take it out of them."""
-    key = next((key for key, value in extra.items() if str(value).startswith("selector_type_")), None)
-    wanted = "selector_type_fw_bw" if key is None else str(extra.pop(key))
-    if wanted not in _SELECTORS:
-        raise DialectError(_BAD, f"{wanted[:60]!r} is not supported: there are {', '.join(_SELECTORS)}")
-    return _SELECTORS[wanted]
 
 
 def named(kind: str) -> str:
@@ -136,17 +142,37 @@ def info(fitted: Fitted, schema: Schema) -> dict[str, Any]:
     }
 
 
-def predictions(model: Result, told: Predicted) -> dict[str, list[Any]]:
-    """Return predictions by the dialect's keys, a value a row."""
+def predictions(model: Result, told: Predicted, rows: Mapping[str, pa.Array]) -> dict[str, list[Any]]:
+    """Return predictions by the dialect's keys, a value a row, of the rows that were given."""
     values: dict[str, list[Any]] = {"res": list(told.values)}
+    if isinstance(model, Chain):
+        return _followed(model, told, rows)
+    if model.kind == "hmm":
+        return {"seq": list(told.values)}
     if isinstance(model, Classifier) and model.options.get("form") == "symetry":
         return values | _midway(model, told)
+    if model.kind == "qda":
+        return {**{name: list(row) for name, row in told.details.items()}, **values}
     if isinstance(model, Classifier) and model.probabilities:
         return values | {"Prob": _probable(model, told)}
     score = {"ecod": "ecodscore", "hbos": "hbascore"}.get(model.kind)
     if score is not None:
         return values | {score: list(told.values)}
     return values | {name: list(row) for name, row in told.details.items()}
+
+
+def _followed(model: Chain, told: Predicted, rows: Mapping[str, pa.Array]) -> dict[str, list[Any]]:
+    """What follows each row's state, how likely that is, and how likely were the states of the rows up to it."""
+    chances = [None if label is None else told.details[str(label)][at] for at, label in enumerate(told.values)]
+    steps, likely, states = model.transitions, [], rows[model.previous].to_pylist()
+    product: float | None = 1.0
+    for at, state in enumerate(states):
+        if state is None or product is None:
+            product = None
+        elif at:
+            product *= steps[states[at - 1]][state]
+        likely.append(product)
+    return {"next": list(told.values), "next.p": chances, "seq.like": likely}
 
 
 def _midway(model: Classifier, told: Predicted) -> dict[str, list[Any]]:
@@ -178,6 +204,12 @@ def _extra(model: Result) -> dict[str, Any]:
     if isinstance(model, Model):
         rows: list[Mapping[str, Any]] = [dict(row) for row in model.table]
         return {key: [row[name] for row in rows] for key, name in _TABLE.items()}
+    if isinstance(model, Chain):
+        return {
+            "state": list(model.counts),
+            "stationary": [model.stationary.get(state) for state in model.counts],
+            **{f"transition_{state}": list(row.values()) for state, row in model.transitions.items()},
+        }
     if isinstance(model, Classifier):
         groups = {group.label: group for group in model.classes}
         return {
@@ -185,9 +217,26 @@ def _extra(model: Result) -> dict[str, Any]:
             "count": [group.count for group in groups.values()],
             "attribute": model.columns,
             **{f"mean_{label}": [group.means[name] for name in model.columns] for label, group in groups.items()},
+            **(
+                {f"mean_{model.target}": [groups["1"].means[n] for n in model.columns]}
+                if set(groups) == {"0", "1"}
+                else {}
+            ),
             **{f"weight_{k}": [g.weights[n] for n in model.columns] for k, g in groups.items() if g.weights},
         }
     return {}
+
+
+def numerics(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options without those of the reference's numerics; DialectError for one that would change what is computed."""
+    left = {key: value for key, value in options.items() if key not in _KNOBS}
+    for key in options.keys() - left.keys():
+        wanted = str(options[key]).strip().lower()
+        if key == "matrix_use_pseudoinv" and wanted == "true" and kind == "ols":
+            left["singular"] = "pinv"
+        elif wanted not in {"false", "0", ""}:
+            raise DialectError(_BAD, f"{key} is not supported: {_KNOBS[key]}")
+    return left
 
 
 def _covariance(method: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from fedpeer.api.symetry import algorithms, attributes, jobs
-from fedpeer.api.symetry.contexts import Asked, Context, read
+from fedpeer.api.symetry.contexts import Asked, read
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.learning import table
@@ -31,22 +31,8 @@ async def build(ask: Ask) -> web.Response:
     """Fit a model; 202 with its job, unless the client asks to wait with async=false."""
     if ask.query("svdreduce"):
         raise DialectError(_BAD, "svdreduce is not supported: build pcr, which reduces by components of its own")
-    return await _built(ask, ask.query("algo"))
-
-
-async def select(ask: Ask) -> web.Response:
-    """Choose the inputs of a linear regression, stepwise or among all subsets, and keep that model."""
-    return await _built(ask, algorithms.selector(ask.body.one.extra_parameters or {}))
-
-
-async def auto(ask: Ask) -> web.Response:
-    """Choose the inputs of a regression by themselves."""
-    task = ask.query("task", "regression")
-    if task != "regression":
-        raise DialectError(
-            _BAD, f"task {task[:40]!r} is not supported: sums of one project say nothing of rows that were not in them"
-        )
-    return await _built(ask, "stepwise")
+    algo = ask.query("algo")
+    return await built(ask, lambda asked, schema: algorithms.recipe(algo, asked, schema))
 
 
 async def info(ask: Ask) -> web.Response:
@@ -99,12 +85,12 @@ async def learn_predict(ask: Ask) -> web.Response:
     return reply(200, values=values)
 
 
-async def _built(ask: Ask, algo: str) -> web.Response:
-    scope, name = ask.federation(), ask.query("modelid")
-    if not name:
-        raise DialectError(_BAD, "modelid is missing")
+async def built(ask: Ask, told: Callable[[Asked, Schema], algorithms.Recipe]) -> web.Response:
+    """Fit what a context asks for, as a job or at once, and keep it under the name that is given."""
+    scope, name = ask.federation(), named(ask)
     schema = ask.node.schema(scope)
-    asked, recipe = _recipe(ask, algo, ask.body.one, schema)
+    asked = read(ask, ask.body.one, schema)
+    recipe = told(asked, schema)
 
     async def work(_: Any = None) -> jobs.Answered:
         made = await ask.node.fit(
@@ -117,9 +103,12 @@ async def _built(ask: Ask, algo: str) -> web.Response:
     return reply(200, values=(await work()).values)
 
 
-def _recipe(ask: Ask, algo: str, context: Context, schema: Schema) -> tuple[Asked, algorithms.Recipe]:
-    asked = read(ask, context, schema)
-    return asked, algorithms.recipe(algo, asked, schema)
+def named(ask: Ask) -> str:
+    """The name that a new model is given; DialectError without one."""
+    name = ask.query("modelid")
+    if not name:
+        raise DialectError(_BAD, "modelid is missing")
+    return name
 
 
 async def _refit(ask: Ask, scope: str, fitted: Fitted) -> None:
@@ -135,7 +124,7 @@ async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str,
     fitted = _model(ask, scope)
     rows = await asyncio.to_thread(attributes.given, ask.body, Schema.from_dict(fitted.model["schema"]))
     told = await ask.node.predict(scope, fitted.id, rows, missing="gaussian" if impute else "mean")
-    columns = algorithms.predictions(restore(fitted.model), told)
+    columns = algorithms.predictions(restore(fitted.model), told, rows)
     lines = [[_text(value) for value in row] for row in zip(*columns.values(), strict=True)]
     frame = {
         "attributeNames": list(columns),

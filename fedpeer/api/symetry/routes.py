@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from fedpeer.api.symetry import choosing, jobs, learning, projects, sources
 from fedpeer.api.symetry import exploring as expl
 from fedpeer.api.symetry import federations as feds
-from fedpeer.api.symetry import jobs, learning, projects, sources
 from fedpeer.api.symetry import modelling as models
 from fedpeer.api.symetry.absent import ABSENT
 from fedpeer.api.symetry.contexts import Context
@@ -72,8 +72,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST",   "/projects/{pid}/densityEstimate",   _SEE, expl.density,       Context),
     Endpoint("POST",   "/projects/{pid}/conditionalDensityEstimate", _SEE, expl.conditional, Context),
     Endpoint("POST",   "/projects/{pid}/build",             _ACT, models.build,       Context),
-    Endpoint("POST",   "/projects/{pid}/selectModel",       _ACT, models.select,      Context),
-    Endpoint("POST",   "/projects/{pid}/autoSelect",        _ACT, models.auto,        Context),
+    Endpoint("POST",   "/projects/{pid}/selectModel",       _ACT, choosing.select,    Context),
+    Endpoint("POST",   "/projects/{pid}/autoSelect",        _ACT, choosing.auto,      Context),
+    Endpoint("POST",   "/projects/{pid}/reduce",            _ACT, choosing.reduce,    Context),
     Endpoint("GET",    "/projects/{pid}/models/{model}",    _SEE, models.info,        None),
     Endpoint("GET",    "/projects/{pid}/models/{model}/code", _SEE, models.code,      None),
     Endpoint("GET",    "/projects/{pid}/model/export",      _SEE, models.export,      None),

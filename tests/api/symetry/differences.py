@@ -7,7 +7,12 @@ _INVITE = "the string is a fedpeer invite, not a padded cipher: `passwd` has 16 
 _TRIED = "tried on this node's own rows too"
 _VALID = "validated first, where the reference stores what it is given: an invalid one is 400 and changes nothing"
 _ALONE = "of projects without a federation: {}"
-_CHOICE = "chosen by an information criterion: stepwise (`selector_type_fw_bw`) or all subsets (`selector_type_brute`)"
+_CHOICE = (
+    "of mlr and lda, by an information criterion, or the expected AUC of two classes: stepwise (`selector_type_fw_bw`, "
+    "until nothing improves), in the order of the inputs (`selector_type_simple`) or all subsets "
+    "(`selector_type_brute`); nothing is drawn at random, so the other selectors are 400, and seeds and numbers of "
+    "iterations without effect"
+)
 
 DIFFERENCES: dict[tuple[str, str], str] = {
     ("POST", "/fedml/create"): _SCHEMA,
@@ -64,22 +69,26 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     ("POST", "/projects/{pid}/densityEstimate"): "`hist_min` and `hist_max` are 400: the bins are those of the schema",
     ("POST", "/projects/{pid}/conditionalDensityEstimate"): "continuous attributes by binary ones; `tps` is not read",
     ("POST", "/projects/{pid}/build"): (
-        "always a job unless `async=false`; what needs rows (lr, kmeans, rf, mc, hmm, evt) is 400; classes are the "
-        "values of one T attribute, not several binary targets; options are fedpeer's (docs/models.md), `lambda` and "
-        "`eta` too; a `modelid` that is taken is 409"
+        "always a job unless `async=false`; what needs rows (lr, kmeans, rf, evt) is 400; classes are the values of "
+        "one T attribute, not several binary targets or partitions; `mc` and `hmm` take T attributes of each row: the "
+        "state, the state before and, for `hmm`, the symbol, as there are no sequence projects; options are fedpeer's "
+        "(docs/models.md), `lambda` and `eta` too; of `matrix_use_pseudoinv` mlr has a meaning, and what else would "
+        "change the numerics (`sml_rcond_use`, `clip_negative_predictions`) is 400; a `modelid` that is taken is 409"
     ),
     ("POST", "/projects/{pid}/selectModel"): _CHOICE,
-    (
-        "POST",
-        "/projects/{pid}/autoSelect",
-    ): "regressions only, stepwise: sums say nothing of rows that were not in them",
+    ("POST", "/projects/{pid}/autoSelect"): "as selectModel of mlr, or, for classes, of lda",
+    ("POST", "/projects/{pid}/reduce"): (
+        "the reference's heuristic is not public: here inputs are left out one by one, the least missed first, while "
+        "no more than `delta` (0.01) of tr W⁻¹B is lost in all, `numIterations` at most"
+    ),
     ("GET", "/projects/{pid}/models/{model}"): "`extra` has a list by name, of means by class for classifiers",
     ("GET", "/projects/{pid}/models/{model}/code"): "`sql` and `python`, of every model that has them; no Java",
     ("GET", "/projects/{pid}/model/export"): "base64 of fedpeer's own form",
     ("POST", "/projects/{pid}/model/import"): 'the body is `{"string": base64}`, of fedpeer\'s own form',
     ("POST", "/projects/{pid}/predict/{model}"): (
         "a `dataframe`, of one row a `KSVSMap` too; of lda `normZ` and `resU` are missing, whose formulas are not "
-        "public; `Prob` is P of the second of two classes, or of the one chosen"
+        "public; `Prob` is P of the second of two classes, or of the one chosen; for `mc` and `hmm` the rows are one "
+        "sequence, and `seq.like` is how likely its states were up to a row, given the first"
     ),
     ("POST", "/projects/{pid}/learnpredict/{model}"): "the rows are counted even if they were before",
     ("WS", "/ws/learn"): (

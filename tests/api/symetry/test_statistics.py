@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ import pytest
 from scipy import stats
 from sklearn.naive_bayes import GaussianNB
 
+from fedpeer.core.models.fit import fit
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.schema import Feature, Schema
 from tests.api.symetry.conftest import IRIS, NAMES, iris_frame
 from tests.support.symetry import Caller
 
@@ -276,7 +281,7 @@ async def test_other_algorithms_are_built(iris: Caller, algo: str, target: list[
         (
             "algo=mlr&modelid=m&async=false",
             {"inputAttributes": ["0"], "targets": ["1"], "extraParameters": {"sml_rcond_use": "1"}},
-            "no option 'sml_rcond_use'",
+            "rank is decided exactly",
         ),
     ],
 )
@@ -296,10 +301,99 @@ async def test_inputs_are_chosen(iris: Caller) -> None:
         values = await iris.good("POST", f"/projects/iris/{where}", {**body, "extraParameters": extra}, query=query)
         assert values["modelInfo"]["modelType"] == kind
         assert "petal_length" in values["modelInfo"]["attributeNames"]
-    genetic = {**body, "extraParameters": {"selector_type": "selector_type_genetic"}}
-    assert "not supported" in await iris.bad("POST", "/projects/iris/selectModel", genetic, query="modelid=m")
-    query = "task=binary_classifier&modelid=m"
-    assert "not supported" in await iris.bad("POST", "/projects/iris/autoSelect", body, query=query)
+    for extra, query, text in (
+        ({"selector_type": "selector_type_genetic"}, "", "not drawn at random"),
+        ({"selector_type": "selector_type_bayesian"}, "", "not drawn at random"),
+        ({"selector_type": "selector_type_iteration", "selector_max_iterations": 9}, "", "not drawn at random"),
+        ({"selector_type": "selector_type_odd"}, "", "there are selector_type_fw_bw"),
+        ({}, "&algo=bayes", "name a source"),
+        ({"sml_model_assessment_type": "rmse"}, "&algo=mlr", "name a source"),
+    ):
+        asked = {**body, "extraParameters": extra}
+        assert text in await iris.bad("POST", "/projects/iris/selectModel", asked, query=f"modelid=m{query}")
+    for task, text in (("binary_classifier", "two classes"), ("clustering", "is not one")):
+        query = f"task={task}&modelid=m"
+        assert text in await iris.bad("POST", "/projects/iris/autoSelect", body, query=query)
+
+
+async def test_inputs_of_classifiers_are_chosen_and_reduced(user: Caller) -> None:
+    names = [*MEASURES, "species"]
+    await user.good("POST", "/projects", {}, query="pid=iris")
+    await user.good("POST", "/projects/iris/learn", iris_frame(range(150), names))
+    body = {"inputAttributes": ["0", "1", "2", "3"], "targets": ["4", "5", "6"]}
+    features = [Feature(name, min=-100, max=100, resolution="0.1") for name in MEASURES]
+    levels = sorted(set(IRIS["species"].tolist()))
+    summary = collect(Schema([*features, Feature("species", "category", levels=levels)]), {k: IRIS[k] for k in names})
+    for number, (where, extra, query, kind, options) in enumerate(
+        [
+            ("selectModel", {}, "algo=mlda", "lda_stepwise", {}),
+            ("selectModel", {"selector_type": "selector_type_simple"}, "", "lda_stepwise", {"direction": "order"}),
+            ("selectModel", {"selector_type": "selector_type_brute"}, "algo=lda", "lda_subset", {}),
+            ("autoSelect", {"rnd_seed": "7"}, "task=multiclass_classifier", "lda_stepwise", {}),
+            ("reduce", {}, "heuristic=default&delta=0.2", "lda_reduced", {"delta": "0.2"}),
+            ("reduce", {"delta": "0.9", "numIterations": "1"}, "", "lda_reduced", {"delta": "0.9", "steps": 1}),
+        ]
+    ):
+        asked = {**body, "extraParameters": extra}
+        found = await user.good(
+            "POST", f"/projects/iris/{where}", asked, query=f"modelid=m{number}&async=false&{query}"
+        )
+        told = found["modelInfo"]
+        wanted = fit(summary, kind, "species", MEASURES, **options)
+        assert (told["modelType"], told["attributeNames"]) == ("lda", wanted.columns)
+        label = told["extra"]["class"][0]
+        assert told["extra"][f"weight_{label}"] == pytest.approx(list(wanted.classes[0].weights.values()), rel=1e-9)
+
+
+async def test_two_classes_are_chosen_for_in_the_form_of_the_reference(iris: Caller) -> None:
+    body = {"inputAttributes": at(*MEASURES), "targets": at("Iris_versicolor")}
+    query = "task=binary_classification&modelid=m&async=false"
+    extra = {"sml_model_assessment_type": "auc"}
+    found = await iris.good("POST", "/projects/iris/autoSelect", {**body, "extraParameters": extra}, query=query)
+    told = found["modelInfo"]["extra"]
+    chosen = told["attribute"]
+    rows = np.array([IRIS[name] for name in chosen]).T
+    assert told["mean_Iris_versicolor"] == pytest.approx(rows[IRIS["Iris_versicolor"] == 1].mean(0), rel=1e-12)
+    frame = iris_frame([3, 60], chosen)
+    answer = (await iris.good("POST", "/projects/iris/predict/m", frame))["dataframe"]
+    assert answer["attributeNames"] == ["res", "resZ", "z0", "z1LTz0", "z1GTz0"]
+
+
+async def test_chains_are_built_and_tell_what_follows(user: Caller) -> None:
+    states = [("dry", "wet", "snow")[int(k)] for k in "0010120012210001011220001"]
+    does = ["walk" if state == "dry" else "read" for state in states]
+    rows = [list(row) for row in zip(states[1:], states[:-1], does[1:], strict=True)]
+    frame = {"attributeNames": ["state", "before", "does"], "attributeTypes": ["T"] * 3, "data": rows}
+    await user.good("POST", "/projects", {}, query="pid=p")
+    await user.good("POST", "/projects/p/learn", frame)
+    names = {"targetAttributeNames": ["state"], "inputAttributeNames": ["before"]}
+    built = await user.good("POST", "/projects/p/build", names, query="modelid=c&algo=mc&async=false")
+    assert built["modelInfo"]["modelType"] == "mc"
+    seen, began = Counter(pairwise(states)), Counter(states[:-1])
+    extra = built["modelInfo"]["extra"]
+    for a in began:
+        assert extra[f"transition_{a}"] == [seen[a, b] / began[a] for b in extra["state"]]
+    asked = {"attributeNames": ["before"], "attributeTypes": ["T"], "data": [["dry"], ["wet"], ["wet"], ["dry"]]}
+    found = (await user.good("POST", "/projects/p/predict/c", asked))["dataframe"]
+    assert found["attributeNames"] == ["next", "next.p", "seq.like"]
+    likely = 1.0
+    for at_row, row in enumerate(found["data"]):
+        now = asked["data"][at_row][0]
+        best = max(seen[now, b] for b in extra["state"])
+        assert (seen[now, row[0]], float(row[1])) == (best, best / began[now])
+        if at_row:
+            before = asked["data"][at_row - 1][0]
+            likely *= seen[before, now] / began[before]
+        assert float(row[2]) == pytest.approx(likely, rel=1e-12)
+    names = {"targetAttributeNames": ["state"], "inputAttributeNames": ["before", "does"]}
+    await user.good("POST", "/projects/p/build", names, query="modelid=h&algo=hmm&async=false")
+    asked = {"attributeNames": ["does"], "attributeTypes": ["T"], "data": [["walk"], ["read"]]}
+    found = (await user.good("POST", "/projects/p/predict/h", asked))["dataframe"]
+    assert found["attributeNames"] == ["seq"]
+    assert found["data"][0] == ["dry"]
+    names = {"targetAttributeNames": ["state"], "inputAttributeNames": ["does"]}
+    query = "modelid=x&algo=mc&async=false"
+    assert "the same levels" in await user.bad("POST", "/projects/p/build", names, query=query)
 
 
 async def test_models_leave_as_code_and_as_themselves(iris: Caller) -> None:
