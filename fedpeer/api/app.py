@@ -36,6 +36,7 @@ def make_app(
     app[SERVED] = Served(
         node=node,
         users=dialect.users if dialect else None,
+        now=dialect.clock.now if dialect else float,
         tokens=tokens,
         hosts=auth.known_hosts(allowed_hosts),
         limits=limits,

@@ -96,8 +96,8 @@ def check_place(headers: CIMultiDictProxy[str], hosts: frozenset[str]) -> None:
         raise OriginError("a page from another site made this request")
 
 
-def identify(request: web.BaseRequest, tokens: Tokens, users: Users | None) -> Who:
-    """Return whose bearer token a request has; AccessError when there is no valid one."""
+def identify(request: web.BaseRequest, tokens: Tokens, users: Users | None, now: float) -> Who:
+    """Return whose bearer token a request has; AccessError when there is none that is valid `now` (UTC seconds)."""
     given = request.headers.getall("Authorization", [])
     scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer":
@@ -106,7 +106,7 @@ def identify(request: web.BaseRequest, tokens: Tokens, users: Users | None) -> W
     found = tokens.role(credential.strip())
     if found is not None:
         return Who(f"the {found}'s token", found, via=via)
-    who = _user(credential.strip(), users, via)
+    who = _user(credential.strip(), users, via, now)
     if who is ANYONE:
         raise AccessError("the token is not known")
     return who
@@ -123,13 +123,14 @@ def known_hosts(names: Iterable[str]) -> frozenset[str]:
     return _LOOPBACK | {name.strip().lower() for name in names}
 
 
-def _user(credential: str, users: Users | None, via: str) -> Who:
+def _user(credential: str, users: Users | None, via: str, now: float) -> Who:
     cid = credential.partition(".")[0]
     account = users.get(cid) if users is not None else None
-    if account is None or not account.key:
+    if account is None:
         return ANYONE
-    same = hmac.compare_digest(_digest(credential), _digest(user_token(cid, account.key)))
-    return of_user(cid, account, via) if same else ANYONE
+    given = _digest(credential)
+    same = [hmac.compare_digest(given, _digest(user_token(cid, key))) for key in account.keys(now)]
+    return of_user(cid, account, via) if any(same) else ANYONE
 
 
 def _digest(text: str) -> bytes:

@@ -404,6 +404,18 @@ class AddUser(Permissions, frozen=True, kw_only=True):
     cid: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 
+class RotateKey(Body, frozen=True):
+    """For how many seconds more the key before is good; not at all unless something is said."""
+
+    overlap_s: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 0
+
+
+class RevokeKey(Body, frozen=True):
+    """Whether only the older of two keys goes, of which both are good."""
+
+    older: bool = False
+
+
 class Wait(Body, frozen=True):
     """Seconds to wait for the outcome."""
 

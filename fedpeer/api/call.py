@@ -40,6 +40,7 @@ class Served:
 
     node: Node
     users: Users | None
+    now: Callable[[], float]
     tokens: Tokens
     hosts: frozenset[str]
     limits: Limits

@@ -98,7 +98,7 @@ def _let_in(request: web.Request, route: Route, served: Served) -> tuple[permits
     """Return who asks and the id of the federation in the path, once they may do this there."""
     if route.role == "anyone":
         return permits.ANYONE, ""
-    who = auth.identify(request, served.tokens, served.users)
+    who = auth.identify(request, served.tokens, served.users, served.now())
     if not route.federated:
         (permits.check_somewhere if route.shared else permits.check)(who, route.role, what=told(request))
         return who, ""

@@ -30,7 +30,7 @@ def invite(ctx: click.Context, out: Path | None, passphrase_out: Path | None, ro
         return
     prompt.unused(out, passphrase_out)
     client = frame.client()
-    lasts_s = None if expires is None else _seconds(expires)
+    lasts_s = None if expires is None else seconds(expires, "--expires")
     issued = client.invite(frame.federation(client), role=role, expires_in_s=lasts_s)
     if out is not None:
         prompt.keep(out, issued.text + "\n")
@@ -58,10 +58,11 @@ def revoke(invite_id: str) -> None:
     frame.show(revoked, lambda gone: render.say(f"invite {gone.id} is revoked"))
 
 
-def _seconds(span: str) -> int:
+def seconds(span: str, option: str) -> int:
+    """A span of time that an option says, in seconds."""
     match = re.fullmatch(r"(\d+)([mhd])", span)
     if match is None or int(match[1]) == 0:
-        raise click.BadParameter(f"{span!r} is not a span of time: write 90m, 72h or 7d", param_hint="--expires")
+        raise click.BadParameter(f"{span!r} is not a span of time: write 90m, 72h or 7d", param_hint=option)
     return round(int(match[1]) * _HOURS[match[2]] * 3600)
 
 

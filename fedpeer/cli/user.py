@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fedpeer.cli import frame, prompt, render
+from fedpeer.cli.invite import seconds
 from fedpeer.node.shapes import User
 from fedpeer.node.users import ROLES
 
@@ -57,17 +58,21 @@ def permit(cid: str, role: str, grants: tuple[str, ...]) -> None:
 @click.argument("cid")
 @_out
 @_token_out
-def rotate(cid: str, out: Path | None, token_out: Path | None) -> None:
-    """Give the user CID a new key and token; those before are worthless at once."""
+@click.option("--overlap", metavar="SPAN", help="How much longer the key before is good: 90m, 72h, 7d (not at all).")
+def rotate(cid: str, out: Path | None, token_out: Path | None, overlap: str | None) -> None:
+    """Give the user CID a new key and token; those before are worthless at once, or after the --overlap."""
     prompt.unused(out, token_out)
-    _show_key(frame.client().rotate_key(cid), out, token_out)
+    overlap_s = 0 if overlap is None else seconds(overlap, "--overlap")
+    _show_key(frame.client().rotate_key(cid, overlap_s=overlap_s), out, token_out)
 
 
 @user.command()
 @click.argument("cid")
-def revoke(cid: str) -> None:
+@click.option("--older", is_flag=True, help="Only the older of two keys, of which both are good.")
+def revoke(cid: str, older: bool) -> None:
     """Take the key of the user CID away; its roles stay, and `rotate` gives it another."""
-    frame.show(frame.client().revoke_key(cid), lambda _: render.say(f"the key and the token of {cid} are worthless"))
+    text = f"the {'older ' * older}key of {cid}, and its token, are worthless"
+    frame.show(frame.client().revoke_key(cid, older=older), lambda _: render.say(text))
 
 
 @user.command()
@@ -102,11 +107,16 @@ def _draw_key(made: User, out: Path | None, token_out: Path | None) -> None:
             click.echo(f"the {what} of {made.cid}, shown only now", err=True)
         else:
             render.say(f"the {what} of {made.cid} is in {path}")
+    if made.older_until:
+        ends = f"the key before it ends {render.moment(made.older_until)}"
+        click.echo(f"{ends}; `fedpeer user revoke {made.cid} --older` ends it now", err=True)
 
 
 def _draw_list(users: list[User]) -> None:
-    rows = ((one.cid, one.role, _grants(one), _key(one)) for one in users)
-    render.table(("USER", "ROLE", "GRANTS", "KEY SINCE"), rows, empty="no users yet: `fedpeer user add CID`")
+    older = any(one.older_until for one in users)
+    rows = ((one.cid, one.role, _grants(one), _key(one), *((_older(one),) if older else ())) for one in users)
+    heads = ("USER", "ROLE", "GRANTS", "KEY SINCE", *(("OLDER KEY ENDS",) if older else ()))
+    render.table(heads, rows, empty="no users yet: `fedpeer user add CID`")
 
 
 def _grants(one: User) -> str:
@@ -115,3 +125,7 @@ def _grants(one: User) -> str:
 
 def _key(one: User) -> str:
     return render.moment(one.keyed_at) if one.active else "revoked"
+
+
+def _older(one: User) -> str:
+    return render.moment(one.older_until) if one.older_until else "–"

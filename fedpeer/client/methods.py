@@ -388,13 +388,13 @@ class Client(Places):
         """Give a user these roles in place of those it had."""
         return self.call("PUT", place("/v1/users", cid), body={"role": role, "grants": grants or {}}, shape=User)
 
-    def rotate_key(self, cid: str) -> User:
-        """Give a user a new key; only this answer has it, and the one before is worthless."""
-        return self.call("POST", place("/v1/users", cid, "key"), shape=User)
+    def rotate_key(self, cid: str, *, overlap_s: int = 0) -> User:
+        """Give a user a new key; only this answer has it, and the one before is good for `overlap_s` seconds more."""
+        return self.call("POST", place("/v1/users", cid, "key"), body={"overlap_s": overlap_s}, shape=User)
 
-    def revoke_key(self, cid: str) -> User:
-        """Take a user's key away; its roles stay."""
-        return self.call("DELETE", place("/v1/users", cid, "key"), shape=User)
+    def revoke_key(self, cid: str, *, older: bool = False) -> User:
+        """Take a user's key away, or only the `older` of two that are good; its roles stay."""
+        return self.call("DELETE", asked(place("/v1/users", cid, "key"), {"older": older}), shape=User)
 
     def remove_user(self, cid: str) -> None:
         """Remove a user and its names for federations."""

@@ -298,7 +298,8 @@ class User(Shape, frozen=True):
     """A user of this node: a `role` on all of it, and `grants` of roles by federation.
 
     `secret_key` (base64 of 16 bytes) signs requests of the second dialect, `token` opens the native API; both are given
-    once, when they are made. Without a key a user is not `active`.
+    once, when they are made. Without a key a user is not `active`. The key before is good until `older_until`, if that
+    is not 0.
     """
 
     cid: str
@@ -307,6 +308,7 @@ class User(Shape, frozen=True):
     active: bool = True
     added_at: float = 0.0
     keyed_at: float = 0.0
+    older_until: float = 0.0
     secret_key: str = ""
     token: str = ""
 

@@ -24,7 +24,8 @@ _Records = dict[tuple[str, str], bytes | None]
 class Account(canonical.Value, frozen=True):
     """A user: a key (empty: revoked), a role on the whole node, and roles by federation or project.
 
-    Times are whole UTC seconds: when the user was added, and when it got this key.
+    Times are whole UTC seconds: when the user was added, and when it got this key. The key before it (empty: none) is
+    good before the second `until`.
     """
 
     key: bytes
@@ -32,6 +33,13 @@ class Account(canonical.Value, frozen=True):
     grants: dict[str, str]
     added_at: int
     keyed_at: int
+    older: bytes = b""
+    until: int = 0
+
+    def keys(self, now: float) -> tuple[bytes, ...]:
+        """The keys that are good at a moment, the newest first."""
+        older = (self.older,) if now < self.until else ()
+        return tuple(key for key in (self.key, *older) if key)
 
     def __repr__(self) -> str:
         return f"Account(role={self.role!r})"
@@ -53,14 +61,19 @@ class KeptUsers:
 
     async def load(self) -> None:
         """Read the records; once, at the start."""
+        stale: _Records = {}
         for name, value in (await self._engine.records(NODE)).items():
             if name.startswith(_USER):
-                self._accounts[name.removeprefix(_USER)] = canonical.decode(value, Account)
+                kept = canonical.decode(value, Account)
+                account = self._accounts[name.removeprefix(_USER)] = self._tidy(kept)
+                stale |= {} if account is kept else {(NODE, name): canonical.encode(account)}
             elif name.startswith(_PROJECT):
                 cid, _, pid = name.removeprefix(_PROJECT).partition("/")
                 self._projects[cid, pid] = value.decode()
             elif name == _SIGNED:
                 self._signed = int(value)
+        if stale:
+            await self._engine.store(Commit(stale))
 
     def get(self, cid: str) -> Account | None:
         """The user, if there is one."""
@@ -91,20 +104,27 @@ class KeptUsers:
             account = replace(known, role=role, grants=dict(grants))
             await self._keep(cid, account, f"the user {cid} is now {_roles(account)}")
 
-    async def rotate(self, cid: str) -> bytes:
-        """Give a user a new key in place of the one it had, if any, and return it."""
+    async def rotate(self, cid: str, overlap_s: int = 0) -> bytes:
+        """Give a user a new key and return it; the one before, if any, is good for `overlap_s` seconds more."""
         async with self._changing:
             known = self._known(cid)
             key, now = self._entropy.draw(_KEY_BYTES), int(self._clock.now())
-            await self._keep(cid, replace(known, key=key, keyed_at=now), f"gave the user {cid} a new key")
+            older, until = (known.key, now + overlap_s) if overlap_s and known.key else (b"", 0)
+            account = replace(known, key=key, keyed_at=now, older=older, until=until)
+            also = f"; the one before is good for {overlap_s} s more" if older else ""
+            await self._keep(cid, account, f"gave the user {cid} a new key{also}")
         return key
 
-    async def revoke(self, cid: str) -> None:
-        """Take a user's key away; its roles and names stay, for the next one."""
+    async def revoke(self, cid: str, *, older: bool = False) -> None:
+        """Take a user's keys away, or only the older one; its roles and names stay, for the next one."""
         async with self._changing:
-            known = self._known(cid)
-            account = replace(known, key=b"", keyed_at=int(self._clock.now()))
-            await self._keep(cid, account, f"took the key of the user {cid} away")
+            known, now = self._tidy(self._known(cid)), int(self._clock.now())
+            if older and not known.older:
+                raise UnknownError(f"the user {cid} has no older key that is good", hint="`fedpeer user list` shows it")
+            account = replace(known, older=b"", until=0)
+            if not older:
+                account = replace(account, key=b"", keyed_at=now)
+            await self._keep(cid, account, f"took the {'older ' * older}key of the user {cid} away")
 
     async def remove(self, cid: str) -> None:
         """Remove a user and its names for federations."""
@@ -159,8 +179,13 @@ class KeptUsers:
             raise UnknownError(f"there is no user {cid[:_LONGEST]}")
         return found
 
+    def _tidy(self, account: Account) -> Account:
+        """The account without a key that is good no more."""
+        over = account.older and self._clock.now() >= account.until
+        return replace(account, older=b"", until=0) if over else account
+
     async def _keep(self, cid: str, account: Account, text: str) -> None:
-        told = self._engine.entry(NODE, "node", text)
+        account, told = self._tidy(account), self._engine.entry(NODE, "node", text)
         await self._engine.store(Commit({(NODE, _USER + cid): canonical.encode(account)}, entries=[told]))
         self._accounts[cid] = account
 

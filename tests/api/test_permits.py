@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from fedpeer.api import permits
 from fedpeer.api.auth import user_token
 from fedpeer.api.routes import ROUTES
+from fedpeer.api.symetry import signing
 from fedpeer.api.symetry.routes import ENDPOINTS
+from fedpeer.node.users import Account
 from tests.support.served import ADMIN, CONTRACT, KEY, SCHEMA, Served, key_text, rows
 from tests.support.symetry import Caller
 
@@ -162,6 +164,59 @@ async def test_keys_are_rotated_and_revoked(two: Served) -> None:
     assert (await empty.ask("GET", "/fedml/hearts/info"))[0] == 401
     again = Person(two, await two.good("POST", "/v1/users/c2/key"))
     assert (await again.native("GET", "/v1/node"))[0] == 200
+
+
+async def good(who: Person) -> list[bool]:
+    """Whether a user's token, signature and signature over a long body are taken."""
+    told = [(await who.native("GET", "/v1/node"))[0], (await who.signed("GET", "/fedml/hearts/info"))[0]]
+    long = {"attributeNames": ["x"], "attributeTypes": ["C"], "data": [["1"]] * 20_000}
+    told.append((await who.signed("POST", "/projects/nothing/learn", long))[0])
+    return [status not in (401, 403) for status in told]
+
+
+async def test_a_key_can_be_rotated_with_an_overlap(two: Served) -> None:
+    first = await person(two, "c2", "operator")
+    told = await two.good("POST", "/v1/users/c2/key", {"overlap_s": 3600})
+    second = Person(two, told)
+    assert 3598 < told["older_until"] - two.clock.now() <= 3600
+    assert await good(first) == await good(second) == [True] * 3
+    (shown,) = [u for u in await two.good("GET", "/v1/users") if u["cid"] == "c2"]
+    assert (shown["older_until"], shown["secret_key"], shown["token"]) == (told["older_until"], "", "")
+    two.clock.at += 3601
+    assert (await good(first), await good(second)) == ([False] * 3, [True] * 3)
+    (shown,) = [u for u in await two.good("GET", "/v1/users") if u["cid"] == "c2"]
+    assert shown["older_until"] == 0
+    third = Person(two, await two.good("POST", "/v1/users/c2/key", {"overlap_s": 2_592_000}))
+    assert await good(second) == [True] * 3
+    assert (await two.good("DELETE", "/v1/users/c2/key?older=true"))["active"]
+    assert (await good(second), await good(third)) == ([False] * 3, [True] * 3)
+    assert (await two.ask("DELETE", "/v1/users/c2/key?older=true"))[0] == 404
+    for overlap in (-1, 2_592_001, 1.5, "1h"):
+        assert (await two.ask("POST", "/v1/users/c2/key", {"overlap_s": overlap}))[0] == 400
+
+
+async def test_the_end_of_an_overlap_is_what_ends_it(two: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await person(two, "c2", "operator")
+    await two.good("POST", "/v1/users/c2/key", {"overlap_s": 60})
+    two.clock.at += 61
+    assert await good(first) == [False] * 3
+    monkeypatch.setattr(Account, "keys", lambda account, _now: (account.key, account.older))
+    assert await good(first) == [True] * 3
+
+
+async def test_a_key_that_is_taken_away_while_a_long_body_is_checked_is_not_good(
+    two: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, real = await person(two, "c2", "operator"), signing.check
+    await two.good("POST", "/v1/users/c2/key", {"overlap_s": 3600})
+
+    def check(*given: Any) -> Any:
+        found = real(*given)
+        two.clock.at += 3601 if given[0].body else 0
+        return found
+
+    monkeypatch.setattr(signing, "check", check)
+    assert (await good(first))[2] is False
 
 
 async def test_a_token_is_a_user_s_own(two: Served) -> None:

@@ -78,6 +78,7 @@ BODIES: dict[str, Any] = {
     "projects_create": {"name": "beds"},
     "projects_merge": {"other": "spare"},
     "people_add_user": {"cid": "c2"},
+    "people_rotate_key": {"overlap_s": 60},
     "people_permit_user": {"role": "operator", "grants": {"hearts": "admin"}},
     "people_invite": {"expires_in_s": 3600},
 }

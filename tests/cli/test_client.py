@@ -133,8 +133,9 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.users(),
     lambda c: c.add_user("c2", role="viewer", grants={FED: "operator"}),
     lambda c: c.permit_user("c1", role="operator"),
-    lambda c: c.rotate_key("c1"),
+    lambda c: c.rotate_key("c1", overlap_s=60),
     lambda c: c.revoke_key("c1"),
+    lambda c: c.revoke_key("c1", older=True),
     lambda c: c.remove_user("c1"),
 ]
 

@@ -9,7 +9,8 @@ import pytest
 from fedpeer.adapters.store_memory import MemoryStore
 from fedpeer.adapters.system import SystemClock, SystemEntropy
 from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
-from fedpeer.node.users import KeptUsers
+from fedpeer.node.users import Account, KeptUsers
+from fedpeer.ports import Clock
 from tests.support.engines import running
 
 
@@ -19,8 +20,18 @@ async def lone():
         yield one
 
 
-async def kept(lone) -> KeptUsers:
-    users = KeptUsers(lone.engine, SystemEntropy(), SystemClock())
+class SetClock:
+    """A clock that stands."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def now(self) -> float:
+        return self.at
+
+
+async def kept(lone, clock: Clock | None = None) -> KeptUsers:
+    users = KeptUsers(lone.engine, SystemEntropy(), clock or SystemClock())
     await users.load()
     return users
 
@@ -89,6 +100,52 @@ async def test_what_was_signed_is_known_after_a_restart_and_never_falls(lone):
     await asyncio.gather(*(users.advance(second) for second in (5, 9, 7)))
     await users.advance(8)
     assert users.signed == (await kept(lone)).signed == 9
+
+
+async def test_a_key_before_is_good_as_long_as_was_said_and_no_longer_also_after_restarts(lone):
+    clock = SetClock(1_000.5)
+    users = await kept(lone, clock)
+    first = await users.add("c1", "viewer", {})
+    second = await users.rotate("c1", 60)
+    for now, good in ((1_000.5, True), (1_059.99, True), (1_060.0, False), (2_000.0, False)):
+        clock.at = now
+        for some in (users, await kept(lone, clock)):
+            assert some.get("c1").keys(now) == ((second, first) if good else (second,))
+    records = (await lone.engine.records("")).values()
+    assert not any(first in value for value in records), "a key that is good no more is kept no longer than a start"
+    assert any(second in value for value in records)
+
+
+async def test_only_one_key_before_is_good_and_it_ends_with_the_next_or_when_it_is_taken_away(lone):
+    clock = SetClock(1_000.0)
+    users = await kept(lone, clock)
+    first = await users.add("c1", "viewer", {})
+    second = await users.rotate("c1", 600)
+    third = await users.rotate("c1", 60)
+    assert users.get("c1").keys(1_001.0) == (third, second)
+    await users.permit("c1", "operator", {})
+    assert users.get("c1").keys(1_001.0) == (third, second)
+    await users.revoke("c1", older=True)
+    assert users.get("c1").keys(1_001.0) == (third,)
+    with pytest.raises(UnknownError, match="no older key"):
+        await users.revoke("c1", older=True)
+    await users.rotate("c1", 60)
+    await users.revoke("c1")
+    assert users.get("c1").keys(1_001.0) == () == (await kept(lone, clock)).get("c1").keys(1_001.0)
+    fifth = await users.rotate("c1", 60)
+    assert users.get("c1").keys(1_001.0) == (fifth,), "what was taken away does not come back"
+    clock.at = 1_200.0
+    await users.rotate("c1")
+    assert len({first, second, third, fifth}) == 4
+    assert len(users.get("c1").keys(1_200.0)) == 1
+    await users.rotate("c1", 60)
+    clock.at = 1_300.0
+    with pytest.raises(UnknownError, match="no older key"):
+        await users.revoke("c1", older=True)
+
+
+def test_an_account_shows_no_key():
+    assert "older" not in repr(Account(b"k" * 16, "viewer", {}, 0, 0, b"older key of 16.", 10))
 
 
 @pytest.mark.parametrize("act", ["permit", "rotate", "revoke", "remove"])

@@ -37,6 +37,7 @@ BATCH = shapes.Batch(
     rejected={"age": {"missing": 9, "out of range": 3}},
     digest=DIGEST,
 )
+C2 = shapes.User(cid="c2", role="viewer", added_at=NOW - 500, keyed_at=NOW - 60, older_until=NOW + 3540)
 C1 = shapes.User(cid="c1", role="admin", added_at=NOW - 90_000, keyed_at=NOW - 90_000)
 LAB7 = shapes.User(cid="lab7", role="none", grants={FED: "operator"}, active=False, added_at=NOW - 7200)
 WATCH = origins.Watch(id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400)
@@ -504,14 +505,19 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         transcript=DIGEST[::-1],
     ),
     ("GET", "schema"): SCHEMA,
-    ("GET", "/v1/users"): [C1, LAB7],
+    ("GET", "/v1/users"): [C1, C2, LAB7],
     ("POST", "/v1/users"): lambda body: (
         msgspec.structs.replace(C1, **body, secret_key="AAECAwQFBgcICQoLDA0ODw==", token=f"{body['cid']}.9gxl0Y")
         if body["cid"] != "c1"
         else _refuse(409, "FP112", "there is a user c1 already", "choose another name")(body)
     ),
     ("PUT", "/v1/users/c1"): lambda body: msgspec.structs.replace(C1, **body),
-    ("POST", "/v1/users/c1/key"): msgspec.structs.replace(C1, secret_key="BBECAwQFBgcICQoLDA0ODw==", token="c1.8kfx1Z"),
+    ("POST", "/v1/users/c1/key"): lambda body: msgspec.structs.replace(
+        C1,
+        secret_key="BBECAwQFBgcICQoLDA0ODw==",
+        token="c1.8kfx1Z",
+        older_until=NOW + body["overlap_s"] if body["overlap_s"] else 0.0,
+    ),
     ("DELETE", "/v1/users/c1/key"): msgspec.structs.replace(C1, active=False),
     ("DELETE", "/v1/users/c1"): None,
     ("POST", "explore"): lambda body: shapes.Explored(

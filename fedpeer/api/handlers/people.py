@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fedpeer.api.auth import user_token
-from fedpeer.api.bodies import AddUser, Issue, Nothing, Permissions, Reason
+from fedpeer.api.bodies import AddUser, Issue, Nothing, Permissions, Reason, RevokeKey, RotateKey
 from fedpeer.api.call import Call
 from fedpeer.core.errors import UnknownError
 from fedpeer.node.shapes import Federation, Invite, Member, User
@@ -60,16 +60,16 @@ async def permit_user(call: Call[Permissions, Nothing]) -> User:
     return _user(call, cid)
 
 
-async def rotate_key(call: Call[Nothing, Nothing]) -> User:
-    """Give a user a new key; the one before, and its token, are worthless from now on."""
+async def rotate_key(call: Call[RotateKey, Nothing]) -> User:
+    """Give a user a new key; the one before, and its token, are worthless from now on, or `overlap_s` seconds later."""
     cid = call.named("cid")
-    return _user(call, cid, await call.users.rotate(cid))
+    return _user(call, cid, await call.users.rotate(cid, call.body.overlap_s))
 
 
-async def revoke_key(call: Call[Nothing, Nothing]) -> User:
-    """Take a user's key away; its roles and its names for federations stay for the next one."""
+async def revoke_key(call: Call[Nothing, RevokeKey]) -> User:
+    """Take a user's key away, or only the `older` of two; roles and names for federations stay for the next one."""
     cid = call.named("cid")
-    await call.users.revoke(cid)
+    await call.users.revoke(cid, older=call.query.older)
     return _user(call, cid)
 
 
@@ -78,7 +78,7 @@ async def remove_user(call: Call[Nothing, Nothing]) -> None:
     await call.users.remove(call.named("cid"))
 
 
-def _user(call: Call[Any, Nothing], cid: str, key: bytes = b"") -> User:
+def _user(call: Call[Any, Any], cid: str, key: bytes = b"") -> User:
     account = call.users.get(cid)
     if account is None:
         raise UnknownError(f"there is no user {cid}")
@@ -89,11 +89,12 @@ def _user(call: Call[Any, Nothing], cid: str, key: bytes = b"") -> User:
         active=bool(account.key),
         added_at=float(account.added_at),
         keyed_at=float(account.keyed_at),
+        older_until=float(account.until) if len(account.keys(call.served.now())) > 1 else 0.0,
         secret_key=base64.b64encode(key).decode(),
         token=user_token(cid, key) if key else "",
     )
 
 
-def _grants(call: Call[Any, Nothing], told: Mapping[str, str]) -> dict[str, str]:
+def _grants(call: Call[Any, Any], told: Mapping[str, str]) -> dict[str, str]:
     """The grants by the ids of the federations that they name."""
     return {call.node.resolve(name): role for name, role in told.items()}

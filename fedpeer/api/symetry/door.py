@@ -202,12 +202,12 @@ async def admitted(request: web.Request, dialect: Dialect, point: Endpoint, sign
 async def _checked(dialect: Dialect, signed: signing.Signed, now: float) -> tuple[bytes, bytes]:
     """Return the key and the signature if that is good, and the key still the user's once it was looked at."""
     account = dialect.users.get(signed.cid)  # as it is now: bodies take their time, and keys are revoked meanwhile
-    known = account.key if account else None
+    keys = account.keys(now) if account else ()
     if len(signed.body) <= endpoint.INLINE:
-        return signing.check(signed, known, now)
-    checked = await asyncio.to_thread(signing.check, signed, known, now)
+        return signing.check(signed, keys, now)
+    checked = await asyncio.to_thread(signing.check, signed, keys, now)
     account = dialect.users.get(signed.cid)
-    if account is None or account.key != known:
+    if account is None or checked[0] not in account.keys(dialect.clock.now()):
         raise SigningError(HTTPStatus.UNAUTHORIZED, "Invalid User")
     return checked
 

@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -78,16 +78,20 @@ def check_head(signed: Signed, now: float) -> None:
         raise SigningError(_BAD, "Please update your server time, it is likely out of sync with UTC")
 
 
-def check(signed: Signed, key: bytes | None, now: float) -> tuple[bytes, bytes]:
-    """Return the key and the signature's bytes if that is good; SigningError, in the dialect's words, if not."""
+def check(signed: Signed, keys: Sequence[bytes], now: float) -> tuple[bytes, bytes]:
+    """Return which key it is and the signature's bytes if that is good; SigningError, in the dialect's words, if not.
+
+    `keys` are those that are good now, none if the user has none.
+    """
     check_head(signed, now)
     if signed.content_md5 and signed.content_md5 != (_md5(signed.body) if signed.body else ""):
         raise SigningError(_BAD, "Md5 do not match")
     given = _decoded(signed.authorization or "")
-    if key and any(hmac.compare_digest(given, _mac(key, text)) for text in signed.forms(key)):
-        return key, given
+    for key in keys:
+        if any(hmac.compare_digest(given, _mac(key, text)) for text in signed.forms(key)):
+            return key, given
     told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
-    raise SigningError(_NO, "Invalid Signature" if key else "Invalid User", told)
+    raise SigningError(_NO, "Invalid Signature" if keys else "Invalid User", told)
 
 
 def dated(text: str) -> float:

@@ -27,11 +27,11 @@ class Users(Protocol):
     async def permit(self, cid: str, role: str, grants: Mapping[str, str]) -> None:
         """Give a user these roles in place of those it had."""
 
-    async def rotate(self, cid: str) -> bytes:
-        """Give a user a new key in place of the one it had, and return it."""
+    async def rotate(self, cid: str, overlap_s: int = 0) -> bytes:
+        """Give a user a new key and return it; the one before is good for `overlap_s` seconds more."""
 
-    async def revoke(self, cid: str) -> None:
-        """Take a user's key away."""
+    async def revoke(self, cid: str, *, older: bool = False) -> None:
+        """Take a user's keys away, or only the older one; UnknownError if there is none."""
 
     async def remove(self, cid: str) -> None:
         """Remove a user and its names for federations."""
