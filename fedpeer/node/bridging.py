@@ -11,6 +11,7 @@ from fedpeer.core.errors import LocalError, StateError, UnknownError
 from fedpeer.core.peer.bridge import Bridged, Inflow, SetBridge
 from fedpeer.core.peer.bridging import objection, outflow
 from fedpeer.core.peer.state import BRIDGE, Peer, State
+from fedpeer.core.statistics.extension import embed, extends
 from fedpeer.core.statistics.summary import Summary
 
 Steps = tuple[SetBridge | None, Bridged]
@@ -54,6 +55,9 @@ def _newer(source: Peer, target: Peer) -> Iterator[tuple[str, Bridged]]:
     except LocalError:
         return
     kept = target.batches.get(BRIDGE)
-    held = kept.summary if kept else Summary.zero(target.roster.schema)
-    if target.inflow != event.inflow or held != event.summary:
+    schema, total = target.roster.schema, event.summary
+    held = kept.summary if kept else Summary.zero(schema)
+    if total is not None and extends(total.schema, schema):
+        total = embed(total, schema)
+    if target.inflow != event.inflow or held != total:
         yield target.federation, event

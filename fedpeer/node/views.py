@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.errors import UnknownError
-from fedpeer.core.federation.roster import Founded, Member, described
+from fedpeer.core.federation.decisions import Founded, described
+from fedpeer.core.federation.roster import Member
 from fedpeer.core.identity import PeerId, fingerprint
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State

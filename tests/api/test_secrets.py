@@ -13,6 +13,7 @@ from fedpeer.api.symetry.door import Ask
 from fedpeer.core.envelope.messages import CatchUp
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.privacy.traces import Past
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.residues import Block, Residues
 from fedpeer.node.shapes import Invite, User
 from fedpeer.node.users import Account
@@ -65,7 +66,7 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
             Invite("i", "member", "open", 0, 0, "", "the text", PASSPHRASE),
             Issued(None, "the text", PASSPHRASE),
             Ask(*[None] * 6, KEY),
-            Past(KEY, {}),
+            Past(KEY, {}, Lineage(())),
             Task("public", 4096, (), 1, KEY),
             Answer(KEY, (4711,)),
             CatchUp((), 1, KEY, ()),

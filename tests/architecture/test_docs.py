@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fedpeer.core.envelope import messages, receipts
-from fedpeer.core.federation import roster
+from fedpeer.core.envelope import contributions, messages, receipts
+from fedpeer.core.federation import decisions
 from fedpeer.node import shapes, views
 from fedpeer.node.engine import PROBES
 
@@ -152,7 +152,8 @@ def test_messages_are_listed_with_their_numbers_and_fields():
 
 def test_parts_of_messages_are_listed_with_their_form_and_fields():
     listed = {quoted(row[0])[0]: (row[1], quoted(row[2])) for row in rows("protocol/messages.md", "## Parts")}
-    kinds = (messages.Standing, messages.Holding, messages.Answer, messages.Contribution, messages.Signed)
+    kinds = (messages.Standing, messages.Holding, messages.Answer)
+    kinds += (contributions.Contribution, contributions.Signed)
     kinds += (messages.Round, messages.Rank, receipts.Confirmation)
     forms = {True: "array", False: "map"}
     assert listed == {k.__name__: (forms[bool(k.__struct_config__.array_like)], fields(k)) for k in kinds}
@@ -170,7 +171,7 @@ def fields(kind: type) -> list[str]:
 
 def test_decisions_of_the_charter_are_listed():
     listed = [quoted(row[0])[0] for row in rows("protocol/charter.md", "## Decisions")]
-    assert listed == [kind.__struct_config__.tag for kind in roster.Decision.__args__]
+    assert listed == [kind.__struct_config__.tag for kind in decisions.Decision.__args__]
 
 
 def test_every_place_where_a_daemon_is_killed_is_told_of():

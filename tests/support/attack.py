@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from fedpeer.core import canonical
 from fedpeer.core.envelope import subjects
+from fedpeer.core.envelope.contributions import LABEL, Contribution, Signed
 from fedpeer.core.envelope.header import Outline
 from fedpeer.core.envelope.keys import Identity
-from fedpeer.core.envelope.messages import KINDS, LABEL, Contribution, Message, Signed
+from fedpeer.core.envelope.messages import KINDS, Message
 from fedpeer.core.envelope.seal import seal_direct, seal_group
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import effects as fx

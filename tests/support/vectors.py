@@ -30,6 +30,8 @@ def content(kind: Kind) -> Message:
         ms.Inquiry(_ROUND),
         ms.Evidence(_ROUND, b"a transcript"),
         ms.Visit("the mean of x"),
+        ms.Motion("0123456789ab", '{"levels":{"stage":["IV"]}}', "of use to us"),
+        ms.Ruling("0123456789ab", "declined", "not now"),
     )
     return next(each for each in every if ms.KINDS[type(each)] == kind)
 

@@ -7,34 +7,23 @@ contribution it holds of everyone, and whoever sees another lack something sends
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta
 
 from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
-from fedpeer.core.envelope.keys import Identity, verify
-from fedpeer.core.errors import MalformedError, MismatchError
-from fedpeer.core.privacy.plan import Plan
-from fedpeer.core.privacy.protect import Shareable
-from fedpeer.core.privacy.veil import unlikely
-from fedpeer.core.statistics.schema import Schema
-from fedpeer.core.statistics.summary import Summary
-
-LABEL = "contribution"
+from fedpeer.core.errors import MalformedError
 
 # What a member can make another hold or read at once is bounded before anything is allocated for it.
 MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
 MOST_RECALLED = 1_000
 MOST_REASON = 300
+MOST_ADDED = 2**20  # characters of a proposal
 ATTEMPTS = 2**20  # rounds of one second, as ranks count them
-MOST_THROUGH = 64
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
-# There is always a next one that can be written.
-_Serial = Annotated[int, Meta(ge=1, le=2**62)]
 
 
 class Kind(IntEnum):
@@ -52,6 +41,8 @@ class Kind(IntEnum):
     INQUIRY = 10
     EVIDENCE = 11
     VISIT = 12
+    MOTION = 13
+    RULING = 14
 
 
 class Round(Value, frozen=True):
@@ -202,8 +193,37 @@ class Visit(Value, frozen=True, tag="visit"):
     what: Annotated[str, Meta(max_length=MOST_REASON)]
 
 
+class Motion(Value, frozen=True, tag="motion"):
+    """Said to the admin by a member who would have the schema grow by these additions."""
+
+    id: Annotated[str, Meta(max_length=12)]
+    additions: Annotated[str, Meta(max_length=MOST_ADDED)]
+    comment: Annotated[str, Meta(max_length=MOST_REASON)]
+
+
+class Ruling(Value, frozen=True, tag="ruling"):
+    """The answer: what became of a proposal so far."""
+
+    id: Annotated[str, Meta(max_length=12)]
+    state: Literal["open", "accepted", "declined"]
+    reason: Annotated[str, Meta(max_length=MOST_REASON)]
+
+
 Message: TypeAlias = (
-    Status | Share | Hello | CatchUp | Farewell | Recall | Receipt | Call | Talk | Inquiry | Evidence | Visit
+    Status
+    | Share
+    | Hello
+    | CatchUp
+    | Farewell
+    | Recall
+    | Receipt
+    | Call
+    | Talk
+    | Inquiry
+    | Evidence
+    | Visit
+    | Motion
+    | Ruling
 )
 KINDS: dict[type, Kind] = {
     Status: Kind.STATUS,
@@ -218,31 +238,9 @@ KINDS: dict[type, Kind] = {
     Inquiry: Kind.INQUIRY,
     Evidence: Kind.EVIDENCE,
     Visit: Kind.VISIT,
+    Motion: Kind.MOTION,
+    Ruling: Kind.RULING,
 }
-
-
-class Contribution(Value, frozen=True, omit_defaults=True):
-    """What one peer gives to the total. A higher `serial` of the same origin replaces a lower one.
-
-    `through` are the federations whose totals are in it, sorted: none, if its rows are the peer's own.
-    """
-
-    federation: str
-    origin: str
-    serial: _Serial
-    pulse: int
-    made_at: int
-    schema: str
-    summary: bytes
-    through: Annotated[tuple[_Id, ...], Meta(max_length=MOST_THROUGH)] = ()
-
-
-class Signed(Value, frozen=True):
-    """Canonical bytes and their author's signature, so that anyone may pass a contribution on."""
-
-    origin: str
-    body: bytes
-    signature: bytes
 
 
 def parse(kind: int, content: bytes) -> Message:
@@ -251,35 +249,3 @@ def parse(kind: int, content: bytes) -> Message:
     if KINDS[type(message)] != kind:
         raise MalformedError("the envelope's kind and its content differ")
     return message
-
-
-def contribute(shareable: Shareable, identity: Identity, outline: Contribution) -> bytes:
-    """Sign a contribution. The summary is taken from the `Shareable` alone: nothing else can be contributed."""
-    body = canonical.encode(msgspec.structs.replace(outline, summary=shareable.summary.to_bytes()))
-    return canonical.encode(Signed(outline.origin, body, identity.sign(LABEL, body)))
-
-
-def origin_of(signed: bytes) -> str:
-    """The peer that a signed contribution claims to be from; `accept` holds it to that."""
-    return canonical.decode(signed, Signed).origin
-
-
-def accept(
-    signed: bytes, sign_key: bytes, federation: str, schema: Schema, plan: Plan | None = None
-) -> tuple[Contribution, Summary]:
-    """Verify a contribution against its origin's key, and only then read it and its summary.
-
-    Whether it carries noise follows from the charter, which has a `plan` for it or none, and never from what arrives.
-    """
-    outer = canonical.decode(signed, Signed)
-    verify(sign_key, LABEL, outer.body, outer.signature)
-    contribution = canonical.decode(outer.body, Contribution)
-    if (contribution.federation, contribution.origin) != (federation, outer.origin):
-        raise MismatchError("a contribution to another federation, or of another peer than it says")
-    if contribution.schema != schema.digest:
-        raise MismatchError("a contribution with another schema than the federation's")
-    summary = Summary.from_bytes(contribution.summary, schema, plan.variances if plan else ())
-    fault = unlikely(summary) if summary.noise else None
-    if fault:
-        raise MismatchError(f"no rows could give this summary, with the noise that the charter asks for: {fault}")
-    return contribution, summary

@@ -12,8 +12,9 @@ from msgspec import Meta
 
 from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
+from fedpeer.core.envelope.contributions import Signed
 from fedpeer.core.envelope.keys import Identity, verify
-from fedpeer.core.envelope.messages import MOST_RECALLED, Rank, Signed
+from fedpeer.core.envelope.messages import MOST_RECALLED, Rank
 from fedpeer.core.errors import MismatchError
 
 LABEL = "receipt"

@@ -16,7 +16,8 @@ from fedpeer.core import canonical
 from fedpeer.core.canonical import Value
 from fedpeer.core.envelope.keys import Identity, verify
 from fedpeer.core.errors import CharterError, ForkError
-from fedpeer.core.federation.roster import Decision, Founded, Roster
+from fedpeer.core.federation.decisions import Decision, Founded
+from fedpeer.core.federation.roster import Roster
 from fedpeer.core.identity import FederationId, federation_id
 
 LABEL = "charter entry"

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from fedpeer.core.contract.admit import Admitted, Refused
-from fedpeer.core.envelope.messages import Contribution, Holding
+from fedpeer.core.envelope.contributions import Contribution
+from fedpeer.core.envelope.messages import Holding
 from fedpeer.core.identity import PeerId
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -36,7 +38,8 @@ class Held:
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", bytes.fromhex(self.summary.digest))
+        # Of the bytes that were signed: what they come to under a schema that has grown since has another.
+        object.__setattr__(self, "digest", Summary.digest_of(self.contribution.summary))
 
     @property
     def rank(self) -> tuple[int, bytes]:
@@ -53,19 +56,19 @@ class Held:
 class Opened:
     """A sum of several that was opened: the bytes that prove it, its round's rank, and whose rows are in it.
 
-    `proof` stands for it in its rank where only some may see the sum.
+    `proof` stands for the sum in its rank: its digest as it was opened, or, where only some may see it, another.
     """
 
     data: bytes = field(repr=False)
     serial: int
     contributors: tuple[PeerId, ...]
     total: Summary
-    proof: bytes = b""
+    proof: bytes
 
     @property
     def rank(self) -> tuple[int, bytes]:
         """What decides between two opened sums: the higher is held."""
-        return self.serial, self.proof or bytes.fromhex(self.total.digest)
+        return self.serial, self.proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,12 @@ class Ledger:
         for peer, held in self.held.items():
             ledger = ledger._with(peer, replace(held, verdict=judge(held.summary)))
         return ledger
+
+    def grown(self, lineage: Lineage) -> Ledger:
+        """The ledger under a schema that has grown, with the verdicts of before."""
+        held = {p: replace(h, summary=lineage.embed(h.summary)) for p, h in self.held.items()}
+        opened = self.opened and replace(self.opened, total=lineage.embed(self.opened.total))
+        return Ledger(held, lineage.embed(self.total), opened)
 
     def _with(self, peer: PeerId, held: Held | None) -> Ledger:
         rest = {p: h for p, h in self.held.items() if p != peer}

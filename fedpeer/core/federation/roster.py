@@ -1,95 +1,41 @@
 """What the charter says now: the members, the terms, the epoch. A value folded from the charter's decisions.
 
-Decisions are the charter's vocabulary. `Roster.after` is the only place that gives them meaning, so every member that
-has the same charter has the same roster.
+`Roster.after` is the only place that gives decisions meaning, so every member that has the same charter has the same
+roster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from fedpeer.core.canonical import Value
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.envelope.keys import Card, check_name
 from fedpeer.core.errors import CharterError, FedpeerError
+from fedpeer.core.federation.decisions import (
+    BridgeSet,
+    ConsentSet,
+    ContractSet,
+    Decision,
+    EpochBegun,
+    Founded,
+    MemberAdmitted,
+    MemberRemoved,
+    ScheduleSet,
+    SchemaGrown,
+)
 from fedpeer.core.federation.exchange import LONE, Exchange, Part
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import PeerId
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.additions import Additions
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 
 MOST_MEMBERS = 10_000
+MOST_SCHEMAS = 1_000
 
 Action = Literal["block", "allow"]
-
-
-class Founded(Value, frozen=True, tag="founded"):
-    """The first entry: who, what data, under which terms. Its hash is the federation's id."""
-
-    name: str
-    admin: Card
-    schema: str
-    contract: str
-    schedule: str
-    exchange: Exchange
-    policy: Policy
-    nonce: bytes
-
-
-class MemberAdmitted(Value, frozen=True, tag="admitted"):
-    """A peer redeemed an invite."""
-
-    card: Card
-    role: str
-    invite: str
-
-
-class MemberRemoved(Value, frozen=True, tag="removed"):
-    """A member is out, by the admin's decision or its own."""
-
-    peer: str
-    reason: str
-
-
-class ScheduleSet(Value, frozen=True, tag="schedule"):
-    """Pulses follow another schedule."""
-
-    schedule: str
-
-
-class ContractSet(Value, frozen=True, tag="contract"):
-    """Contributions must meet another contract."""
-
-    contract: str
-
-
-class ConsentSet(Value, frozen=True, tag="consent"):
-    """A member lets others look at its contribution by itself, or no longer; it has said so, and this is the log."""
-
-    peer: str
-    explorable: bool
-
-
-class BridgeSet(Value, frozen=True, tag="bridge"):
-    """The admin brings this federation's total into another, or no longer."""
-
-    target: str
-    name: str
-    on: bool
-
-
-class EpochBegun(Value, frozen=True, tag="epoch"):
-    """From here on messages are sealed under another secret; the commitment lets each member check theirs."""
-
-    epoch: int
-    commitment: bytes
-
-
-Decision: TypeAlias = (
-    Founded | MemberAdmitted | MemberRemoved | ScheduleSet | ContractSet | ConsentSet | BridgeSet | EpochBegun
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +56,7 @@ class Roster:
     name: str
     admin: PeerId
     members: dict[PeerId, Member]
-    schema: Schema
+    lineage: Lineage
     contract: Contract
     schedule: Schedule
     exchange: Exchange
@@ -120,6 +66,11 @@ class Roster:
     epoch: int = 0
     commitment: bytes = b""
     epoch_at: int = 0
+
+    @property
+    def schema(self) -> Schema:
+        """What is measured now."""
+        return self.lineage.newest
 
     @property
     def active(self) -> tuple[PeerId, ...]:
@@ -189,7 +140,7 @@ class Roster:
             name=decision.name,
             admin=admin.peer,
             members={admin.peer: admin},
-            schema=schema,
+            lineage=Lineage((schema,)),
             contract=_contract(decision.contract, schema),
             schedule=Schedule.parse(decision.schedule),
             exchange=decision.exchange.check(),
@@ -216,6 +167,8 @@ class Roster:
                 return replace(self, schedule=Schedule.parse(decision.schedule))
             case ContractSet():
                 return replace(self, contract=_contract(decision.contract, self.schema))
+            case SchemaGrown():
+                return self._grown(decision)
             case ConsentSet():
                 return self._consented(decision)
             case BridgeSet():
@@ -246,6 +199,16 @@ class Roster:
         members = {**self.members, member.peer: replace(member, removed_at=max(at, 1))}
         return replace(self, members=members, consenting=self.consenting - {member.peer})
 
+    def _grown(self, decision: SchemaGrown) -> Roster:
+        if len(self.lineage.schemas) >= MOST_SCHEMAS:
+            raise CharterError(f"a schema grows at most {MOST_SCHEMAS - 1} times")
+        if self.policy.noise is not None:
+            raise CharterError("the schema cannot grow where noise was made for it: what was paid for would not hold")
+        additions = Additions.from_json(decision.additions)
+        if additions.to_json() != decision.additions:
+            raise CharterError("additions to a schema are written in one way only")
+        return replace(self, lineage=self.lineage.grown(additions))
+
     def _consented(self, decision: ConsentSet) -> Roster:
         member = self.member(decision.peer)
         if member is None or decision.explorable == (member.peer in self.consenting):
@@ -268,25 +231,3 @@ def _contract(text: str, schema: Schema) -> Contract:
     contract = Contract.parse(text)
     contract.validate(schema)
     return contract
-
-
-def described(decision: Decision, name: Callable[[str], str]) -> str:
-    """A decision in words; `name` turns ids into names."""
-    match decision:
-        case Founded():
-            return f"founded {decision.name}, admin {decision.admin.name}"
-        case MemberAdmitted():
-            return f"admitted {decision.card.name} as {decision.role}"
-        case MemberRemoved():
-            return f"removed {name(decision.peer)}: {decision.reason}"
-        case ScheduleSet():
-            return f"the schedule is {decision.schedule}"
-        case ContractSet():
-            return f"the contract is {decision.contract.strip()}"
-        case ConsentSet():
-            lets = "lets others" if decision.explorable else "does not let others"
-            return f"{name(decision.peer)} {lets} look at its contribution by itself"
-        case BridgeSet():
-            return f"the total is {'' if decision.on else 'no longer '}brought into {decision.name} ({decision.target})"
-        case EpochBegun():
-            return f"epoch {decision.epoch} begins"

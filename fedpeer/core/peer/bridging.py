@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from fedpeer.core.envelope.messages import MOST_THROUGH
+from fedpeer.core.envelope.contributions import MOST_THROUGH
 from fedpeer.core.errors import PermissionRefusedError, StateError
-from fedpeer.core.federation.roster import BridgeSet, Roster
+from fedpeer.core.federation.decisions import BridgeSet
+from fedpeer.core.federation.roster import Roster
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.bridge import Bridged, Inflow, SetBridge
@@ -21,6 +22,7 @@ from fedpeer.core.peer.deciding import tell_everyone
 from fedpeer.core.peer.sharing import pulse
 from fedpeer.core.peer.state import BRIDGE, Batch, Local, Peer
 from fedpeer.core.peer.turn import Turn
+from fedpeer.core.statistics.extension import embed, extends
 from fedpeer.core.statistics.summary import Summary
 
 _TOLD_S = 3_600.0
@@ -65,7 +67,7 @@ def objection(state: Peer, event: Bridged) -> str:
         return f"{roster.name} is brought into {inflow.name} already, perhaps through others: rows would go in a ring"
     if len(inflow.through) > MOST_THROUGH:
         return f"there are more than {MOST_THROUGH} federations in it"
-    if event.summary is not None and event.summary.schema.digest != roster.schema.digest:
+    if event.summary is not None and not extends(event.summary.schema, roster.schema):
         return "it has another schema"
     if state.inflow is not None and state.inflow.source != inflow.source:
         return f"this node brings {state.inflow.name} here, and can bring one only"
@@ -88,7 +90,7 @@ def bridged(turn: Turn, event: Bridged) -> None:
         return
     reason = objection(turn.state, event)
     if not reason:
-        _kept(turn, event.inflow, Summary(turn.state.roster.schema, event.summary.residues))
+        _kept(turn, event.inflow, embed(event.summary, turn.state.roster.schema))
         return
     if turn.seldom(f"bridge/{source}", _TOLD_S):
         turn.note("data", "error", f"{event.inflow.name} is not brought into this federation: {reason}")

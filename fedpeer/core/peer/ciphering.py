@@ -140,7 +140,7 @@ def _call(turn: Turn) -> tuple[Outcome, str]:
     brought = rounds.part(turn, turn.state.roster.contributing, asked=True)
     if not isinstance(brought, Summary):
         return brought
-    if latest.has(turn, brought.residues):
+    if latest.has(turn, turn.state.roster.lineage.lean(brought).residues):
         return "unchanged", "nothing new since the last sum"
     sealed = turn.state.session.sealed
     if sealed.sitting is not None and sealed.sitting.running and turn.state.sums.given == brought:
@@ -194,7 +194,8 @@ def _bring(turn: Turn, own: Own, word: Word) -> None:
         return
     turn.session(sealed=replace(sealed, willing=False))
     contributing.given(turn, brought, "encrypted", turn.state.persons)
-    _moved(turn, sitting, Move(*contributor.encrypt(own, word, Part(brought.residues, seed))))
+    lean = turn.state.roster.lineage.lean(brought).residues
+    _moved(turn, sitting, Move(*contributor.encrypt(own, word, Part(brought.residues, seed, lean))))
 
 
 def _moved(turn: Turn, sitting: Sitting, move: Move) -> None:

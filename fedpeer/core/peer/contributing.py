@@ -106,7 +106,7 @@ def _paid(turn: Turn, ongoing: Ongoing) -> bool:
 
 def given(turn: Turn, brought: Summary, how: str, whose: Persons) -> None:
     """Our vector of these people's rows leaves, hidden: from now on it may be in a sum that somebody has seen."""
-    sums = turn.state.sums
+    sums, brought = turn.state.sums, turn.state.roster.lineage.embed(brought)
     if sums.given is not None and sums.given != brought:
         turn.change(traces=turn.state.past.kept(len(turn.state.traces) + 1, sums.given))
     turn.change(sums=replace(sums, given=brought))

@@ -8,8 +8,8 @@ from fedpeer.core.canonical import digest
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.envelope.messages import CatchUp, Farewell
 from fedpeer.core.errors import ConfigError, PermissionRefusedError, StateError, UnknownError
+from fedpeer.core.federation.decisions import ContractSet, EpochBegun, MemberRemoved, ScheduleSet
 from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
-from fedpeer.core.federation.roster import ContractSet, EpochBegun, MemberRemoved, ScheduleSet
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer import visiting

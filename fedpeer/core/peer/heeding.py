@@ -11,8 +11,10 @@ from fedpeer.core.envelope.messages import (
     Hello,
     Inquiry,
     Message,
+    Motion,
     Recall,
     Receipt,
+    Ruling,
     Share,
     Standing,
     Status,
@@ -20,12 +22,12 @@ from fedpeer.core.envelope.messages import (
     Visit,
 )
 from fedpeer.core.errors import CharterError, ForkError
+from fedpeer.core.federation.decisions import EpochBegun, described
 from fedpeer.core.federation.ledger import SUM, Held
 from fedpeer.core.federation.membership import MEMBERSHIP
 from fedpeer.core.federation.opened import passed_on
-from fedpeer.core.federation.roster import EpochBegun, described
 from fedpeer.core.identity import PeerId
-from fedpeer.core.peer import auditing, ciphering, concluding, receipts, rounds, visiting
+from fedpeer.core.peer import auditing, ciphering, concluding, proposing, receipts, rounds, visiting
 from fedpeer.core.peer.deciding import catch_up, commitment, shut_out
 from fedpeer.core.peer.effects import Reconnect
 from fedpeer.core.peer.recording import record
@@ -64,6 +66,8 @@ def heed(turn: Turn, sender: PeerId, message: Message, *, boot: bytes) -> None:
             receipts.keep(turn, sender, message)
         case Visit():
             visiting.visited(turn, sender, message)
+        case Motion() | Ruling():
+            proposing.heed(turn, sender, message)
         case _:
             _heed_round(turn, sender, message)
 
@@ -109,6 +113,7 @@ def _status(turn: Turn, sender: PeerId, status: Status, boot: bytes) -> None:
     visiting.log_consent(turn, sender, explorable=status.explorable)
     _compare(turn, sender, status.standing)
     receipts.recall(turn, sender, status.standing)
+    proposing.remind(turn, sender)
 
 
 def answer(turn: Turn) -> None:

@@ -28,9 +28,9 @@ from fedpeer.core.envelope.join import JoinRequest
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import CharterError, InviteError, OutsiderError
 from fedpeer.core.federation.charter import Charter
+from fedpeer.core.federation.decisions import Founded, MemberAdmitted
 from fedpeer.core.federation.ledger import Ledger
 from fedpeer.core.federation.membership import INVITE, MEMBERSHIP
-from fedpeer.core.federation.roster import Founded, MemberAdmitted
 from fedpeer.core.identity import FederationId
 from fedpeer.core.peer.deciding import new_epoch
 from fedpeer.core.peer.effects import Effect, Fetch, Note, Reconnect, Send

@@ -39,12 +39,12 @@ def unopened(turn: Turn) -> bool:
     return opened is None or canonical.decode(opened.data, Conclusion).round.charter != turn.state.charter.head
 
 
-def has(turn: Turn, vector: Residues) -> bool:
-    """Whether this vector of ours is in the newest opened sum, and that of the charter as it is now."""
+def has(turn: Turn, lean: Residues) -> bool:
+    """Whether this lean vector of ours is in the newest opened sum, and that of the charter as it is now."""
     opened, me = turn.state.ledger.opened, turn.state.me
     if opened is None or unopened(turn):
         return False
-    return read_opened(opened.data, turn.state.charter)[0].versions.get(me.peer) == version(me, vector)
+    return read_opened(opened.data, turn.state.charter)[0].versions.get(me.peer) == version(me, lean)
 
 
 def _newest(turn: Turn) -> int:

@@ -18,10 +18,14 @@ _COLLECTORS = 3
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What we bring into a sum: the summary, the vector that stands for it, with noise or not, and the noise's bill."""
+    """What we bring into a sum: the summary, the vector that stands for it, with noise or not, and the noise's bill.
+
+    Without noise `lean` is the vector as it was before the schema grew by something that it has nothing of.
+    """
 
     summary: Summary
     vector: Residues = field(repr=False)
+    lean: Residues | None = field(default=None, repr=False)
     bill: Bill | None = None
 
 

@@ -147,7 +147,7 @@ def _added(project: Project, event: AddBatch, now: int) -> tuple[Project, Local]
         local = longer(before, event.batch, event.summary)
     else:
         if event.batch.rows and not event.force:
-            refuse_twin(project.batches, event.batch)
+            refuse_twin(project.batches, event.batch, (event.batch.content,))
         number = project.head.added + 1
         local = Local(structs.replace(event.batch, number=number), event.summary)
         project = replace(project, head=structs.replace(project.head, added=number))

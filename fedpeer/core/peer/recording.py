@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedpeer.core.envelope.messages import origin_of
+from fedpeer.core.envelope.contributions import origin_of
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.identity import PeerId

@@ -23,6 +23,7 @@ from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.bridge import Inflow
 from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
+from fedpeer.core.peer.proposals import Proposal
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import (
     Batch,
@@ -39,8 +40,8 @@ from fedpeer.core.peer.state import (
 from fedpeer.core.peer.streams import Stream
 from fedpeer.core.privacy.traces import check
 from fedpeer.core.pulse.inbound import inbound
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.patients import Patients
-from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 Parts = dict[str, Any]
@@ -118,6 +119,7 @@ def _parts(state: State) -> Parts:
         "secret/patients/": state.persons.parts,
         "secret/step/": state.persons.steps,
         "stream/": state.streams,
+        "proposal/": state.proposals,
         "bridge": state.inflow,
     }
 
@@ -174,14 +176,14 @@ def _joining(federation: FederationId, records: Mapping[str, bytes]) -> Joining:
 
 def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
     charter = _charter(_under(records, "charter/"))
-    schema, settings = charter.roster.schema, canonical.decode(records["settings"], Settings)
-    ledger = Ledger.empty(schema)
+    lineage, settings = charter.roster.lineage, canonical.decode(records["settings"], Settings)
+    schema, ledger = lineage.newest, Ledger.empty(lineage.newest)
     for signed in _under(records, "ledger/").values():
         ledger = ledger.record(inbound(signed, charter.federation, charter.roster, action=settings.receive_action))
     if "opened" in records:
         ledger = ledger.show(read_opened(records["opened"], charter)[1])
     stored = {k: canonical.decode(v, StoredBatch) for k, v in _under(records, "batch/").items()}
-    batches = {k: Local(b.batch, Summary.from_bytes(b.summary, schema)) for k, b in stored.items()}
+    batches = {k: Local(b.batch, lineage.read(b.summary)) for k, b in stored.items()}
     phase, alarm, _ = canonical.decode(records["phase"], tuple[str, str, str])
     # Stores of older versions have no marks, and no numbers that they could be too low for.
     marks = canonical.decode(records["marks"], Marks) if "marks" in records else Marks()
@@ -207,20 +209,21 @@ def _peer(records: Mapping[str, bytes], session: Session) -> Peer:
         receipts=_receipts(records),
         watches=_values(records, "watch/", Watch),
         seen=_values(records, "seen/", Seen),
-        traces=_traces(records, "trace/", schema),
-        sums=_sums(records, schema),
+        traces=_traces(records, "trace/", lineage),
+        sums=_sums(records, lineage),
         streams=_values(records, "stream/", Stream),
-        exact=_exact(records, schema),
+        proposals=_values(records, "proposal/", Proposal),
+        exact=_exact(records, lineage),
         inflow=canonical.decode(records["bridge"], Inflow) if "bridge" in records else None,
         persons=_persons(records, {k: b.summary.rows for k, b in batches.items()} if schema.patient else {}),
     )
 
 
-def _exact(records: Mapping[str, bytes], schema: Schema) -> Exact | None:
+def _exact(records: Mapping[str, bytes], lineage: Lineage) -> Exact | None:
     if "secret/exact" not in records:
         return None
     stored = canonical.decode(records["secret/exact"], StoredExact)
-    return Exact(stored.serial, Summary.from_bytes(stored.summary, schema))
+    return Exact(stored.serial, lineage.read(stored.summary))
 
 
 def _values(records: Mapping[str, bytes], prefix: str, kind: type[T]) -> dict[str, T]:
@@ -234,9 +237,9 @@ def _receipts(records: Mapping[str, bytes]) -> dict[str, bytes]:
     return receipts
 
 
-def _traces(records: Mapping[str, bytes], prefix: str, schema: Schema) -> dict[str, bytes]:
+def _traces(records: Mapping[str, bytes], prefix: str, lineage: Lineage) -> dict[str, bytes]:
     traces = _under(records, prefix)
-    check(traces, schema)
+    check(traces, lineage)
     return traces
 
 
@@ -250,12 +253,12 @@ def _persons(records: Mapping[str, bytes], rows: Mapping[str, int]) -> Persons:
     return persons
 
 
-def _sums(records: Mapping[str, bytes], schema: Schema) -> Sums:
+def _sums(records: Mapping[str, bytes], lineage: Lineage) -> Sums:
     circles = _under(records, "circle/")
     for name, circle in circles.items():
         check_circle(name, circle)
-    given = Summary.from_bytes(records["given"], schema) if "given" in records else None
-    return Sums(given, circles, _traces(records, "sum/", schema), _under(records, "evidence/"))
+    given = lineage.read(records["given"]) if "given" in records else None
+    return Sums(given, circles, _traces(records, "sum/", lineage), _under(records, "evidence/"))
 
 
 def _charter(entries: Mapping[str, bytes]) -> Charter:

@@ -82,7 +82,7 @@ def enter(turn: Turn, which: Round, *, asked: bool) -> tuple[Outcome, str]:
     if isinstance(brought, Withheld):
         return kept_back(turn, brought)
     root = turn.draw("round")
-    contribution = Contribution.begin(Own(terms, turn.state.me, brought.vector, root), turn.now)
+    contribution = Contribution.begin(Own(terms, turn.state.me, brought.vector, root, brought.lean), turn.now)
     turn.session(round=Ongoing(terms, turn.now, contribution, brought, turn.state.persons, said_at=turn.now))
     contributing.say(turn, contribution.again)
     _hear_ourselves(turn)
@@ -182,9 +182,9 @@ def _veiled(turn: Turn, exact: Summary, occasion: bytes) -> Brought | Withheld:
     """The vector that stands for our part: with its share of the noise that the charter asks for, also of no rows."""
     noise = turn.state.roster.policy.noise
     if noise is None:
-        return Brought(exact, exact.residues)
+        return Brought(exact, exact.residues, turn.state.roster.lineage.lean(exact).residues)
     veiled = turn.veil(occasion).over(exact, noise)
-    return veiled if isinstance(veiled, Withheld) else Brought(exact, veiled.summary.residues, veiled.bill)
+    return veiled if isinstance(veiled, Withheld) else Brought(exact, veiled.summary.residues, None, veiled.bill)
 
 
 def _first(turn: Turn) -> Round:

@@ -11,7 +11,8 @@ the rows of another; a file that has grown is known by its beginning (docs/data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
@@ -35,14 +36,16 @@ def add_batch(turn: Turn, event: AddBatch) -> None:
     """Make counted rows part of this node's data; the same content twice only by force."""
     turn.need_active()
     need_own(turn.state)
-    state, batch = turn.state, event.batch
+    state, batch, lineage = turn.state, event.batch, turn.state.roster.lineage
+    # Rows may have been counted under the schema of a moment ago.
+    event = dataclasses.replace(event, summary=lineage.embed(event.summary))
     _need_patients(turn, event)
     remember(turn, event)
     listening.remember(turn, event)
     before = state.batches.get(batch.id)
     if before is None:
         if batch.rows and not event.force:
-            refuse_twin(state.batches, batch)
+            refuse_twin(state.batches, batch, lineage.views(event.summary))
         marks = Marks(state.marks.added + 1, state.marks.released)
         turn.change(marks=marks)
         local = Local(replace(batch, number=marks.added), event.summary)
@@ -76,6 +79,7 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
 def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
     """Take some of a batch's rows out of it, exactly; nothing of them is kept."""
     state, rows = turn.state, event.summary.rows
+    event = dataclasses.replace(event, summary=state.roster.lineage.embed(event.summary))
     need_own(state)
     _need_patients(turn, event)
     local = having(_of_patients(turn, event), event)
@@ -112,10 +116,10 @@ def _of_patients(turn: Turn, event: WithdrawRows) -> Mapping[str, Local]:
     return fits
 
 
-def refuse_twin(batches: Mapping[str, Local], batch: Batch) -> None:
-    """DuplicateError if a batch of the same sums is there."""
+def refuse_twin(batches: Mapping[str, Local], batch: Batch, views: Collection[str]) -> None:
+    """DuplicateError if a batch is there whose sums are one of these views of the new one's, under whatever schema."""
     # A batch that rows were taken out of is known by what it was, and by what it is.
-    twin = next((b for b in batches.values() if batch.content in {b.batch.content, b.summary.digest}), None)
+    twin = next((b for b in batches.values() if b.batch.content in views or b.summary.digest in views), None)
     if twin is not None:
         known = twin.batch
         raise DuplicateError(f"{batch.source} holds exactly the rows of batch {known.id} ({known.source})")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fedpeer.core.contract.admit import Refused
-from fedpeer.core.envelope.messages import Contribution, Share, contribute
+from fedpeer.core.envelope.contributions import Contribution, contribute
+from fedpeer.core.envelope.messages import Share
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.peer import receipts
 from fedpeer.core.peer.kept import Exact

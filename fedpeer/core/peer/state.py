@@ -22,6 +22,7 @@ from fedpeer.core.identity import FederationId, PeerId
 from fedpeer.core.peer.bridge import Inflow
 from fedpeer.core.peer.kept import Exact, Marks, Seen, Sums, Watch, Withdrawal
 from fedpeer.core.peer.persons import Persons
+from fedpeer.core.peer.proposals import Proposal
 from fedpeer.core.peer.session import Heard, Session
 from fedpeer.core.peer.streams import Stream
 from fedpeer.core.privacy.floor import LAXEST, Policy
@@ -164,6 +165,7 @@ class Peer:
     sums: Sums = field(default_factory=Sums)
     persons: Persons = field(default_factory=Persons)
     streams: Mapping[str, Stream] = field(default_factory=dict)
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
     exact: Exact | None = None
     inflow: Inflow | None = None
 
@@ -210,12 +212,12 @@ class Peer:
         people = self.persons.people if self.roster.schema.patient else None
         shown = self.roster.exchange.mode == "open"
         last = self.ledger.serial(self.me.peer) if shown else self.persons.last
-        return Past(self.me.secret(), self.traces, people, last)
+        return Past(self.me.secret(), self.traces, self.roster.lineage, people, last)
 
     @property
     def past_sums(self) -> Past:
         """The sums of several that were opened before the newest, as far as release rules ask."""
-        return Past(self.me.secret(), self.sums.traces)
+        return Past(self.me.secret(), self.sums.traces, self.roster.lineage)
 
     @property
     def secret(self) -> Secret | None:

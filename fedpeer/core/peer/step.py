@@ -21,6 +21,7 @@ from fedpeer.core.peer import (
     events,
     joining,
     listening,
+    proposing,
     rows,
     tending,
     visiting,
@@ -30,6 +31,7 @@ from fedpeer.core.peer.bridge import Bridged, SetBridge
 from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Pledge, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
+from fedpeer.core.peer.proposals import AcceptProposal, DeclineProposal, Propose
 from fedpeer.core.peer.pulsing import pulse
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import Joining, Peer, State
@@ -69,6 +71,9 @@ _HANDLERS: dict[type, Handler] = {
     events.Leave: deciding.leave,
     events.SetSchedule: deciding.set_schedule,
     events.SetContract: deciding.set_contract,
+    Propose: proposing.propose,
+    AcceptProposal: proposing.accept,
+    DeclineProposal: proposing.decline,
     events.SetPulsing: deciding.set_pulsing,
     events.SetExplorable: deciding.set_explorable,
     events.SetPolicy: deciding.set_policy,

@@ -20,9 +20,10 @@ from fedpeer.core.envelope.messages import KINDS, Call, Evidence, Inquiry, Messa
 from fedpeer.core.envelope.seal import seal_direct, seal_group
 from fedpeer.core.errors import CharterError, PermissionRefusedError, StateError
 from fedpeer.core.federation.charter import Charter
-from fedpeer.core.federation.roster import Decision
+from fedpeer.core.federation.decisions import Decision
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Reply, Send
+from fedpeer.core.peer.growing import grown
 from fedpeer.core.peer.state import Peer, Secret
 from fedpeer.core.privacy.purse import Bill, Purse
 from fedpeer.core.privacy.veil import Veil, knows
@@ -150,11 +151,14 @@ class Turn:
     def adopt(self, charter: Charter) -> None:
         """Follow a longer charter: drop who left, put every contribution to the contract again, tell the others."""
         before = self.state
+        roster, old = charter.roster, before.roster
         self.change(charter=charter)
-        roster = charter.roster
+        if roster.lineage is not old.lineage:
+            self.state = before = grown(self.state)
         gone = [p for p in before.ledger.held if not roster.member(p)]
         ledger = before.ledger.without(gone)
-        if roster.contract.text != before.roster.contract.text or roster.active != before.roster.active:
+        rules = (roster.contract.text, roster.active, roster.schema.digest)
+        if rules != (old.contract.text, old.active, old.schema.digest):
             action = before.settings.receive_action
             ledger = ledger.judged(lambda summary: judge(summary, roster, action=action))
         self.change(ledger=ledger)

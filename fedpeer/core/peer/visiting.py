@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fedpeer.core.envelope.messages import MOST_REASON, Visit
 from fedpeer.core.errors import TooOftenError
-from fedpeer.core.federation.roster import ConsentSet
+from fedpeer.core.federation.decisions import ConsentSet
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.events import LookAt
 from fedpeer.core.peer.turn import Turn

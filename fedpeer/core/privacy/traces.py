@@ -23,7 +23,8 @@ from fedpeer.core.privacy.cells import Counted, Counts
 from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.privacy.people import People
 from fedpeer.core.privacy.sides import Side, exchanged, gapped, valued
-from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.extension import project
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.summary import Summary
 
 _PRIME = 2**127 - 1
@@ -60,23 +61,30 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The earlier releases of one peer, under one schema: their traces by name, as bytes, and its secret.
+    """The earlier releases of one peer: their traces by name, as bytes, its secret, and the schemas there were.
 
     `people` are whose rows are here and were released, if the schema has their ids; `last` is the newest serial.
     """
 
     secret: bytes = field(repr=False)
     traces: Mapping[str, bytes]
+    lineage: Lineage
     people: People | None = None
     last: int = 0
 
     def changes(self, summary: Summary, release: Release) -> Iterator[Change]:
-        """The difference of a release from each earlier one, the newest first."""
-        if not self.traces:
-            return
-        new = _Trace.of(summary, release, self.secret)
+        """The difference of a release from each earlier one, the newest first.
+
+        From one under an older schema it is that over its columns: in all others the older has nothing, and the
+        difference is what the release shows by itself.
+        """
+        seen = {summary.schema.digest: _Trace.of(summary, release, self.secret)} if self.traces else {}
         for name in sorted(self.traces, reverse=True):
-            serial = int(name.split("-")[0])
+            serial, schema = int(name.split("-")[0]), _schema_of(self.traces[name])
+            if schema not in seen:
+                older = project(summary, self.lineage.find(schema))
+                seen[schema] = _Trace.of(older, Release.of(older), self.secret)
+            new = seen[schema]
             change = new.change(_Trace.read(self.traces[name], new.counted), f"contribution {serial}")
             yield replace(change, serial=serial)
 
@@ -88,19 +96,22 @@ class Past:
         return {**self.traces, trace: _Trace.of(summary, Release.of(summary), self.secret).to_bytes()}
 
 
-def check(traces: Mapping[str, bytes], schema: Schema) -> None:
-    """MalformedError unless each is the trace of a release under this schema, and has the name of one."""
-    like = None
+def check(traces: Mapping[str, bytes], lineage: Lineage) -> None:
+    """RemoteError unless each is the trace of a release under one of these schemas, and has the name of one."""
+    like: dict[str, Counted] = {}
     for name, trace in traces.items():
-        like = like or Counted.of(Release.of(Summary.zero(schema)))
+        schema = _schema_of(trace)
+        if schema not in like:
+            like[schema] = Counted.of(Release.of(Summary.zero(lineage.find(schema))))
         serial, _, digest = name.partition("-")
-        if _Trace.read(trace, like).digest.hex()[:16] != digest or canonical.ordinal(int(serial)) != serial:
+        if _Trace.read(trace, like[schema]).digest.hex()[:16] != digest or canonical.ordinal(int(serial)) != serial:
             raise MalformedError(f"the trace of a release by another name, {name}")
 
 
 class _Written(Value, frozen=True):
-    """A trace as it is kept: digest of the summary, its rows, and the counts and marks in a row, compressed."""
+    """A trace as it is kept: digests of schema and summary, its rows, and the counts and marks in a row, compressed."""
 
+    schema: bytes
     digest: bytes
     rows: int
     counts: bytes
@@ -111,6 +122,7 @@ class _Written(Value, frozen=True):
 class _Trace:
     """The counts of a release, and the marks of its sides: first of values, then of gaps."""
 
+    schema: bytes
     digest: bytes
     counted: Counted
     marks: tuple[int, ...]
@@ -121,7 +133,8 @@ class _Trace:
         point = int.from_bytes(canonical.digest("trace", secret), "big") % _PRIME
         sides = [*valued(release), *gapped(release)]
         marks = tuple(_mark(side, point) for side in sides)
-        return cls(bytes.fromhex(summary.digest), Counted.of(release), marks, tuple(side.name for side in sides))
+        schema, digest = bytes.fromhex(summary.schema.digest), bytes.fromhex(summary.digest)
+        return cls(schema, digest, Counted.of(release), marks, tuple(side.name for side in sides))
 
     def change(self, last: _Trace, since: str) -> Change:
         counted = self.counted.less(last.counted)
@@ -136,7 +149,7 @@ class _Trace:
     def to_bytes(self) -> bytes:
         counts = np.concatenate(_parts(self.counted)).astype("<i8").tobytes()
         marks = b"".join(mark.to_bytes(_MARK, "big") for mark in self.marks)
-        return canonical.encode(_Written(self.digest, self.counted.rows, zlib.compress(counts), marks))
+        return canonical.encode(_Written(self.schema, self.digest, self.counted.rows, zlib.compress(counts), marks))
 
     @classmethod
     def read(cls, data: bytes, like: Counted) -> _Trace:
@@ -150,7 +163,11 @@ class _Trace:
         if flat.size != sum(part.size for part in _parts(like)) or len(written.marks) != _MARK * sides:
             raise MalformedError("the trace of a release under another schema")
         marks = tuple(int.from_bytes(written.marks[k : k + _MARK], "big") for k in range(0, _MARK * sides, _MARK))
-        return cls(written.digest, _rebuilt(like, written.rows, flat), marks)
+        return cls(written.schema, written.digest, _rebuilt(like, written.rows, flat), marks)
+
+
+def _schema_of(trace: bytes) -> str:
+    return canonical.decode(trace, _Written).schema.hex()
 
 
 def _mark(side: Side, point: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedpeer.core.contract.admit import RECEIVING, Admitted, Refused, admit
-from fedpeer.core.envelope.messages import accept, origin_of
+from fedpeer.core.envelope.contributions import accept, origin_of
 from fedpeer.core.errors import MismatchError, OutsiderError
 from fedpeer.core.federation.ledger import Held
 from fedpeer.core.federation.roster import Action, Roster
@@ -18,7 +18,7 @@ def inbound(signed: bytes, federation: FederationId, roster: Roster, *, action: 
         raise OutsiderError("a contribution of someone who is not a member")
     noise = roster.policy.noise
     plan = noise.plan(roster.schema) if noise else None
-    contribution, summary = accept(signed, origin.card.sign, federation, roster.schema, plan)
+    contribution, summary = accept(signed, origin.card.sign, federation, roster.lineage, plan)
     through = contribution.through
     if list(through) != sorted(set(through)):
         raise MismatchError(f"a contribution of {origin.card.name} names the federations in it twice, or unsorted")

@@ -79,6 +79,16 @@ class Summary:
             raise MismatchError(f"no rows could give this summary: {fault}")
         return cls(schema, residues)
 
+    @staticmethod
+    def schema_of(data: bytes) -> str:
+        """The digest of the schema that these bytes say they were counted under; MalformedError if they are none."""
+        return canonical.decode(data, _Written).schema.hex()
+
+    @staticmethod
+    def digest_of(data: bytes) -> bytes:
+        """SHA-256 over the canonical bytes of a summary."""
+        return canonical.digest("summary", data)
+
     def to_bytes(self) -> bytes:
         """The canonical bytes: form, schema digest, block table, residues."""
         schema = bytes.fromhex(self.schema.digest)
@@ -88,7 +98,7 @@ class Summary:
     def digest(self) -> str:
         """SHA-256 over the canonical bytes, in hexadecimal; computed when first asked for."""
         if not self._digest:
-            self._digest.append(canonical.digest("summary", self.to_bytes()).hex())
+            self._digest.append(self.digest_of(self.to_bytes()).hex())
         return self._digest[0]
 
     def __add__(self, other: Summary) -> Summary:

@@ -10,8 +10,7 @@ from fedpeer.core import canonical
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import CharterError, ForgedError, ForkError, MalformedError, RemoteError
 from fedpeer.core.federation.charter import LABEL, Charter, Entry, SignedEntry
-from fedpeer.core.federation.exchange import Exchange
-from fedpeer.core.federation.roster import (
+from fedpeer.core.federation.decisions import (
     ContractSet,
     EpochBegun,
     Founded,
@@ -19,6 +18,7 @@ from fedpeer.core.federation.roster import (
     MemberRemoved,
     ScheduleSet,
 )
+from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.privacy.floor import Policy
 from tests.support.simulation import CONTRACT, SCHEMA
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fedpeer.core.contract.admit import RECEIVING, admit
 from fedpeer.core.contract.grammar import Contract
-from fedpeer.core.envelope.messages import Contribution
+from fedpeer.core.envelope.contributions import Contribution
 from fedpeer.core.federation.ledger import Held, Ledger
 from fedpeer.core.identity import PeerId
 from fedpeer.core.statistics.collect import collect
@@ -26,7 +26,7 @@ PEERS = [PeerId(c * 26) for c in "abcd"]
 
 def held(peer: str, serial: int, rows: list[int], schema: Schema = SCHEMA) -> Held:
     summary = collect(schema, {"x": rows})
-    contribution = Contribution("f" * 26, peer, serial, 0, 0, schema.digest, b"")
+    contribution = Contribution("f" * 26, peer, serial, 0, 0, schema.digest, summary.to_bytes())
     return Held(
         repr((peer, serial, rows)).encode(), contribution, summary, admit(summary, CONTRACT, RECEIVING, peers=4)
     )

@@ -10,17 +10,17 @@ from msgspec import structs
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.errors import CharterError
 from fedpeer.core.federation import roster as rosters
-from fedpeer.core.federation.exchange import Exchange
-from fedpeer.core.federation.roster import (
+from fedpeer.core.federation.decisions import (
     ContractSet,
     EpochBegun,
     Founded,
     MemberAdmitted,
     MemberRemoved,
-    Roster,
     ScheduleSet,
     described,
 )
+from fedpeer.core.federation.exchange import Exchange
+from fedpeer.core.federation.roster import Roster
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.plan import Noise
 from tests.support.simulation import CONTRACT, SCHEMA

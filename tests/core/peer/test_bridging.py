@@ -7,8 +7,8 @@ import random
 import pytest
 
 from fedpeer.core.errors import CharterError, LocalError, MismatchError
+from fedpeer.core.federation.decisions import BridgeSet
 from fedpeer.core.federation.exchange import Exchange
-from fedpeer.core.federation.roster import BridgeSet
 from fedpeer.core.peer import bridging
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.bridge import Bridged, SetBridge
@@ -192,7 +192,7 @@ def test_a_ring_that_a_node_closes_all_the_same_is_refused_by_everyone_else(monk
 def unguarded(signed, federation, roster, *, action):
     """`inbound` without its look at where rows come from."""
     own = roster.members[inward.origin_of(signed)].card.sign
-    contribution, summary = inward.accept(signed, own, federation, roster.schema)
+    contribution, summary = inward.accept(signed, own, federation, roster.lineage)
     return inward.Held(signed, contribution, summary, inward.judge(summary, roster, action=action))
 
 

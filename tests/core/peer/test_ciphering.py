@@ -11,8 +11,8 @@ from fedpeer.core import canonical
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.envelope.messages import Round, Talk
 from fedpeer.core.errors import CharterError, ConfigError, PledgeError, RemoteError, UnknownError
+from fedpeer.core.federation.decisions import MemberAdmitted
 from fedpeer.core.federation.exchange import Exchange
-from fedpeer.core.federation.roster import MemberAdmitted
 from fedpeer.core.federation.sealed import seat
 from fedpeer.core.federation.sealed.conclusion import Conclusion
 from fedpeer.core.federation.sealed.coordinator import Gathering

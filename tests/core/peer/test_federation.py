@@ -172,7 +172,7 @@ def test_a_charter_entry_forged_by_a_member_changes_nothing():
     simulation, alfa, bravo, charlie = trio()
     from fedpeer.core.envelope.messages import CatchUp
     from fedpeer.core.federation.charter import Entry, _signed
-    from fedpeer.core.federation.roster import ScheduleSet
+    from fedpeer.core.federation.decisions import ScheduleSet
     from fedpeer.core.peer.turn import Turn
 
     peer = bravo.peer
@@ -190,7 +190,7 @@ def test_a_charter_entry_forged_by_a_member_changes_nothing():
 def test_two_entries_of_one_number_by_the_admin_are_an_alarm_and_stop_rounds():
     simulation, alfa, bravo, charlie = trio()
     from fedpeer.core.envelope.messages import CatchUp
-    from fedpeer.core.federation.roster import ScheduleSet
+    from fedpeer.core.federation.decisions import ScheduleSet
     from fedpeer.core.peer.turn import Turn
 
     one = alfa.peer.charter.decide(ScheduleSet("h1"), alfa.peer.me, int(simulation.now))

@@ -8,15 +8,14 @@ import random
 import pytest
 
 from fedpeer.core import canonical
-from fedpeer.core.envelope import messages as ms
-from fedpeer.core.envelope import seal
+from fedpeer.core.envelope import contributions, seal
 from fedpeer.core.envelope.header import Header
 from fedpeer.core.envelope.messages import Answer, CatchUp, Farewell, Hello, Holding, Kind, Share, Standing, Status
 from fedpeer.core.envelope.window import Windows
 from fedpeer.core.errors import ReplayError
 from fedpeer.core.federation import charter as charters
 from fedpeer.core.federation.charter import Entry
-from fedpeer.core.federation.roster import ScheduleSet
+from fedpeer.core.federation.decisions import ScheduleSet
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.statistics.collect import collect
@@ -571,7 +570,7 @@ def test_without_the_contributions_signature_a_member_can_contribute_for_another
     forged = contribution(bravo, _big(bravo), keys=mallory.peer.me)
     victim = Victim(simulation, alfa).hears(said(simulation, mallory, Share(forged)))
     assert victim.state.ledger is victim.before.ledger
-    monkeypatch.setattr(ms, "verify", _off)
+    monkeypatch.setattr(contributions, "verify", _off)
     victim.hears(said(simulation, mallory, Share(forged)))
     assert victim.state.ledger is not victim.before.ledger
 

@@ -21,6 +21,7 @@ from fedpeer.core.federation.secure.documents import Said, Sealed, Word
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import hearing, rounds
 from fedpeer.core.peer.state import Batch
+from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.collect import tally
 from fedpeer.node import batch
 from tests.support import attack
@@ -30,6 +31,7 @@ from tests.support.simulation import Node, Simulation, totals
 from tests.support.vectors import CONTENTS, content, written
 
 NAMES = ("alfa", "bravo", "mallory", "delta")
+COLOUR = Additions.from_dict({"features": [{"name": "colour", "kind": "category", "levels": ["red", "green"]}]})
 GROUP = {Kind.STATUS, Kind.SHARE, Kind.CALL}
 
 
@@ -73,6 +75,8 @@ def one_of_each(simulation: Simulation, mallory: Node) -> dict[Kind, Message]:
         ms.Inquiry(which),
         ms.Evidence(which, evidence),
         ms.Visit("the mean of x"),
+        ms.Motion("0123456789ab", COLOUR.to_json(), "of use to us"),
+        ms.Ruling("0123456789ab", "declined", "not now"),
     ]
     return {ms.KINDS[type(each)]: each for each in found}
 
@@ -125,7 +129,7 @@ def test_said_again_it_is_heard_once(lived, heeded, monkeypatch, kind):
     if victim.errors:
         # Out of place in this federation, or of nobody who may say it: refused each time, as if it had never come.
         assert (victim.errors, victim.changed) == (4, {"counters"})
-        assert kind in {Kind.SHARE, Kind.RECEIPT, Kind.EVIDENCE}
+        assert kind in {Kind.SHARE, Kind.RECEIPT, Kind.EVIDENCE, Kind.MOTION, Kind.RULING}
         return
     assert len(heeded) == 1
     assert victim.state.session == once.session

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from fedpeer.core import canonical
 from fedpeer.core.canonical import digest, ordinal
+from fedpeer.core.envelope.contributions import Signed
 from fedpeer.core.envelope.keys import Identity
-from fedpeer.core.envelope.messages import Rank, Recall, Receipt, Signed
+from fedpeer.core.envelope.messages import Rank, Recall, Receipt
 from fedpeer.core.envelope.receipts import LABEL, Confirmation, confirm, confirmed, read
 from fedpeer.core.errors import ForgedError, MalformedError, MismatchError
 from fedpeer.core.peer import events as ev

@@ -9,6 +9,7 @@ must find the row, or the attack would prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations_with_replacement, permutations, product
 from typing import Any
 
@@ -22,6 +23,7 @@ from fedpeer.core.privacy.protect import Shareable, protect
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -49,7 +51,7 @@ def summed(rows: list[Row]) -> Summary:
 def released(series: list[list[Row]], policy: Policy | None, *, all_earlier: bool = True) -> list[Summary]:
     """What leaves of a series, as the peer does it: with the last release and traces of those before."""
     left: list[Summary] = []
-    past = Past(b"s" * 32, {})
+    past = Past(b"s" * 32, {}, Lineage((SCHEMA,)))
     for rows in series:
         summary = summed(rows)
         last = left[-1] if left else None
@@ -59,7 +61,7 @@ def released(series: list[list[Row]], policy: Policy | None, *, all_earlier: boo
             if not isinstance(protect(admitted, policy, last, past if all_earlier else None), Shareable):
                 continue
         if last is not None:
-            past = Past(past.secret, past.kept(len(left), last))
+            past = replace(past, traces=past.kept(len(left), last))
         left.append(summary)
     return left
 

@@ -16,6 +16,7 @@ from fedpeer.core.privacy.protect import Shareable, Withheld, protect
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -89,7 +90,8 @@ def test_the_cells_of_a_change_and_exchanges_are_seen_in_a_sum() -> None:
 
 def test_a_part_is_compared_with_all_that_went_into_earlier_sums() -> None:
     first, second = _rows(100, flags=50), _more(_rows(100, flags=50), 40, flags=20)
-    past = Past(b"s" * 32, Past(b"s" * 32, {}).kept(1, collect(SCHEMA, first)))
+    lineage = Lineage((SCHEMA,))
+    past = Past(b"s" * 32, Past(b"s" * 32, {}, lineage).kept(1, collect(SCHEMA, first)), lineage)
     again = {name: [*values, *values[:1]] for name, values in first.items()}
     summary = collect(SCHEMA, again)
     last = collect(SCHEMA, second)

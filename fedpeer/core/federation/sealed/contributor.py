@@ -52,10 +52,14 @@ class Pledged:
 
 @dataclass(frozen=True)
 class Part:
-    """What a contributor brings: its vector, and 32 bytes drawn for this round alone."""
+    """What a contributor brings: its vector, 32 bytes drawn for this round alone, and what its version is of.
+
+    That is the vector as it was before the schema grew by something that it has nothing of.
+    """
 
     vector: Residues = field(repr=False)
     seed: bytes = field(repr=False)
+    lean: Residues | None = field(default=None, repr=False)
 
 
 def encrypt(own: Own, word: Word, part: Part) -> tuple[Encrypting, Encrypt]:
@@ -64,11 +68,12 @@ def encrypt(own: Own, word: Word, part: Part) -> tuple[Encrypting, Encrypt]:
         raise OutsiderError("who brings no rows has nothing to encrypt")
     key = read(word.document, own.terms, Key)
     public = check_load(word.load, key.document.public)
-    return Encrypting(own, key, version(own.identity, part.vector)), Encrypt(public, part.vector, part.seed)
+    lean = part.vector if part.lean is None else part.lean
+    return Encrypting(own, key, version(own.identity, lean)), Encrypt(public, part.vector, part.seed)
 
 
 def version(identity: Identity, vector: Residues) -> bytes:
-    """What tells a vector from those of other rounds: a keyed digest, so that none is guessed."""
+    """What tells a lean vector from those of other rounds: a keyed digest, so that none is guessed."""
     return masks.key(identity.secret(), "sealed version", vector.to_bytes())[:16]
 
 

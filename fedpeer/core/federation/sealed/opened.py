@@ -11,6 +11,7 @@ from fedpeer.core.federation.sealed.conclusion import Concluded, Conclusion, con
 from fedpeer.core.federation.sealed.terms import Terms
 from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.residues import Residues
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 
@@ -28,14 +29,15 @@ def read_opened(data: bytes, charter: Charter) -> tuple[Concluded, Opened]:
     """
     conclusion = canonical.decode(data, Conclusion)
     concluded = conclude(terms_of(charter, conclusion.round), conclusion)
-    schema = charter.roster.schema
-    total = Summary.zero(schema) if concluded.total is None else summary(charter, concluded.total)
-    return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total, concluded.transcript)
+    schema = charter.as_of(conclusion.round.charter).schema
+    total = Summary.zero(schema) if concluded.total is None else _summary(schema, concluded.total)
+    embedded = charter.roster.lineage.embed(total)
+    return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), embedded, concluded.transcript)
 
 
-def summary(charter: Charter, total: Residues) -> Summary:
+def _summary(schema: Schema, total: Residues) -> Summary:
     """An opened sum as a summary; MismatchError if no rows could give it."""
-    fault = implausible(charter.roster.schema, total)
+    fault = implausible(schema, total)
     if fault:
         raise MismatchError(f"no rows could give the sum that was opened: {fault}")
-    return Summary(charter.roster.schema, total)
+    return Summary(schema, total)

@@ -66,12 +66,16 @@ CONTRIBUTOR = Machine(
 
 @dataclass(frozen=True)
 class Own:
-    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone."""
+    """What a contributor brings into a round: its identity, its vector, and 32 bytes drawn for this round alone.
+
+    `lean` is the vector as it was before the schema grew by something that it has nothing of, if it is that.
+    """
 
     terms: Terms
     identity: Identity = field(repr=False)
     vector: Residues = field(repr=False)
     root: bytes = field(repr=False)
+    lean: Residues | None = field(default=None, repr=False)
 
     @cached_property
     def mask_key(self) -> masks.Private:
@@ -90,8 +94,13 @@ class Own:
 
     @property
     def version(self) -> bytes:
-        """What tells the vector from those of other rounds: a keyed digest, so that nobody can guess it."""
-        return masks.key(self.identity.secret(), "version", self.vector.to_bytes())[:16]
+        """What tells the vector from those of other rounds: a keyed digest, so that nobody can guess it.
+
+        The same rows have the same, however the schema has grown: two sums may differ by new versions enough, and must
+        not by vectors that are the old ones among more zeros.
+        """
+        lean = self.vector if self.lean is None else self.lean
+        return masks.key(self.identity.secret(), "version", lean.to_bytes())[:16]
 
     def secret(self, purpose: str) -> bytes:
         """A secret of this round, for one purpose."""

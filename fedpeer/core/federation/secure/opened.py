@@ -28,11 +28,12 @@ def read_opened(data: bytes, charter: Charter) -> tuple[Concluded, Opened]:
     """Read a conclusion as it is kept and passed on; RemoteError if it is none, or its sum is none of rows."""
     conclusion = canonical.decode(data, Conclusion)
     concluded = conclude(terms_of(charter, conclusion.round), conclusion)
-    schema = charter.roster.schema
-    noise = charter.roster.policy.noise
-    least, survivors = charter.roster.exchange.least, len(concluded.versions)
+    roster = charter.as_of(conclusion.round.charter)
+    schema, noise = roster.schema, roster.policy.noise
+    least, survivors = roster.exchange.least, len(concluded.versions)
     total = Summary(schema, concluded.total, carried(noise, schema, least, survivors) if noise else ())
     fault = unlikely(total) if total.noise else implausible(schema, concluded.total)
     if fault:
         raise MismatchError(f"no rows could give the sum that {concluded.collector} opened: {fault}")
-    return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total)
+    total, proof = charter.roster.lineage.embed(total), bytes.fromhex(total.digest)
+    return concluded, Opened(data, conclusion.round.rank, tuple(concluded.versions), total, proof)

@@ -1,0 +1,309 @@
+"""A schema grows while a federation lives: by proposal, for everyone, and no row is counted or sent again."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from fedpeer.core.envelope.messages import Motion, Ruling
+from fedpeer.core.errors import DuplicateError, PermissionRefusedError, SchemaError, StateError, UnknownError
+from fedpeer.core.federation.exchange import Exchange
+from fedpeer.core.peer import events as ev
+from fedpeer.core.peer import proposing
+from fedpeer.core.peer.proposals import AcceptProposal, DeclineProposal, Proposal, Propose
+from fedpeer.core.peer.records import restore
+from fedpeer.core.peer.session import Session
+from fedpeer.core.peer.state import Batch
+from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.privacy.plan import Noise
+from fedpeer.core.statistics.additions import Additions
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.lineage import Lineage
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
+from tests.support.attack import said
+from tests.support.simulation import Node, Simulation, totals
+
+SCHEMA = Schema(
+    [
+        Feature("x", min=-100, max=100, resolution="0.5"),
+        Feature("stage", "category", levels=["I", "II"]),
+        Feature("died", "binary"),
+    ],
+    missing="pairwise",
+    blocks=["powers", "histogram", "conditional_histogram"],
+    bins=4,
+)
+FURTHER = Additions.from_dict(
+    {
+        "levels": {"stage": ["III"]},
+        "features": [
+            {"name": "dose", "kind": "continuous", "min": 0, "max": 1000, "resolution": "0.001"},
+            {"name": "x_dose", "kind": "product", "of": ["x", "dose"]},
+        ],
+    }
+)
+Rows = dict[str, list[Any]]
+
+
+def drawn(rng: random.Random, count: int, *, grown: bool = False) -> Rows:
+    """Rows of a site, each value missing now and then; with what is new, if the site measures it."""
+    stages = ["I", "II", "III"] if grown else ["I", "II"]
+    rows: Rows = {
+        "x": [rng.choice([None, rng.randrange(-200, 201) / 2]) for _ in range(count)],
+        "stage": [rng.choice(stages) for _ in range(count)],
+        "died": [rng.randrange(2) for _ in range(count)],
+    }
+    return rows | ({"dose": [rng.randrange(1_000_000) / 1000 for _ in range(count)]} if grown else {})
+
+
+def pooled(schema: Schema, parts: list[Rows]) -> Summary:
+    """All rows in one place, those of before without what they lack."""
+    names = [feature.name for feature in schema.inputs]
+    lengths = [len(part["x"]) for part in parts]
+    table = {n: [v for part, k in zip(parts, lengths, strict=True) for v in part.get(n, [None] * k)] for n in names}
+    return collect(schema, table)
+
+
+def lived(seed: int, *, names: tuple[str, ...] = ("bravo", "charlie"), **how: Any) -> tuple[Simulation, list[Rows]]:
+    """A federation whose members all have rows, and have pulsed."""
+    simulation, rng = Simulation(seed), random.Random(seed)
+    admin = simulation.found("alfa", schema=SCHEMA, contract="COUNT(died) >= 5", **how)
+    for name in names:
+        simulation.join(admin, name)
+    parts = [drawn(rng, 60) for _ in simulation.up()]
+    for node, rows in zip(simulation.up(), parts, strict=True):
+        simulation.add(node, rows)
+    pulsed(simulation)
+    return simulation, parts
+
+
+def pulsed(simulation: Simulation) -> None:
+    for node in simulation.up():
+        simulation.act(node, ev.SyncNow())
+        simulation.run()
+
+
+def grown(simulation: Simulation, proposer: Node, additions: Additions = FURTHER) -> Schema:
+    """Propose, accept, and let everyone hear of it."""
+    proposal = simulation.act(proposer, Propose(additions, "we measure it"))
+    simulation.run()
+    admin = simulation.nodes["alfa"]
+    simulation.act(admin, AcceptProposal(proposal.id))
+    simulation.run()
+    assert {node.peer.proposals[proposal.id].state for node in (admin, proposer)} == {"accepted"}
+    assert len({node.peer.roster.schema.digest for node in simulation.up()}) == 1
+    return admin.peer.roster.schema
+
+
+def test_the_total_is_that_of_all_rows_under_the_schema_that_it_has_grown_into() -> None:
+    simulation, parts = lived(1)
+    admin, bravo, charlie = simulation.nodes.values()
+    sent = {node.name: node.peer.counters.sent for node in simulation.up()}
+    schema = grown(simulation, bravo)
+    assert [c.name for c in schema.columns] == ["x", "stage$I", "stage$II", "stage$III", "died", "dose", "x_dose"]
+    assert all(node.peer.ledger.total == pooled(schema, parts) for node in simulation.up())
+    pulsed(simulation)
+    assert {node.name: node.peer.counters.sent for node in simulation.up()} == sent, "nothing had to be sent again"
+    more = drawn(random.Random(2), 40, grown=True)
+    simulation.add(bravo, more)
+    pulsed(simulation)
+    assert totals(simulation) == {pooled(schema, [*parts, more]).digest}
+    assert "bravo proposed" in charlie.said("charter")[-1]
+    assert bravo.peer.counters.sent == sent["bravo"] + 1
+
+
+def test_who_restarts_or_was_away_has_it_all_the_same() -> None:
+    simulation, parts = lived(3)
+    admin, bravo, charlie = simulation.nodes.values()
+    simulation.crash(charlie)
+    schema = grown(simulation, bravo)
+    for node in (admin, bravo):
+        simulation.crash(node)
+    for node in (admin, bravo, charlie):
+        simulation.restart(node)
+    simulation.pass_time(15)
+    assert totals(simulation) == {pooled(schema, parts).digest}
+    for node in simulation.up():
+        again = restore(simulation.federation, node.disk, Session(bytes(16)))
+        assert (again.local, again.ledger.total) == (node.peer.local, node.peer.ledger.total)
+        assert again.traces == node.peer.traces
+
+
+def test_what_members_stand_by_keeps_its_name() -> None:
+    """Members compare what they hold by digests of what was signed: growing must not make all of it look new."""
+    simulation, _ = lived(4)
+    before = [node.peer.ledger.holdings for node in simulation.up()]
+    grown(simulation, simulation.nodes["bravo"])
+    assert [node.peer.ledger.holdings for node in simulation.up()] == before
+
+
+def test_earlier_releases_are_still_compared() -> None:
+    """A row that was in a release of before the schema grew is not given away by one of after it."""
+    simulation, _ = lived(5, policy=Policy(profile="relaxed", change=10))
+    bravo = simulation.nodes["bravo"]
+    simulation.add(bravo, drawn(random.Random(6), 60))
+    pulsed(simulation)
+    grown(simulation, bravo)
+    assert len(bravo.peer.traces) == 1
+    *_, last = bravo.peer.batches
+    simulation.act(bravo, ev.WithdrawBatch(last))
+    one = drawn(random.Random(7), 1)
+    simulation.add(bravo, one)
+    outcome, text = simulation.act(bravo, ev.SyncNow())
+    assert outcome == "withheld"
+    assert "contribution 1" in text
+
+
+def test_a_batch_is_known_again_also_with_more_columns() -> None:
+    simulation, parts = lived(8)
+    bravo = simulation.nodes["bravo"]
+    grown(simulation, bravo)
+    dose = [1.0] * len(parts[1]["x"])
+    for rows in (parts[1], parts[1] | {"dose": dose}):
+        with pytest.raises(DuplicateError, match="holds exactly the rows of batch"):
+            simulation.add(bravo, rows, force=False)
+
+
+def test_rows_that_were_read_before_are_counted_and_withdrawn_after() -> None:
+    simulation, _ = lived(9)
+    bravo, rows = simulation.nodes["bravo"], drawn(random.Random(10), 30)
+    old = collect(SCHEMA, rows)
+    grown(simulation, bravo)
+    before = bravo.peer.local
+    late = ev.AddBatch(_batch(old), old, False)
+    simulation.act(bravo, late)
+    assert bravo.peer.local == before + collect(bravo.peer.roster.schema, rows)
+    simulation.act(bravo, ev.WithdrawRows("rows", old, "late"))
+    assert bravo.peer.local == before
+
+
+def _batch(summary: Summary) -> Batch:
+    return Batch("late", "test", 0, summary.rows, summary.rows, {}, summary.digest)
+
+
+def test_a_proposal_is_heard_in_the_end_and_answered() -> None:
+    """The admin is away, and then declines; the proposer hears of both."""
+    simulation, _ = lived(11)
+    admin, bravo, _ = simulation.nodes.values()
+    simulation.crash(admin)
+    proposal = simulation.act(bravo, Propose(FURTHER))
+    assert simulation.act(bravo, Propose(FURTHER)) == proposal, "the same again is the same"
+    simulation.run()
+    simulation.kept.clear()  # and the bus has forgotten it
+    simulation.restart(admin)
+    simulation.pass_time(25)
+    assert admin.peer.proposals[proposal.id].by == bravo.peer.me.peer
+    assert bravo.peer.proposals[proposal.id].state == "open"
+    simulation.act(admin, DeclineProposal(proposal.id, "nobody else measures it"))
+    simulation.run()
+    assert (bravo.peer.proposals[proposal.id].state, bravo.peer.proposals[proposal.id].reason) == (
+        "declined",
+        "nobody else measures it",
+    )
+    assert "nobody else measures it" in bravo.said("charter")[-1]
+    assert bravo.peer.roster.schema == SCHEMA
+    for event in (AcceptProposal(proposal.id), DeclineProposal(proposal.id)):
+        with pytest.raises(StateError, match="declined already"):
+            simulation.act(admin, event)
+
+
+def test_of_two_proposals_for_the_same_both_are_settled_by_one_decision() -> None:
+    simulation, _ = lived(12)
+    admin, bravo, charlie = simulation.nodes.values()
+    level = Additions.from_dict({"levels": {"stage": ["III"]}})
+    wider = Additions.from_dict(
+        {"features": [{"name": "dose", "kind": "continuous", "min": 0, "max": 5, "resolution": 1}]}
+    )
+    same, other = simulation.act(charlie, Propose(level)), simulation.act(charlie, Propose(wider))
+    simulation.run()
+    grown(simulation, bravo)
+    for node in (admin, charlie):
+        assert node.peer.proposals[same.id].state == "accepted"
+        assert node.peer.proposals[other.id].state == "declined"
+        assert "dose" in node.peer.proposals[other.id].reason
+
+
+def test_what_cannot_be_proposed_or_decided_is_refused_with_the_reason() -> None:
+    simulation, _ = lived(13)
+    admin, bravo, _ = simulation.nodes.values()
+    with pytest.raises(StateError, match="has all of this"):
+        simulation.act(bravo, Propose(Additions.from_dict({"features": [SCHEMA.features[0].to_dict()]})))
+    with pytest.raises(SchemaError):
+        simulation.act(bravo, Propose(Additions.from_dict({"levels": {"x": ["III"]}})))
+    proposal = simulation.act(bravo, Propose(FURTHER))
+    with pytest.raises(PermissionRefusedError, match="only the federation's admin"):
+        simulation.act(bravo, AcceptProposal(proposal.id))
+    with pytest.raises(UnknownError):
+        simulation.act(admin, AcceptProposal("0" * 12))
+
+
+def test_noise_that_was_made_for_one_schema_keeps_it() -> None:
+    simulation = Simulation(14)
+    admin = simulation.found("alfa", policy=Policy(profile="relaxed", noise=Noise(cost=100)), schema=SCHEMA)
+    with pytest.raises(StateError, match="noise"):
+        simulation.act(admin, Propose(FURTHER))
+
+
+@pytest.mark.parametrize("lean", [True, False])
+def test_growing_does_not_make_an_old_vector_look_new(lean: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hidden sums may differ only by enough who have moved. Were all to look new, one member's rows would show."""
+    if not lean:
+        monkeypatch.setattr(Lineage, "lean", lambda self, summary: summary)
+    names = ("bravo", "charlie", "delta")
+    simulation, parts = lived(15, names=names, exchange=Exchange(mode="secure", least=3))
+    admin, bravo, *_ = simulation.nodes.values()
+    opened = admin.peer.ledger.opened
+    assert opened.total == pooled(SCHEMA, parts)
+    schema = grown(simulation, bravo)
+    assert admin.peer.ledger.opened.total == pooled(schema, parts)
+    assert admin.peer.ledger.opened.rank == opened.rank
+    more = drawn(random.Random(16), 40, grown=True)
+    simulation.add(bravo, more)
+    simulation.act(admin, ev.SyncNow())
+    simulation.run()
+    simulation.pass_time(30)
+    shown = admin.peer.ledger.total - pooled(schema, parts) == pooled(schema, [more])
+    assert shown is not lean, "without it the difference of the two sums is one member's"
+
+
+def test_proposals_of_nobody_who_may_make_them_are_dropped() -> None:
+    simulation, _ = lived(18)
+    admin, bravo, charlie = simulation.nodes.values()
+    hostile = [
+        (charlie, bravo, Motion("0" * 12, FURTHER.to_json(), "")),  # to who does not decide
+        (charlie, bravo, Ruling("0" * 12, "declined", "")),  # by who does not
+        (charlie, admin, Motion("1" * 12, "{}", "")),
+        (charlie, admin, Motion("1" * 12, FURTHER.to_json() + " ", "")),
+        (charlie, admin, Motion("1" * 12, '{"features": 3}', "")),
+    ]
+    for sender, to, message in hostile:
+        before = to.peer.counters.receive_errors
+        _heard(simulation, sender, to, message)
+        assert to.peer.counters.receive_errors == before + 1
+        assert not to.peer.proposals
+    proposal = simulation.act(bravo, Propose(FURTHER))
+    simulation.run()
+    _heard(simulation, charlie, admin, Motion(proposal.id, FURTHER.to_json(), "mine"))
+    assert admin.peer.proposals[proposal.id].by == bravo.peer.me.peer
+    _heard(simulation, charlie, bravo, Ruling(proposal.id, "declined", "says charlie"))
+    assert bravo.peer.proposals[proposal.id].state == "open"
+
+
+def test_nobody_fills_the_admins_store_with_proposals() -> None:
+    simulation, _ = lived(19)
+    admin, _, charlie = simulation.nodes.values()
+    for n in range(proposing.MOST_OPEN + 5):
+        additions = Additions.from_dict({"levels": {"stage": [f"L{n}"]}})
+        _heard(simulation, charlie, admin, Motion(f"{n:012d}", additions.to_json(), ""))
+    assert len(admin.peer.proposals) == proposing.MOST_OPEN
+    assert isinstance(next(iter(admin.peer.proposals.values())), Proposal)
+
+
+def _heard(simulation: Simulation, sender: Node, to: Node, message: Motion | Ruling) -> None:
+    for subject, body in said(simulation, sender, message, to=to):
+        simulation.act(to, ev.Received(subject, body))
+    simulation.run()
