@@ -1,0 +1,229 @@
+"""Choosing among models by rows that they have not seen: of kinds, of features and of options, the best is kept.
+
+What is tried is fitted from the summary; the rows are read once and held while models are compared on them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from typing import Any, Final
+
+import msgspec
+
+from fedpeer.core.errors import ModelError
+from fedpeer.core.models.agreement import Score, measures, scored
+from fedpeer.core.models.design import chosen, named
+from fedpeer.core.models.evaluate import Terms, evaluate
+from fedpeer.core.models.fit import fit
+from fedpeer.core.models.result import Result
+from fedpeer.core.statistics.summary import Summary
+from fedpeer.core.statistics.table import batches
+
+SEARCHES: Final = ("all", "order", "stepwise", "subsets")
+
+_MOST = 20_000  # models that are tried
+_SUBSETS = 12  # features of which every subset is tried on rows
+_CELLS = 20_000_000  # values that are held
+_ROUNDS = 5  # of steps forward and back
+_TOLD = 10  # of the best that are told
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model that was tried: its kind, features and options, and what it is worth by the measure."""
+
+    kind: str
+    features: list[str]
+    options: dict[str, str]
+    score: float
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The best of what was tried; `refused` counts by reason what could not be fitted or judged.
+
+    `best` are up to ten, best first; the first is the chosen one, whose score is too good, as it was chosen by that.
+    """
+
+    measure: str
+    target: str
+    rows: int
+    tried: int
+    best: list[Candidate]
+    refused: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        form: dict[str, Any] = msgspec.to_builtins(self)
+        return form
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What to try: kinds with their options, which features (`search`), and lists of values by option (`grid`).
+
+    `all` takes the features as they are, `order` the first, the first two and so on, `stepwise` adds and removes one
+    at a time, `subsets` takes all subsets of at most 12.
+    """
+
+    kinds: Mapping[str, Mapping[str, Any]]
+    target: str
+    features: Sequence[str] | None = None
+    search: str = "all"
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    measure: str = ""
+    positive: str | None = None
+
+
+def choose(
+    summary: Summary, table: Any, contest: Contest, *, progress: Callable[[int], None] | None = None
+) -> tuple[Result, Choice]:
+    """Fit what a contest says to a summary, judge each on the rows of a table; return the best and how it was found.
+
+    ModelError for what cannot be asked, and if nothing could be fitted.
+    """
+    trial = _Trial.of(summary, table, contest, progress)
+    for kind, options in contest.kinds.items():
+        for more in _settings(contest.grid):
+            trial.search(kind, {**options, **more})
+    if not trial.found:
+        (reason, _), *_ = trial.refused.most_common(1) or [("there are no rows to judge by", 0)]
+        raise ModelError(f"none of what was tried could be fitted and judged: {reason}")
+    order = sorted(trial.found, key=lambda each: -trial.sign * each[0].score)
+    first, options = order[0]
+    model = trial.fitted(first.kind, first.features, options)
+    return model, Choice(
+        measure=trial.measure,
+        target=contest.target,
+        rows=trial.rows,
+        tried=trial.tried,
+        best=[candidate for candidate, _ in order[:_TOLD]],
+        refused=dict(trial.refused),
+    )
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What is tried, on which rows, and what was found so far."""
+
+    summary: Summary
+    contest: Contest
+    names: list[str]
+    measure: str
+    sign: int
+    held: list[Any]
+    rows: int
+    progress: Callable[[int], None] | None
+    found: list[tuple[Candidate, dict[str, Any]]] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    tried: int = 0
+
+    @classmethod
+    def of(cls, summary: Summary, table: Any, contest: Contest, progress: Callable[[int], None] | None) -> _Trial:
+        if contest.search not in SEARCHES:
+            raise ModelError(f"search is {contest.search!r:.40}; it must be one of {', '.join(SEARCHES)}")
+        goal = named(summary.schema, contest.target)
+        known = measures(goal)
+        measure = contest.measure or next(iter(known))
+        if measure not in known:
+            raise ModelError(f"measure is {measure!r:.40}; of {contest.target!r} it must be one of {', '.join(known)}")
+        names = list(dict.fromkeys(c.feature for c in chosen(summary.schema, contest.target, contest.features)))
+        _check_size(contest, names)
+        held, rows, cells = [], 0, 0
+        for batch in batches(table):
+            held.append(batch)
+            rows, cells = rows + batch.num_rows, cells + batch.num_rows * batch.num_columns
+            if cells > _CELLS:
+                raise ModelError(f"more than {_CELLS:,} values to judge models by", hint="name a part of these rows")
+        return cls(summary, contest, names, measure, known[measure], held, rows, progress)
+
+    def search(self, kind: str, options: dict[str, Any]) -> None:
+        """Try a kind with these options on the features that the search goes through."""
+        match self.contest.search:
+            case "all":
+                self._try(kind, self.names, options)
+            case "order":
+                for size in range(1, len(self.names) + 1):
+                    self._try(kind, self.names[:size], options)
+            case "subsets":
+                for size in range(1, len(self.names) + 1):
+                    for some in combinations(self.names, size):
+                        self._try(kind, list(some), options)
+            case _:
+                self._walk(kind, options)
+
+    def fitted(self, kind: str, features: Sequence[str], options: Mapping[str, Any]) -> Result:
+        """Fit a model to the summary."""
+        return fit(self.summary, kind, self.contest.target, list(features), **options)
+
+    def _walk(self, kind: str, options: dict[str, Any]) -> None:
+        """Steps forward as long as they help, then back, a few times over."""
+        seen: dict[tuple[str, ...], float | None] = {(): None}
+
+        def score(names: tuple[str, ...]) -> float:
+            if names not in seen:
+                seen[names] = self._try(kind, list(names), options)
+            value = seen[names]
+            return float("-inf") if value is None else self.sign * value
+
+        now: tuple[str, ...] = ()
+        for _ in range(_ROUNDS):
+            before = now
+            for moves in (self._more, self._fewer):
+                while (best := max(moves(now), key=score, default=now)) != now and score(best) > score(now):
+                    now = best
+            if now == before:
+                return
+
+    def _more(self, now: tuple[str, ...]) -> list[tuple[str, ...]]:
+        return [tuple(n for n in self.names if n in now or n == one) for one in self.names if one not in now]
+
+    def _fewer(self, now: tuple[str, ...]) -> list[tuple[str, ...]]:
+        return [tuple(n for n in now if n != one) for one in now]
+
+    def _try(self, kind: str, features: list[str], options: dict[str, Any]) -> Score:
+        """The score of one model; None for one that cannot be fitted or judged, which is counted."""
+        if self.tried >= _MOST:
+            raise ModelError(f"more than {_MOST:,} models to try", hint="name fewer features, or search in order")
+        self.tried += 1
+        if self.progress is not None:
+            self.progress(self.tried)
+        try:
+            model = self.fitted(kind, features, options)
+            value = scored(evaluate(model, self.held, Terms(positive=self.contest.positive)), self.measure)
+        except ModelError as error:
+            self.refused[f"{kind}: {error}"[:200]] += 1
+            return None
+        if value is None:
+            self.refused[f"{kind}: {self.measure} is not defined on these rows"] += 1
+            return None
+        told = {key: str(option) for key, option in options.items()}
+        self.found.append((Candidate(kind=kind, features=features, options=told, score=value), options))
+        return value
+
+
+def _settings(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Every combination of the values of options."""
+    for values in product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def _check_size(contest: Contest, names: Sequence[str]) -> None:
+    if not contest.kinds or not names:
+        raise ModelError("there is nothing to try", hint="name a kind of model, and a feature")
+    if any(isinstance(values, str) or not values for values in contest.grid.values()):
+        raise ModelError("a grid has a list of values for each option", hint='{"lam": ["0.1", "1"]}')
+    if contest.search == "subsets" and len(names) > _SUBSETS:
+        raise ModelError(
+            f"{len(names)} features have too many subsets to judge on rows: at most {_SUBSETS}",
+            hint="search stepwise, or choose by sums: best_subset and lda_subset take 17",
+        )
+    sizes = {"all": 1, "order": len(names), "stepwise": len(names), "subsets": 2 ** len(names) - 1}
+    count = len(contest.kinds) * sizes[contest.search]
+    for values in contest.grid.values():
+        count *= len(values)
+    if count > _MOST:
+        raise ModelError(
+            f"{count:,} models are too many to try: at most {_MOST:,}", hint="name fewer values of options"
+        )
