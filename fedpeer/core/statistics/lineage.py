@@ -36,7 +36,8 @@ class Lineage:
 
     def read(self, data: bytes, noise: Variances = ()) -> Summary:
         """Read the bytes of a summary under any of the schemas, as one of the newest; MalformedError, MismatchError."""
-        return self.embed(Summary.from_bytes(data, self.find(Summary.schema_of(data)), noise))
+        schema = self.newest if len(self.schemas) == 1 else self.find(Summary.schema_of(data))
+        return self.embed(Summary.from_bytes(data, schema, noise))
 
     def embed(self, summary: Summary) -> Summary:
         """The same rows under the newest schema; SchemaError if its own is none of these."""

@@ -12,9 +12,13 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import bridging
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.bridge import Bridged, SetBridge
+from fedpeer.core.peer.proposals import AcceptProposal, Propose
 from fedpeer.core.peer.recording import record
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.pulse import inbound as inward
+from fedpeer.core.statistics.additions import Additions
+from fedpeer.core.statistics.extension import embed
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from tests.core.peer.test_rounds import table
 from tests.support.simulation import SCHEMA, Node, Simulation, refused, totals
@@ -23,9 +27,9 @@ from tests.support.simulation import SCHEMA, Node, Simulation, refused, totals
 class Federation:
     """A federation in a simulation of its own: what bridges carry from one to another is an event."""
 
-    def __init__(self, seed: int, *names: str, exchange: Exchange | None = None) -> None:
+    def __init__(self, seed: int, *names: str, exchange: Exchange | None = None, schema: Schema = SCHEMA) -> None:
         self.simulation = Simulation(seed)
-        admin = self.simulation.found(names[0], exchange=exchange or Exchange())
+        admin = self.simulation.found(names[0], exchange=exchange or Exchange(), schema=schema)
         self.nodes = {name: self.simulation.join(admin, name) for name in names[1:]} | {names[0]: admin}
         self.admin, self.rng = admin, random.Random(seed)
 
@@ -42,7 +46,7 @@ class Federation:
     def pooled(self) -> Summary:
         """The rows that members counted themselves."""
         own = [node.peer.local for node in self.nodes.values() if node.peer.inflow is None]
-        return sum(own, Summary.zero(SCHEMA))
+        return sum(own, Summary.zero(self.admin.peer.roster.schema))
 
     @property
     def id(self) -> str:
@@ -61,9 +65,9 @@ def bridge(source: Federation, target: Federation, name: str) -> Node:
     return target.nodes[name]
 
 
-def pair() -> tuple[Federation, Federation, Node]:
+def pair(schema: Schema = SCHEMA) -> tuple[Federation, Federation, Node]:
     """A federation whose admin is in another, too, under the name of bridge."""
-    source, target = Federation(1, "a", "b", "c"), Federation(2, "x", "y", "bridge")
+    source, target = Federation(1, "a", "b", "c", schema=schema), Federation(2, "x", "y", "bridge", schema=schema)
     source.add("a", "b", "c")
     target.add("x", "y")
     source.sync()
@@ -80,6 +84,27 @@ def test_the_total_is_that_of_the_rows_of_both_bit_for_bit_and_says_where_they_a
     assert any(f"brought from {source.id}" in text for text in target.nodes["x"].said("sync"))
     assert any("the total is brought into target" in text for text in source.nodes["b"].said("charter"))
     assert totals(source.simulation) == {source.pooled().digest}
+
+
+def test_what_is_brought_is_embedded_where_the_schema_has_grown_and_stays_away_from_one_that_has_not():
+    source, target, node = pair(Schema(SCHEMA.features, missing="pairwise"))
+    more = Additions.from_dict({"features": [{"name": "z", "kind": "binary"}]})
+    grow(target, more)
+    target.simulation.act(node, outflow(source))
+    target.sync()
+    schema = target.admin.peer.roster.schema
+    assert totals(target.simulation) == {(embed(source.pooled(), schema) + target.pooled()).digest}
+    grow(source, Additions.from_dict({"features": [{"name": "w", "kind": "binary"}]}))
+    assert "another schema" in bridging.objection(node.peer, outflow(source))
+    target.simulation.act(node, outflow(source))
+    target.sync()
+    assert totals(target.simulation) == {target.pooled().digest}, "taken back, and not half of it kept"
+
+
+def grow(federation: Federation, additions: Additions) -> None:
+    proposal = federation.simulation.act(federation.admin, Propose(additions))
+    federation.simulation.act(federation.admin, AcceptProposal(proposal.id))
+    federation.simulation.run()
 
 
 def test_rows_that_are_withdrawn_in_one_leave_the_other_with_receipts_of_its_members():

@@ -24,6 +24,7 @@ from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.effects import Compute
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from tests.core.peer.test_rounds import table
 from tests.support.ciphers import PlainCipher
@@ -53,8 +54,8 @@ def those(simulation: Simulation) -> list[Node]:
     return [node for name, node in simulation.nodes.items() if name.startswith("c") and name != "coord"]
 
 
-def pooled(nodes: list[Node]) -> Summary:
-    return sum((node.peer.local for node in nodes), Summary.zero(SCHEMA))
+def pooled(nodes: list[Node], schema: Schema = SCHEMA) -> Summary:
+    return sum((node.peer.local for node in nodes), Summary.zero(schema))
 
 
 def sync(simulation: Simulation, name: str = "bene") -> tuple[str, str]:

@@ -24,7 +24,9 @@ from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.core.peer import test_ciphering as ciphering
 from tests.support.attack import said
+from tests.support.simulation import SCHEMA as SIMPLE
 from tests.support.simulation import Node, Simulation, totals
 
 SCHEMA = Schema(
@@ -268,6 +270,27 @@ def test_growing_does_not_make_an_old_vector_look_new(lean: bool, monkeypatch: p
     simulation.pass_time(30)
     shown = admin.peer.ledger.total - pooled(schema, parts) == pooled(schema, [more])
     assert shown is not lean, "without it the difference of the two sums is one member's"
+
+
+@pytest.mark.parametrize("mode", ["paillier", "ckks"])
+def test_sums_under_a_cipher_grow_too(mode: str) -> None:
+    simulation = ciphering.federation(mode=mode, schema=Schema(SIMPLE.features, missing="pairwise"))
+    admin, contributor = simulation.nodes["bene"], simulation.nodes["c0"]
+    ciphering.sync(simulation)
+    before, rounds = admin.peer.ledger.total, len(simulation.wanted)
+    proposal = simulation.act(
+        contributor, Propose(Additions.from_dict({"features": [{"name": "z", "kind": "binary"}]}))
+    )
+    simulation.run()
+    simulation.act(admin, AcceptProposal(proposal.id))
+    simulation.run()
+    lineage = admin.peer.roster.lineage
+    assert admin.peer.ledger.total == lineage.embed(before)
+    for node in ciphering.those(simulation)[:3]:
+        simulation.add(node, {"x": [1.0] * 9, "y": [2] * 9, "z": [0, 1, 1] * 3})
+    ciphering.sync(simulation)
+    assert len(simulation.wanted) > rounds
+    assert admin.peer.ledger.total == ciphering.pooled(ciphering.those(simulation), lineage.newest)
 
 
 def test_proposals_of_nobody_who_may_make_them_are_dropped() -> None:
