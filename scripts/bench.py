@@ -1,8 +1,8 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py gram collect solve pulse round requests start csv parquet growth secure flower
-ckks`. Stop other work first. `--smoke` tries the last three with little, to see that they run.
+run only some: `python scripts/bench.py gram collect solve pulse round requests learn start csv parquet growth secure
+flower ckks`. Stop other work first. `--smoke` tries the last three with little, to see that they run.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import asking
 import nats
 import nats.errors
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from asking import bench_learn, bench_requests
 from measure import PAIRS, compared, pairs, report, timed
 from sums import bench_ckks, bench_flower, bench_secure
 
@@ -245,15 +245,6 @@ def bench_pulse() -> None:
     print(where, flush=True)
 
 
-def bench_requests() -> None:
-    """Signed requests of the SymetryML dialect to a small node, against a bare aiohttp handler."""
-    for what in ("jobs", "fedml/FED/info"):
-        rows = asking.measured(PAIRS, what)
-        a, b = statistics.median(a for a, _ in rows), statistics.median(b for _, b in rows)
-        rates = f"{asking.COUNT / a:,.0f}/s | aiohttp alone, {asking.COUNT / b:,.0f}/s"
-        report(f"signed requests, {what}: {rates}", (a, b, statistics.median(a / b for a, b in rows)), "<= 2x")
-
-
 def bench_round() -> None:
     """A whole round of the secure sum of ten peers, from the call to all agreeing, against their pulse in the open."""
     with tempfile.TemporaryDirectory() as folder, crew(Path(folder), [f"peer{i}" for i in range(PEERS)]) as ready:
@@ -401,6 +392,7 @@ BENCHES: Mapping[str, Callable[[], None]] = {
     "pulse": bench_pulse,
     "round": bench_round,
     "requests": bench_requests,
+    "learn": bench_learn,
     "start": bench_start,
     "csv": bench_csv,
     "parquet": bench_parquet,

@@ -14,6 +14,7 @@ from fedpeer.api.auth import Throttle, Tokens
 from fedpeer.api.call import SERVED, Limits, Served
 from fedpeer.api.node import Node
 from fedpeer.api.routes import ROUTES
+from fedpeer.api.switch import Switch
 from fedpeer.api.symetry import description
 from fedpeer.api.symetry import routes as symetry
 from fedpeer.api.symetry.door import Dialect
@@ -44,8 +45,8 @@ def make_app(
         description=msgspec.json.encode(openapi.describe(node.node().version)),
         dialect=msgspec.json.encode(description.describe(node.node().version)),
     )
-    for route in ROUTES:
-        app.router.add_route(route.method, route.path, endpoint.endpoint(route))
+    routes = [(route.method, route.path, endpoint.endpoint(route)) for route in ROUTES]
+    app.router.register_resource(Switch("/v1", routes))
     if dialect is not None:
         symetry.add(app, dialect)
     app.on_response_prepare.append(_dressed)

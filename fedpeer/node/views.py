@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.errors import UnknownError
+from fedpeer.core.federation.charter import Charter
 from fedpeer.core.federation.decisions import Founded, described
 from fedpeer.core.federation.roster import Member
 from fedpeer.core.identity import PeerId, fingerprint
@@ -23,6 +24,7 @@ from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import shapes
 from fedpeer.node.authors import BY, VIA
 from fedpeer.node.engine import Engine
+from fedpeer.node.glance import Glances
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.receipts import withdrawals
@@ -43,14 +45,15 @@ class Views:
         self._clock = clock
         self._about = about
         self._fitted: dict[str, dict[str, shapes.Fitted]] = {}
+        self._glances = Glances()
         self._projects = Projects(engine, clock)
 
     def resolve(self, fed: str) -> str:
         """The id of a federation or project, from it, a beginning of it, or a name; UnknownError if not one fits."""
+        if fed in self._engine.states or fed in self._projects.states:
+            return fed
         names = {s: _name(state) for s, state in self._engine.states.items()}
         names |= {s: project.head.name for s, project in self._projects.states.items()}
-        if fed in names:
-            return fed
         fits = [s for s, name in names.items() if name == fed] or [s for s in names if s.startswith(fed)]
         if len(fits) != 1 or not fed:
             raise UnknownError(f"{len(fits) or 'no'} federations here are called {fed[:64]!r}")
@@ -159,18 +162,8 @@ class Views:
 
     def charter(self, fed: str) -> list[shapes.CharterEntry]:
         """Every decision of the admin, oldest first."""
-        charter = self._peer(fed).charter
-        return [
-            shapes.CharterEntry(
-                version=entry.version,
-                at=entry.at,
-                kind=str(type(entry.decision).__struct_config__.tag),
-                text=described(entry.decision, lambda p: _called(charter.roster.members.get(PeerId(p)), p)),
-                hash=found.hex(),
-                data=_told(entry.decision),
-            )
-            for entry, found in zip(charter.history(), charter.hashes, strict=True)
-        ]
+        state = self._peer(fed)
+        return self._glances.of("charter", state, None, lambda: _decisions(state.charter))
 
     def schema(self, fed: str) -> Schema:
         """The schema of a federation or project."""
@@ -252,46 +245,9 @@ class Views:
         state = self._engine.states[scope]
         if isinstance(state, Joining):
             return _joining_shape(state)
-        link, session = self._engine.links.get(scope), state.session
-        released, given = state.released, state.sums.given
-        waiting = [state.roster.members[p].card.name for p in state.disagreeing]
-        return shapes.Federation(
-            id=scope,
-            name=state.roster.name,
-            me=state.me.peer,
-            admin=state.roster.admin,
-            role=getattr(state.roster.members.get(state.me.peer), "role", "member"),
-            state=state.phase,
-            alarm=state.alarm,
-            mode=state.roster.exchange.mode,
-            profile=state.roster.policy.profile,
-            rules=state.terms.policy.told,
-            schedule=state.roster.schedule.text,
-            pulsing=state.settings.pulsing,
-            next_pulse_at=self._engine.pulses.next_at(scope),
-            charter_version=state.charter.version,
-            charter_head=state.charter.head.hex(),
-            epoch=state.roster.epoch,
-            schema_digest=state.roster.schema.digest,
-            contract=state.roster.contract.text,
-            explorable=state.settings.explorable,
-            send_action=state.settings.send_action,
-            receive_action=state.settings.receive_action,
-            bus_connected=link is not None and link.connected,
-            converged=not waiting and state.secret is not None and not session.dirty,
-            waiting_for=waiting,
-            differing=[state.roster.members[p].card.name for p in state.differing],
-            members=len(state.roster.active),
-            contributors=len(state.ledger.contributors),
-            rows=state.ledger.total.rows,
-            total_digest=state.ledger.total.digest,
-            local_rows=state.local.rows,
-            released_rows=released.summary.rows if released else given.rows if given else 0,
-            released_risk=_risk(state),
-            released_serial=released.contribution.serial if released else 0,
-            released_at=float(released.contribution.made_at) if released else 0.0,
-            fingerprint=fingerprint(state.me.peer),
-        )
+        link = self._engine.links.get(scope)
+        now = (link is not None and link.connected, self._engine.pulses.next_at(scope))
+        return self._glances.of("federation", state, now, lambda: _seen(state, connected=now[0], next_pulse_at=now[1]))
 
     def _member(self, peer: Peer, member: Member) -> shapes.Member:
         held, heard = peer.ledger.held.get(member.peer), peer.session.heard.get(member.peer)
@@ -368,6 +324,62 @@ def entry_shape(entry: Entry) -> shapes.LogEntry:
 
 def _name(state: State) -> str:
     return state.invitation.federation_name if isinstance(state, Joining) else state.roster.name
+
+
+def _seen(state: Peer, *, connected: bool, next_pulse_at: float) -> shapes.Federation:
+    released, given = state.released, state.sums.given
+    waiting = [state.roster.members[p].card.name for p in state.disagreeing]
+    return shapes.Federation(
+        id=state.federation,
+        name=state.roster.name,
+        me=state.me.peer,
+        admin=state.roster.admin,
+        role=getattr(state.roster.members.get(state.me.peer), "role", "member"),
+        state=state.phase,
+        alarm=state.alarm,
+        mode=state.roster.exchange.mode,
+        profile=state.roster.policy.profile,
+        rules=state.terms.policy.told,
+        schedule=state.roster.schedule.text,
+        pulsing=state.settings.pulsing,
+        next_pulse_at=next_pulse_at,
+        charter_version=state.charter.version,
+        charter_head=state.charter.head.hex(),
+        epoch=state.roster.epoch,
+        schema_digest=state.roster.schema.digest,
+        contract=state.roster.contract.text,
+        explorable=state.settings.explorable,
+        send_action=state.settings.send_action,
+        receive_action=state.settings.receive_action,
+        bus_connected=connected,
+        converged=not waiting and state.secret is not None and not state.session.dirty,
+        waiting_for=waiting,
+        differing=[state.roster.members[p].card.name for p in state.differing],
+        members=len(state.roster.active),
+        contributors=len(state.ledger.contributors),
+        rows=state.ledger.total.rows,
+        total_digest=state.ledger.total.digest,
+        local_rows=state.local.rows,
+        released_rows=released.summary.rows if released else given.rows if given else 0,
+        released_risk=_risk(state),
+        released_serial=released.contribution.serial if released else 0,
+        released_at=float(released.contribution.made_at) if released else 0.0,
+        fingerprint=fingerprint(state.me.peer),
+    )
+
+
+def _decisions(charter: Charter) -> list[shapes.CharterEntry]:
+    return [
+        shapes.CharterEntry(
+            version=entry.version,
+            at=entry.at,
+            kind=str(type(entry.decision).__struct_config__.tag),
+            text=described(entry.decision, lambda p: _called(charter.roster.members.get(PeerId(p)), p)),
+            hash=found.hex(),
+            data=_told(entry.decision),
+        )
+        for entry, found in zip(charter.history(), charter.hashes, strict=True)
+    ]
 
 
 def _called(member: Member | None, peer: str) -> str:

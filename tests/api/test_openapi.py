@@ -47,8 +47,7 @@ def test_nothing_else_is_in_it(described: dict[str, Any]) -> None:
 
 
 async def test_the_router_has_the_tables_and_no_more(served: Served) -> None:
-    resources = served.app.router.resources()
-    found = {(route.method, resource.canonical) for resource in resources for route in resource}
+    found = {(route.method, route.resource.canonical) for route in served.app.router.routes()}
     dialect = {(point.method, BASE + point.path) for point in ENDPOINTS} | {("*", "/symetry/{rest}")}
     dialect |= {("GET", PREFIX + point.path) for point in SOCKETS}
     assert found == {(route.method, route.path) for route in ROUTES} | dialect

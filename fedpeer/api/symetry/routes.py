@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from fedpeer.api.symetry import choosing, jobs, learning, projects, sources
+from fedpeer.api.switch import Switch
 from fedpeer.api.symetry import exploring as expl
 from fedpeer.api.symetry import federations as feds
 from fedpeer.api.symetry import modelling as models
@@ -103,8 +104,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 def add(app: web.Application, dialect: Dialect) -> None:
     """Serve the dialect beside what the application serves already."""
-    for point in ENDPOINTS:
-        app.router.add_route(point.method, BASE + point.path, doorway(dialect, point))
+    points = [(point.method, BASE + point.path, doorway(dialect, point)) for point in ENDPOINTS]
+    app.router.register_resource(Switch(PREFIX, points))
     for point in SOCKETS:
         app.router.add_route("GET", PREFIX + point.path, opening(dialect, point))
     app.router.add_route("*", "/symetry/{rest:.*}", _nothing)

@@ -27,6 +27,7 @@ from fedpeer.core.peer.session import Heard, Session
 from fedpeer.core.peer.streams import Stream
 from fedpeer.core.privacy.floor import LAXEST, Policy
 from fedpeer.core.privacy.traces import Past
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 # How long an admin that has just connected waits to hear of decisions that it may have forgotten.
@@ -38,13 +39,14 @@ BRIDGE = "bridge"
 
 
 class Settings(Value, frozen=True):
-    """What this node's operator chose for itself; `policy` tightens the charter's release rules."""
+    """What this node's operator chose: release rules that tighten the charter's, the newest schema it agreed to, …"""
 
     send_action: Action = "block"
     receive_action: Action = "block"
     pulsing: bool = False
     explorable: bool = False
     policy: Policy = LAXEST
+    agreed: str = ""
 
 
 class Bus(Value, frozen=True):
@@ -138,7 +140,7 @@ class Joining:
     asked_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Peer:
     """A member, or one that was."""
 
@@ -178,6 +180,11 @@ class Peer:
     def roster(self) -> Roster:
         """The federation as its charter has it."""
         return self.charter.roster
+
+    @property
+    def agreed(self) -> Schema:
+        """What this node counts of its rows: not before its operator has agreed to a schema that has grown."""
+        return self.roster.lineage.agreed(self.settings.agreed)
 
     @property
     def terms(self) -> Roster:
