@@ -25,6 +25,7 @@ _PARTS = {
     "stream": "a stream's id, or an unambiguous beginning of it",
     "picture": "a plot's name and the kind of file: density.svg, drift.png",
     "source": "a source's name",
+    "proposal": "a proposal's id",
     "cid": "a user's name",
 }
 

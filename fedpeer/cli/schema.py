@@ -1,4 +1,4 @@
-"""`schema`: proposing one from a file, showing the federation's, trying a file against it."""
+"""`schema`: proposing one from a file, showing the federation's, trying a file against it, letting it grow."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ import click
 from fedpeer import daemon
 from fedpeer.cli import frame, render
 from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, draw_gaps, here, reading
-from fedpeer.cli.federation import read_schema
+from fedpeer.cli.federation import read, read_schema
+from fedpeer.client import Client
+from fedpeer.core.errors import RequestError
+from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.wanted import TELLABLE, Wanted, wanted
+from fedpeer.node.motions import Proposal
 
 TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FILE = click.Path(path_type=Path)
 
+_WRITTEN = (".yaml", ".yml", ".json")  # what is said, and not rows
+
 
 @click.group(cls=frame.Group)
 def schema() -> None:
-    """Propose, show and check schemas: what is measured, between which limits, how finely."""
+    """Propose, show, check and grow schemas: what is measured, between which limits, how finely."""
 
 
 @schema.command()
@@ -65,6 +72,94 @@ def check(table: Path, schema_file: Path | None) -> int:
     tried = tally(agreed, daemon.source(table, agreed).batches(agreed.needed))
     frame.show(tried.report(), lambda _: _draw_tried(tried))
     return frame.DONE if tried.counted else frame.NO
+
+
+@schema.command()
+@click.argument("what", metavar="SOURCE|FILE")
+@MAP
+@QUERY
+@OPTION
+@click.option("--comment", default="", help="Why, for the admin.")
+@click.option("--rare", is_flag=True, help="Also what so few rows hold that it may tell who they are.")
+@click.option("--out", type=FILE, metavar="FILE", help="Write it to a new file, for review, instead of proposing it.")
+def propose(what: str, comment: str, rare: bool, out: Path | None, **how: Any) -> None:
+    """Propose to the admin that the federation's schema grow: by what a SOURCE has and it does not, or as FILE says.
+
+    FILE is YAML or JSON with `features` and `levels`; a SOURCE is all that `data add` takes, as this machine reads it.
+    """
+    client = frame.client()
+    fed = frame.federation(client)
+    if what.endswith(_WRITTEN):
+        text = read(Path(what))
+        additions = Additions.from_json(text) if what.endswith(".json") else Additions.from_yaml(text)
+    else:
+        agreed = Schema.from_dict(client.schema(fed))
+        found = wanted(agreed, here(what, None, reading(**how)).batches())
+        for why in found.unfit.values():
+            click.echo(f"left out: {why}", err=True)
+        if not found.additions:
+            raise RequestError(f"the schema has all of {what} that it could have")
+        if not (rare or out):
+            _check_rare(client, fed, found)
+        additions = found.additions
+    if out is not None:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(additions.to_yaml())
+        frame.show(additions.to_dict(), lambda _: render.say(f"wrote {out}: review it, then propose it", "green"))
+        return
+    frame.show(client.propose(fed, additions.to_dict(), comment), _draw_motion)
+
+
+@schema.command()
+def proposals() -> None:
+    """List what this node proposed and, at the admin, what members did."""
+    client = frame.client()
+    frame.show(client.proposals(frame.federation(client)), _draw_motions)
+
+
+@schema.command()
+@click.argument("proposal")
+def accept(proposal: str) -> None:
+    """Let the schema grow as proposed, for everyone (admin); what was counted stays, and is not counted again."""
+    client = frame.client()
+    frame.show(client.accept(frame.federation(client), proposal), _draw_motion)
+
+
+@schema.command()
+@click.argument("proposal")
+@click.option("--reason", default="", help="Why; the proposer reads it.")
+def decline(proposal: str, reason: str) -> None:
+    """Do not let the schema grow as proposed (admin)."""
+    client = frame.client()
+    frame.show(client.decline(frame.federation(client), proposal, reason), _draw_motion)
+
+
+def _check_rare(client: Client, fed: str, found: Wanted) -> None:
+    """Refuse to tell others of what few rows hold."""
+    least = max(TELLABLE, client.rules(fed).kept["cell"])
+    few = found.rare(least)
+    if few:
+        told = ", ".join(f"{name} ({rows})" for name, rows in list(few.items())[:5])
+        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        raise RequestError(
+            f"fewer than {least} rows hold {told}{more}; names that so few share can tell who they are",
+            hint="--out FILE writes it for review, and --rare proposes it as it is",
+        )
+
+
+def _draw_motion(told: Proposal) -> None:
+    said = {
+        "sent": f"proposed {told.text}; the admin's node hears of it as soon as it can ({told.id})",
+        "open": f"proposed {told.text}; the admin accepts it with `fedpeer schema accept {told.id}`",
+        "accepted": f"the schema has {told.text} from now on",
+        "declined": f"declined {told.text}" + (f": {told.reason}" if told.reason else ""),
+    }
+    render.say(said[told.state], "yellow" if told.state == "declined" else "green")
+
+
+def _draw_motions(motions: list[Proposal]) -> None:
+    drawn = ((each.id, each.by, each.text, each.state, each.reason or each.comment) for each in motions)
+    render.table(("ID", "BY", "WHAT", "STATE", "WHY"), drawn, empty="nothing was proposed")
 
 
 def _draw_proposed(proposed: Schema, out: Path | None) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.awaited_places import AsyncPlaces
 from fedpeer.client.line import asked, place
+from fedpeer.node.motions import Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -136,6 +137,23 @@ class AsyncClient(AsyncPlaces):
         """The federation's schema, as `Schema.from_dict` reads it."""
         return await self._get(fed, "schema", dict[str, Any])
 
+    async def proposals(self, fed: str) -> list[Proposal]:
+        """What this node would have the schema grow by and, at the admin, what members would."""
+        return await self._get(fed, "schema/proposals", list[Proposal])
+
+    async def propose(self, fed: str, additions: Mapping[str, Any], comment: str = "") -> Proposal:
+        """Propose that the schema grow; `additions` has new `features`, and new `levels` by category."""
+        return await self._post(fed, "schema/proposals", {"additions": additions, "comment": comment}, Proposal)
+
+    async def accept(self, fed: str, proposal: str) -> Proposal:
+        """Let the schema grow as proposed, for everyone (the admin only)."""
+        return await self._post(fed, f"schema/proposals/{quote(proposal, safe='')}/accept", None, Proposal)
+
+    async def decline(self, fed: str, proposal: str, reason: str = "") -> Proposal:
+        """Do not let the schema grow as proposed (the admin only); the proposer reads the reason."""
+        body = {"reason": reason}
+        return await self._post(fed, f"schema/proposals/{quote(proposal, safe='')}/decline", body, Proposal)
+
     async def set_schedule(self, fed: str, schedule: str) -> Federation:
         """Change when the federation pulses (the admin only)."""
         return await self._put(fed, "schedule", {"schedule": schedule}, Federation)
@@ -193,7 +211,7 @@ class AsyncClient(AsyncPlaces):
         return await self.call("POST", "/v1/projects", body={"name": name, "schema": schema}, shape=Project)
 
     async def change_project(self, project: str, **what: Any) -> Project:
-        """Change a project; `what`: name, frozen, or, while it has no rows, schema."""
+        """Change a project; `what`: name, frozen, or schema: while it has rows, one that theirs can grow into."""
         return await self.call("PUT", place("/v1/projects", project), body=what, shape=Project)
 
     async def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project:

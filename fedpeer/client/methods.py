@@ -15,6 +15,7 @@ import msgspec
 from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.line import asked, place
 from fedpeer.client.places import Places
+from fedpeer.node.motions import Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -142,6 +143,23 @@ class Client(Places):
         """The federation's schema, as `Schema.from_dict` reads it."""
         return self._get(fed, "schema", dict[str, Any])
 
+    def proposals(self, fed: str) -> list[Proposal]:
+        """What this node would have the schema grow by and, at the admin, what members would."""
+        return self._get(fed, "schema/proposals", list[Proposal])
+
+    def propose(self, fed: str, additions: Mapping[str, Any], comment: str = "") -> Proposal:
+        """Propose that the schema grow; `additions` has new `features`, and new `levels` by category."""
+        return self._post(fed, "schema/proposals", {"additions": additions, "comment": comment}, Proposal)
+
+    def accept(self, fed: str, proposal: str) -> Proposal:
+        """Let the schema grow as proposed, for everyone (the admin only)."""
+        return self._post(fed, f"schema/proposals/{quote(proposal, safe='')}/accept", None, Proposal)
+
+    def decline(self, fed: str, proposal: str, reason: str = "") -> Proposal:
+        """Do not let the schema grow as proposed (the admin only); the proposer reads the reason."""
+        body = {"reason": reason}
+        return self._post(fed, f"schema/proposals/{quote(proposal, safe='')}/decline", body, Proposal)
+
     def set_schedule(self, fed: str, schedule: str) -> Federation:
         """Change when the federation pulses (the admin only)."""
         return self._put(fed, "schedule", {"schedule": schedule}, Federation)
@@ -201,7 +219,7 @@ class Client(Places):
         return self.call("POST", "/v1/projects", body={"name": name, "schema": schema}, shape=Project)
 
     def change_project(self, project: str, **what: Any) -> Project:
-        """Change a project; `what`: name, frozen, or, while it has no rows, schema."""
+        """Change a project; `what`: name, frozen, or schema: while it has rows, one that theirs can grow into."""
         return self.call("PUT", place("/v1/projects", project), body=what, shape=Project)
 
     def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project:

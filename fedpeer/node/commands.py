@@ -39,14 +39,15 @@ from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, members, 
 from fedpeer.node.foreseen import foreseen
 from fedpeer.node.jobs import Progress
 from fedpeer.node.rounds import audit_shape
-from fedpeer.node.standalone import Standalone, checked_name
+from fedpeer.node.standalone import checked_name
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
+from fedpeer.node.growth import Growth
 from fedpeer.ports import Commit
 
 LONGEST_INVITE_S = 30 * 86_400
 
 
-class Node(Standalone):
+class Node(Growth):
     """A running node: its views, what it does with its rows and projects, and the commands here."""
 
     # Beginning

@@ -41,7 +41,7 @@ class Standalone(Subjects):
         frozen: bool | None = None,
         histogram: bool | None = None,
     ) -> shapes.Project:
-        """Give a project another name, freeze it or not, or set its schema while it has no rows; None: as it is."""
+        """Give a project another name, freeze it or not, or set a schema that its own can grow into; None: as it is."""
         called = None if name is None else checked_name(name)
         fields = {"name": called, "frozen": frozen, "histogram": histogram}
         return project_shape(await self._projects.change(self.resolve(project), schema, fields))

@@ -63,6 +63,7 @@ BODIES: dict[str, Any] = {
     "streams_browse": {"location": "nats://127.0.0.1:9"},
     "streams_preview": {"location": "nats://127.0.0.1:9/x"},
     "data_withdraw_rows": {"rows": {name: column[:1] for name, column in rows(60).items()}},
+    "growth_propose": {"additions": {"features": [{"name": "tall", "kind": "binary"}]}},
     "federations_create": {"name": "lungs", "schema": SCHEMA, "contract": CONTRACT},
     "federations_set_explorable": {"explorable": True},
     "federations_set_rules": {"rows": 25},
@@ -94,6 +95,9 @@ ELSEWHERE = {
     "sources_sample": "test_sources_have_names_and_are_looked_at",
     "projects_take_in": "test_a_project_is_kept_without_a_federation",
     "federations_leave": "test_a_member_leaves",
+    "growth_propose": "test_a_schema_grows_by_proposals",
+    "growth_accept": "test_a_schema_grows_by_proposals",
+    "growth_decline": "test_a_schema_grows_by_proposals",
     "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
     "data_watch": "test_watches_are_added_listed_and_removed_over_the_api",
     "data_unwatch": "test_watches_are_added_listed_and_removed_over_the_api",
@@ -111,7 +115,7 @@ ELSEWHERE = {
 }
 
 
-PARTS = ("source", "fed", "job", "batch", "invite", "model", "cid", "member", "watch", "stream", "picture")
+PARTS = ("proposal", "source", "fed", "job", "batch", "invite", "model", "cid", "member", "watch", "stream", "picture")
 
 
 def path(route: Route, parts: dict[str, str]) -> str:

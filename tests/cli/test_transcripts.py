@@ -40,6 +40,7 @@ def test_what_is_shown(
     (tmp_path / "their.csv").write_text("Age (months),SICK,note\n50.5,yes,a\n31,no,b\n")
     (tmp_path / "schema.json").write_bytes(msgspec.json.encode(SCHEMA))
     (tmp_path / "gaps.json").write_bytes(msgspec.json.encode(SCHEMA | {"missing": "pairwise"}))
+    (tmp_path / "more.yaml").write_text("levels: {stage: [IV]}\nfeatures: [{name: tall, kind: binary}]\n")
     (tmp_path / "contract.txt").write_text(FEDERATION.contract)
     (tmp_path / "bad.txt").write_text("NONSENSE")
     (tmp_path / "rows.jsonl").write_text('{"age": 50.5, "sick": 1}\n{"age": null, "sick": 0}\n')

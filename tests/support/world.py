@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from fedpeer.core.statistics.additions import Additions
 from fedpeer.node import origins, shapes
+from fedpeer.node.motions import Proposal
 from tests.support import answers
 from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
 
@@ -231,6 +233,26 @@ EVALUATED = msgspec.structs.replace(
         },
     },
 )
+CHOSEN = msgspec.structs.replace(
+    JOB,
+    kind="choice",
+    unit="models",
+    result={
+        "model": msgspec.to_builtins(FITTED),
+        "source": "patients.csv",
+        "choice": {
+            "measure": "auc",
+            "target": "sick",
+            "rows": 3,
+            "tried": 7,
+            "best": [
+                {"kind": "lda", "features": ["age", "site"], "options": {}, "score": 0.875},
+                {"kind": "ridge_classifier", "features": ["age"], "options": {"lam": "0.1"}, "score": 0.75},
+            ],
+            "refused": {"gaussian_nb: without variation in the class '1': 'age'": 1},
+        },
+    },
+)
 MEMBERS = [
     member(NORTH, "north", role="admin", me=True, rows=800, serial=2),
     member(SOUTH, "south", online=False, last_seen_at=NOW - 400, agrees=False),
@@ -348,6 +370,22 @@ PROJECT = shapes.Project(
     schema_digest="cc" * 32,
     digest="dd" * 32,
 )
+PROPOSAL = Proposal(
+    id="5f2c91d0a7b3",
+    by="south",
+    additions={"levels": {"stage": ["IV"]}},
+    text="stage$IV",
+    comment="told apart since May",
+    at=NOW - 60,
+    state="open",
+    reason="",
+)
+
+
+def _told(additions: dict[str, Any]) -> str:
+    return Additions.from_dict(additions).told
+
+
 WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/node"): NODE,
     ("GET", "/v1/privacy/budget"): shapes.Budget(
@@ -397,6 +435,14 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         shapes.CharterEntry(version=1, at=NOW - 9000, kind="create", text="founded hearts", hash="aa" * 32, data={}),
         shapes.CharterEntry(version=2, at=NOW - 80, kind="admit", text="admitted south", hash="bb" * 32, data={}),
     ],
+    ("GET", "schema/proposals"): [PROPOSAL, msgspec.structs.replace(PROPOSAL, id="77aa01c2d3e4", state="accepted")],
+    ("POST", "schema/proposals"): lambda body: msgspec.structs.replace(
+        PROPOSAL, state="sent", additions=body["additions"], text=_told(body["additions"]), comment=body["comment"]
+    ),
+    ("POST", "schema/proposals/5f2c91d0a7b3/accept"): msgspec.structs.replace(PROPOSAL, state="accepted"),
+    ("POST", "schema/proposals/5f2c91d0a7b3/decline"): lambda body: msgspec.structs.replace(
+        PROPOSAL, state="declined", reason=body["reason"]
+    ),
     ("PUT", "schedule"): lambda body: (
         msgspec.structs.replace(FEDERATION, schedule=body["schedule"])
         if body["schedule"] == "m30"

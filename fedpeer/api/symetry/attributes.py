@@ -1,8 +1,8 @@
 """Attributes of the dialect and features of a schema: a frame's types as features, its rows as a schema reads them.
 
 C is continuous, B binary and T a category, whose columns are `name$level`; P is the column of patient ids. X and `-`
-are left out, and S is, unless the schema has a category of that name. What a schema does not have is refused: it is
-agreed on before rows are counted.
+are left out, and S is, unless the schema has a category of that name. What a schema does not have is told apart from
+what is wrong: the schema can grow by it, but not by rows alone.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ from fedpeer.api.symetry.maps import Frame
 from fedpeer.core.statistics.encode import floats
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.table import lacked
+from fedpeer.core.statistics.wanted import Wanted, wanted
 
 # What a continuous attribute of which nothing is known is counted in: ±10¹² in steps of 10⁻⁶ are less than 2⁶² steps,
 # and ±10⁹ few enough for float64, which is much faster.
 _WIDE, _USUAL, _STEP = Decimal(10) ** 12, Decimal(10) ** 9, Decimal("0.000001")
 _MUCH = 1e8
 _BINS = 100
-_COUNTED = frozenset("CBT")
+_COUNTED = {"C": "continuous", "B": "binary", "T": "category"}
 _BAD = HTTPStatus.BAD_REQUEST
+
+
+class BeyondError(DialectError):
+    """An attribute, or a value of one, that the schema does not have."""
 
 
 def proposed(frame: Frame, *, histogram: bool) -> Schema:
@@ -66,14 +72,12 @@ def fitted(frame: Frame, schema: Schema) -> dict[str, pa.Array]:
             continue
         if feature is None:
             if kind in _COUNTED:
-                raise DialectError(
-                    _BAD, f"attribute {name[:80]!r} is not in the schema of this project, which new rows do not change"
-                )
+                raise BeyondError(_BAD, f"attribute {name[:80]!r} is not in the schema of this project")
             continue
         if (kind == "C") != feature.measured and kind in _COUNTED:
             raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind}, and {feature.kind} in the schema")
         columns[name] = _levelled(feature, values) if feature.kind == "category" else values
-    missing = next((name for name in schema.needed if name not in columns), None)
+    missing = next((name for name in lacked(schema.needed) if name not in columns), None)
     if missing is not None:
         raise DialectError(_BAD, f"attribute {missing[:80]!r} of the schema is not in the frame")
     return columns
@@ -90,6 +94,21 @@ def given(frame: Frame, schema: Schema) -> dict[str, pa.Array]:
         elif feature is not None:
             table[name] = values
     return table
+
+
+def beyond(frame: Frame, schema: Schema) -> Wanted:
+    """Return what of a frame the schema does not have."""
+    known = {feature.name: feature for feature in schema.inputs}
+    table: dict[str, pa.Array] = {}
+    types: dict[str, str] = {}
+    for name, kind, values in _each(frame):
+        feature = known.get(name)
+        if feature is not None and feature.kind == "category":
+            meant, folded = _meant(feature, values)[0], _all_folded(values)
+            table[name] = pc.if_else(pc.is_valid(meant), meant, folded)
+        elif feature is None and kind in _COUNTED:
+            table[name], types[name] = _all_folded(values) if kind == "T" else values, _COUNTED[kind]
+    return wanted(schema, table, types)
 
 
 def kinds(schema: Schema) -> list[str]:
@@ -194,7 +213,7 @@ def _levelled(feature: Feature, values: pa.Array) -> pa.Array:
     meant, strange = _meant(feature, values)
     if strange:
         name, value = feature.name[:80], str(strange[0])[:60]
-        raise DialectError(_BAD, f"{value!r} is no value of {name!r} in the schema, which new rows do not change")
+        raise BeyondError(_BAD, f"{value!r} is no value of {name!r} in the schema")
     return meant
 
 
@@ -205,6 +224,11 @@ def _meant(feature: Feature, values: pa.Array) -> tuple[pa.Array, list[Any]]:
     levels = [by.get(_folded(value)) for value in every]
     strange = [value for value, level in zip(every, levels, strict=True) if level is None]
     return pa.array(levels, pa.string()).take(coded.indices), strange
+
+
+def _all_folded(values: pa.Array) -> pa.Array:
+    coded = values.dictionary_encode()
+    return pa.array(map(_folded, coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
 
 
 def _folded(value: Any) -> str:

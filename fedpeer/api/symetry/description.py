@@ -38,7 +38,7 @@ _QUERY: Final[dict[str, str]] = {
     "/projects/{pid}/rename": "newName",
     "/projects/{pid}/merge": "otherProjectName force",
     "/projects/{pid}/histogramEnable": "enable",
-    "/projects/{pid}/learn": "async force",
+    "/projects/{pid}/learn": "async force grow",
     "/projects/{pid}/forget": "async batch",
     "/projects/{pid}/explore": "metric async returnProjectInfo useLocal",
     "/projects/{pid}/vif": "async useLocal",

@@ -13,12 +13,17 @@ from fedpeer.api.symetry import attributes, entities, jobs
 from fedpeer.api.symetry.contexts import Context
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
+from fedpeer.api.symetry.fusion import refuse_rows
 from fedpeer.api.symetry.maps import Frame
 from fedpeer.core.errors import UnknownError
+from fedpeer.core.statistics.extension import extended
+from fedpeer.core.statistics.wanted import TELLABLE
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.shapes import Batch, Project
 
 _BAD = HTTPStatus.BAD_REQUEST
+_NAMED = 5  # things that few rows hold, told by name
+_COMMENT = 300  # characters
 # What the reference calls a marginal drift, and what is measured for it here (docs/statistics.md).
 _MARGINS = {"marginal_stat": ("difference", "smd"), "marginal_non_stat": ("drift", "js_distance")}
 
@@ -40,11 +45,45 @@ async def forget(ask: Ask) -> web.Response:
 
 async def table(ask: Ask, scope: str, frame: Frame) -> dict[str, pa.Array]:
     """Return a frame as a table under the project's schema; a project that has none yet takes it from the frame."""
+    refuse_rows(ask, scope)
     project = local(ask, scope)
     if project is not None and not project.schema_digest:
         schema = await asyncio.to_thread(attributes.proposed, frame, histogram=project.histogram)
         await ask.node.change_project(scope, schema=schema)
-    return await asyncio.to_thread(attributes.fitted, frame, ask.node.schema(scope))
+    try:
+        return await asyncio.to_thread(attributes.fitted, frame, ask.node.schema(scope))
+    except attributes.BeyondError as error:
+        await _grow(ask, scope, frame, error, alone=project is not None)
+        return await asyncio.to_thread(attributes.fitted, frame, ask.node.schema(scope))
+
+
+async def _grow(ask: Ask, scope: str, frame: Frame, error: attributes.BeyondError, *, alone: bool) -> None:
+    """Let a project's schema grow, if that is asked for; propose it of a federation's, and raise DialectError."""
+    schema = ask.node.schema(scope)
+    found = await asyncio.to_thread(attributes.beyond, frame, schema)
+    if not found.additions:
+        raise DialectError(_BAD, "; ".join([error.text, *found.unfit.values()]))
+    if alone:
+        if not ask.flag("grow", False):
+            raise DialectError(_BAD, f"{error.text}; with grow=true it grows by {found.additions.told}")
+        await ask.node.change_project(scope, schema=extended(schema, found.additions))
+        return
+    least = max(TELLABLE, ask.node.rules(scope).kept["cell"])
+    few = found.rare(least)
+    if few:
+        told = ", ".join(f"{name} ({rows})" for name, rows in list(few.items())[:_NAMED])
+        raise DialectError(
+            _BAD,
+            f"{error.text}, and fewer than {least} rows hold {told}: this is not told to others by itself; "
+            "the operator can propose it with `fedpeer schema propose`",
+        )
+    proposal = await ask.node.propose(scope, found.additions, f"learning as {ask.cid}"[:_COMMENT])
+    raise DialectError(
+        HTTPStatus.CONFLICT,
+        f"{error.text}; nothing was learned: that it grows by {proposal.text} is proposal {proposal.id}, "
+        "and these rows can be learned once the admin has accepted it",
+        {"proposal": proposal.id},
+    )
 
 
 def local(ask: Ask, scope: str) -> Project | None:

@@ -10,6 +10,7 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.sealed.work import Answer
 from fedpeer.core.peer.bridge import Bridged, SetBridge
 from fedpeer.core.peer.kept import Seen, Watch
+from fedpeer.core.peer.proposals import AcceptProposal, DeclineProposal, Propose
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.privacy.floor import Policy
@@ -260,6 +261,9 @@ Event: TypeAlias = (
     | SetPolicy
     | SetBridge
     | Bridged
+    | Propose
+    | AcceptProposal
+    | DeclineProposal
     | AddBatch
     | WithdrawBatch
     | WithdrawRows

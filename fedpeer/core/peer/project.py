@@ -18,6 +18,7 @@ from fedpeer.core.peer.events import AddBatch, AddStream, Flowed, ForgetStream, 
 from fedpeer.core.peer.rows import having, longer, refuse_twin
 from fedpeer.core.peer.state import Batch, Local
 from fedpeer.core.peer.streams import Stream
+from fedpeer.core.statistics.extension import embed, extends
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -108,16 +109,17 @@ def listened(project: Project, event: object) -> tuple[Project, Stream]:
 
 
 def agreed(project: Project, schema: Schema, now: int) -> Project:
-    """The project under this schema; StateError once there are rows under another, or are being counted."""
-    if project.batches and project.schema.digest != schema.digest:
+    """The project under this schema; StateError if it has rows under one that this does not extend, or counts some."""
+    if project.batches and not extends(project.schema, schema):
         raise StateError(
-            f"project {project.head.name} has rows under its schema, so that is fixed",
+            f"project {project.head.name} has rows under its schema, so that is fixed but for what can be added",
             hint="count them anew in a project of another schema",
         )
     if any(stream.running for stream in project.streams.values()):
         raise StateError(f"streams of project {project.head.name} are counted under its schema", hint="stop them first")
     head = structs.replace(project.head, schema=schema.to_json(), changed_at=now)
-    return replace(made(project.id, head, project.batches), streams=project.streams)
+    rows = {k: replace(local, summary=embed(local.summary, schema)) for k, local in project.batches.items()}
+    return replace(made(project.id, head, rows), streams=project.streams)
 
 
 def merged(project: Project, other: Project, now: int, *, force: bool) -> Project:

@@ -23,6 +23,8 @@ from fedpeer.core.statistics.numerals import MISSING, spelling
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.table import batches
 
+TELLABLE = 5  # rows that hold a name, at least, before it is told to others by itself
+
 _PIECE = 2**16  # rows looked at together
 
 

@@ -49,9 +49,10 @@ DIFFERENCES: dict[tuple[str, str], str] = {
         "first rows, and as far again on both sides; rows beyond are rejected"
     ),
     ("POST", "/projects/{pid}/learn"): (
-        "the same rows again are 409 unless `force=true`; new attributes and new values of a T attribute are 400; S "
-        "is left out unless the schema has it, L is refused; a row with a missing value is left out unless the schema "
-        "says `missing: pairwise`"
+        "the same rows again are 409 unless `force=true`; new attributes and new values of a T attribute are 409 in a "
+        "federation, as a proposal that its admin accepts, and 400 elsewhere unless `grow=true`; S is left out unless "
+        "the schema has it, L is refused; a row with a missing value is left out unless the schema says `missing: "
+        "pairwise`"
     ),
     ("POST", "/projects/{pid}/forget"): (
         "rows must be in one batch; where several batches could have them, `batch` names it (`getDsLog` lists them)"

@@ -34,7 +34,9 @@ from fedpeer.core.peer.events import (
 from fedpeer.core.peer.project import Head, Project
 from fedpeer.core.peer.state import Batch
 from fedpeer.core.peer.streams import Flow, Stream
+from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.extension import extended
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
 
@@ -93,6 +95,23 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(StateError, match="frozen"):
         add(frozen, "two", [4])
     assert add(core.changed(frozen, 4, frozen=False), "two", [4]).local.rows == 4
+
+
+def test_a_schema_that_extends_it_takes_the_rows_along() -> None:
+    old = Schema([Feature("x", min=0, max=100, resolution=1), Feature("c", "category", levels=["u", "v"])])
+    new = extended(old, Additions.from_dict({"levels": {"c": ["w"]}}))
+    project = core.made("project-3", Head("wards", old.to_json(), 1, 1))
+    table_ = {"x": [1, 2, 3], "c": ["u", "v", "u"]}
+    counted = collect(old, table_)
+    event = AddBatch(Batch("one", "test", 1, 3, 3, {}, counted.digest), counted, False)
+    grown = core.agreed(core.heard(project, event, 1)[0], new, 2)
+    assert grown.local == collect(new, table_) == grown.batches["one"].summary
+    assert carrying.restore(grown.id, {k: v for k, v in carrying.changes(None, grown).items() if v}) == grown
+    again = collect(new, table_)
+    with pytest.raises(DuplicateError):
+        core.heard(grown, AddBatch(Batch("two", "test", 1, 3, 3, {}, again.digest), again, False), 3)
+    with pytest.raises(StateError, match="fixed"):
+        core.agreed(grown, old, 3)
 
 
 def test_a_schema_is_taken_once() -> None:

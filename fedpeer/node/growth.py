@@ -1,0 +1,50 @@
+"""What people may have done so that the schema of a federation grows."""
+
+from __future__ import annotations
+
+from fedpeer.core.identity import PeerId
+from fedpeer.core.peer import proposals as core
+from fedpeer.core.peer.state import Peer
+from fedpeer.core.statistics.additions import Additions
+from fedpeer.node.motions import Proposal
+from fedpeer.node.standalone import Standalone
+from fedpeer.node.timeline import printable
+
+
+class Growth(Standalone):
+    """The part of a node's commands by which schemas of federations grow."""
+
+    def proposals(self, fed: str) -> list[Proposal]:
+        """What was proposed by this node and, if it is the admin, to it; oldest first."""
+        peer = self._peer(fed)
+        return [_shape(peer, each) for each in sorted(peer.proposals.values(), key=lambda p: (p.at, p.id))]
+
+    async def propose(self, fed: str, additions: Additions, comment: str = "") -> Proposal:
+        """Propose to the admin that the schema grow; the proposal that is open for the same is found again."""
+        return await self._moved(fed, core.Propose(additions, comment))
+
+    async def accept(self, fed: str, proposal: str) -> Proposal:
+        """Let the schema grow as proposed, for everyone."""
+        return await self._moved(fed, core.AcceptProposal(proposal))
+
+    async def decline(self, fed: str, proposal: str, reason: str = "") -> Proposal:
+        """Do not let the schema grow as proposed, and tell the proposer."""
+        return await self._moved(fed, core.DeclineProposal(proposal, reason))
+
+    async def _moved(self, fed: str, event: core.Propose | core.AcceptProposal | core.DeclineProposal) -> Proposal:
+        scope = self.resolve(fed)
+        return _shape(self._engine.peer(scope), await self._engine.ask(scope, event))
+
+
+def _shape(peer: Peer, proposal: core.Proposal) -> Proposal:
+    member, additions = peer.roster.members.get(PeerId(proposal.by)), Additions.from_json(proposal.additions)
+    return Proposal(
+        id=proposal.id,
+        by=member.card.name if member else proposal.by,
+        additions=additions.to_dict(),
+        text=additions.told,
+        comment=printable(proposal.comment),
+        at=float(proposal.at),
+        state=proposal.state,
+        reason=printable(proposal.reason),
+    )
