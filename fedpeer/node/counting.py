@@ -116,7 +116,7 @@ class Counting(Views):
         scope, lookout = self.resolve(fed), self._means.lookout
         if lookout is None:
             raise RequestError("this node has no files to watch")
-        schema = self._engine.peer(scope).roster.schema
+        schema = self._engine.peer(scope).agreed
         location, options = self.sources.placed(location, options)
         place, spots = await asyncio.to_thread(lookout.check, location, schema, options)
         told = msgspec.json.encode(dict(options))
@@ -232,7 +232,7 @@ def named(known: Mapping[str, T], begun: str, what: str, command: str) -> T:
 
 def schema_of(held: Peer | Project) -> Schema:
     """What rows are counted under."""
-    return held.schema if isinstance(held, Project) else held.roster.schema
+    return held.schema if isinstance(held, Project) else held.agreed
 
 
 def _refuse_longer(lookout: Lookout, peer: Peer, spot: Spot) -> None:

@@ -27,7 +27,7 @@ from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.session import Habits, Session
 from fedpeer.core.peer.state import Joining, Peer, State
 from fedpeer.core.peer.step import begin, step
-from fedpeer.core.peer.tending import gap_s
+from fedpeer.core.peer.tending import gap_s, void_passes
 from fedpeer.core.privacy.purse import Declared, Purse
 from fedpeer.node.authors import author, marked
 from fedpeer.node.batch import Outcome, Task, check_new
@@ -373,7 +373,7 @@ class Engine:
         if self._world.broker is None or not isinstance(state, Peer) or not state.bus.account_seed:
             return
         try:
-            await self._world.broker.set_account(state.bus.label, state.void_passes)
+            await self._world.broker.set_account(state.bus.label, void_passes(state))
         except FedpeerError as error:
             self.note(Entry(self._world.clock.now(), scope, "bus", "error", f"the broker did not cut off: {error}"))
 

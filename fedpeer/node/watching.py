@@ -47,7 +47,7 @@ class _Task:
 
     @property
     def schema(self) -> Schema:
-        return self.peer.roster.schema
+        return self.peer.agreed
 
     @property
     def options(self) -> Mapping[str, Any]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from fedpeer.core.peer.kept import Exact
 from fedpeer.core.peer.proposals import settled
-from fedpeer.core.peer.state import Local, Peer
+from fedpeer.core.peer.state import Local, Peer, Settings
+from fedpeer.core.statistics.additions import Additions
+from fedpeer.core.statistics.extension import beyond, extended
 
 
 def grown(peer: Peer) -> Peer:
@@ -18,6 +22,7 @@ def grown(peer: Peer) -> Peer:
     embed, given = peer.roster.lineage.embed, peer.sums.given
     return replace(
         peer,
+        settings=_agreed(peer),
         ledger=peer.ledger.grown(peer.roster.lineage),
         batches={name: Local(each.batch, embed(each.summary)) for name, each in peer.batches.items()},
         local=embed(peer.local),
@@ -25,3 +30,15 @@ def grown(peer: Peer) -> Peer:
         exact=peer.exact and Exact(peer.exact.serial, embed(peer.exact.summary)),
         proposals=settled(peer.proposals, peer.roster.schema),
     )
+
+
+def _agreed(peer: Peer) -> Settings:
+    """Who has proposed something agrees to it, and to nothing that others have proposed before."""
+    agreed, settings = peer.agreed, peer.settings
+    mine = [p for p in peer.proposals.values() if p.by == peer.me.peer and not p.is_settled]
+    for proposal in mine:
+        rest = beyond(agreed, Additions.from_json(proposal.additions))
+        wanted = extended(agreed, rest).digest if rest else ""
+        if any(schema.digest == wanted for schema in peer.roster.lineage.schemas):
+            settings = structs.replace(settings, agreed=wanted)
+    return settings

@@ -38,6 +38,7 @@ from fedpeer.core.peer.events import Found, IssueInvite, Join, Stamped
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import Bus, InviteRecord, Joining, Peer, Settings, State
 from fedpeer.core.peer.turn import Turn
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 ASK_EVERY_S = 2.0
@@ -134,7 +135,10 @@ def _welcomed(state: Joining, stamped: Stamped, welcome: Welcome, session: Sessi
     if access.kind == "pass":
         access = msgspec.structs.replace(access, secret=state.me.broker_seed())
     peer = _fresh(charter, state.me, Bus(access), session)
-    turn = Turn(replace(peer, settings=state.settings), stamped.now, stamped.entropy)
+    # Whoever redeems an invite has agreed to the schema that it shows, and to none that comes later.
+    agreed = Schema.from_json(state.invitation.schema).digest
+    settings = msgspec.structs.replace(state.settings, agreed=agreed)
+    turn = Turn(replace(peer, settings=settings), stamped.now, stamped.entropy)
     turn.note("member", "info", f"joined {charter.roster.name}")
     turn.effects.append(Reconnect())
     return turn.state, turn.effects

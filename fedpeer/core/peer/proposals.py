@@ -44,6 +44,13 @@ class DeclineProposal:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """The operator lets this node count rows under this schema of the federation; answered with it."""
+
+    schema: str
+
+
 class Proposal(Value, frozen=True):
     """A member's wish: `sent` until the admin has it, then `open` until the charter has it or the admin declines."""
 

@@ -3,7 +3,9 @@
 1. A proposal names features and levels, and holds nothing that was counted. It goes to the admin alone: what others
    measure need not be known to all before it is agreed.
 2. It is said again whenever the admin is heard and has not answered, so in the end it is there, whatever is lost.
-3. Only the charter makes it hold. What it comes to is seen from the schema, and where the admin declines, from its
+3. A schema that has grown obliges nobody: a node counts what its own operator has agreed to. Else whoever decides could
+   have others count a column that their files happen to have.
+4. Only the charter makes it hold. What it comes to is seen from the schema, and where the admin declines, from its
    word.
 """
 
@@ -18,6 +20,7 @@ from fedpeer.core.identity import PeerId
 from fedpeer.core.peer.deciding import tell_everyone
 from fedpeer.core.peer.proposals import (
     AcceptProposal,
+    Agree,
     DeclineProposal,
     Proposal,
     Propose,
@@ -65,11 +68,25 @@ def accept(turn: Turn, event: AcceptProposal) -> None:
     """Let the schema grow as proposed, for everyone."""
     turn.need_admin("let the schema grow")
     proposal = _open(turn, event.proposal)
-    rest = beyond(turn.state.roster.schema, Additions.from_json(proposal.additions))
+    roster = turn.state.roster
+    rest, follows = beyond(roster.schema, Additions.from_json(proposal.additions)), turn.state.agreed is roster.schema
     turn.decide(SchemaGrown(rest.to_json(), proposal.by))
+    if follows:
+        _agree(turn, turn.state.roster.schema.digest)
     turn.note("charter", "info", f"the schema has grown by {rest.told}, as {turn.name(proposal.by)} proposed")
     tell_everyone(turn)
     turn.reply(turn.state.proposals[proposal.id])
+
+
+def agree(turn: Turn, event: Agree) -> None:
+    """Count rows under this schema from here on."""
+    turn.need_active()
+    schema = next((s for s in turn.state.roster.lineage.schemas if s.digest == event.schema), None)
+    if schema is None:
+        raise UnknownError(f"the federation has no schema {event.schema[:16]}")
+    _agree(turn, schema.digest)
+    turn.note("audit", "info", f"rows are counted under schema {schema.digest[:16]} from here on")
+    turn.reply(schema.digest)
 
 
 def decline(turn: Turn, event: DeclineProposal) -> None:
@@ -165,6 +182,10 @@ def _open(turn: Turn, name: str) -> Proposal:
     if proposal.is_settled:
         raise StateError(f"proposal {name} is {proposal.state} already")
     return proposal
+
+
+def _agree(turn: Turn, digest: str) -> None:
+    turn.change(settings=replace(turn.state.settings, agreed=digest))
 
 
 def _say(turn: Turn, proposal: Proposal) -> None:

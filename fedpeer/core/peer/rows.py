@@ -25,6 +25,7 @@ from fedpeer.core.peer.state import Batch, Local
 from fedpeer.core.peer.streams import rejected_in_all
 from fedpeer.core.peer.turn import Turn
 from fedpeer.core.peer.watching import remember
+from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.patients import Patients
 from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.summary import Summary
@@ -79,18 +80,17 @@ def withdraw_batch(turn: Turn, event: WithdrawBatch) -> None:
 def withdraw_rows(turn: Turn, event: WithdrawRows) -> None:
     """Take some of a batch's rows out of it, exactly; nothing of them is kept."""
     state, rows = turn.state, event.summary.rows
-    event = dataclasses.replace(event, summary=state.roster.lineage.embed(event.summary))
     need_own(state)
     _need_patients(turn, event)
-    local = having(_of_patients(turn, event), event)
-    rest = local.summary - event.summary
+    local, gone = _counted(_of_patients(turn, event), event, state.roster.lineage)
+    rest = local.summary - gone
     batch = replace(local.batch, rows=rest.rows, withdrawn=local.batch.withdrawn + rows)
     if rest.rows:
         turn.change(batches={**state.batches, batch.id: Local(batch, rest)})
     else:
         _without(turn, batch.id)
     persons = state.persons.only(batch.id, state.persons.of(batch.id) - event.patients)
-    turn.change(local=state.local - event.summary, persons=persons)
+    turn.change(local=state.local - gone, persons=persons)
     receipts.taken_out(turn, batch, rows)
     text = f"withdrew {rows} rows of {batch.source}, as told by {event.source}"
     turn.note("data", "info", text, data={"batch": batch.id, "left": rest.rows})
@@ -114,6 +114,17 @@ def _of_patients(turn: Turn, event: WithdrawRows) -> Mapping[str, Local]:
     if event.batch in state.batches and event.batch not in fits:
         raise UnknownError(f"batch {event.batch} has fewer rows than {event.source} of one of its patients")
     return fits
+
+
+def _counted(batches: Mapping[str, Local], event: WithdrawRows, lineage: Lineage) -> tuple[Local, Summary]:
+    """The batch that these rows are in, and what was counted of them then, maybe before the schema grew."""
+    forms = [dataclasses.replace(event, summary=form) for form in lineage.forms(event.summary)]
+    for form in forms[:-1]:
+        try:
+            return having(batches, form), form.summary
+        except UnknownError:
+            continue
+    return having(batches, forms[-1]), forms[-1].summary
 
 
 def refuse_twin(batches: Mapping[str, Local], batch: Batch, views: Collection[str]) -> None:

@@ -39,7 +39,10 @@ BRIDGE = "bridge"
 
 
 class Settings(Value, frozen=True):
-    """What this node's operator chose: release rules that tighten the charter's, the newest schema it agreed to, …"""
+    """What this node's operator chose for itself: beside what to do, what to share at most.
+
+    `policy` tightens the charter's release rules; `agreed` is the digest of the newest schema that it has agreed to.
+    """
 
     send_action: Action = "block"
     receive_action: Action = "block"
@@ -274,13 +277,6 @@ class Peer:
             return False
         ask = self.session.ask
         return not ask or any(a.peer == self.me.peer and a.ask >= ask for a in heard.status.answers)
-
-    @property
-    def void_passes(self) -> dict[str, int]:
-        """Broker keys to cut off, and since when: those of past members and of invites that are over."""
-        gone = {m.card.broker: m.removed_at for m in self.roster.members.values() if m.removed_at}
-        over = {i.broker: i.expires_at for i in self.invites.values() if i.broker and i.state in {"revoked", "expired"}}
-        return gone | over
 
     def may_decide(self, now: float) -> bool:
         """Whether an admin can know that its charter is the newest: a restored backup may have forgotten decisions.

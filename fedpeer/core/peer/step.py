@@ -31,7 +31,7 @@ from fedpeer.core.peer.bridge import Bridged, SetBridge
 from fedpeer.core.peer.effects import Charged, Effect, Level, Note, Pledge, Send
 from fedpeer.core.peer.events import Stamped
 from fedpeer.core.peer.hearing import hear
-from fedpeer.core.peer.proposals import AcceptProposal, DeclineProposal, Propose
+from fedpeer.core.peer.proposals import AcceptProposal, Agree, DeclineProposal, Propose
 from fedpeer.core.peer.pulsing import pulse
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import Joining, Peer, State
@@ -74,6 +74,7 @@ _HANDLERS: dict[type, Handler] = {
     Propose: proposing.propose,
     AcceptProposal: proposing.accept,
     DeclineProposal: proposing.decline,
+    Agree: proposing.agree,
     events.SetPulsing: deciding.set_pulsing,
     events.SetExplorable: deciding.set_explorable,
     events.SetPolicy: deciding.set_policy,

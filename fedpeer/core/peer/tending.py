@@ -62,6 +62,13 @@ def gap_s(peer: Peer) -> float:
     return max(LEAST_GAP_S, GAP_A_MEMBER_S * len(peer.roster.active))
 
 
+def void_passes(peer: Peer) -> dict[str, int]:
+    """Broker keys to cut off, and since when: those of past members and of invites that are over."""
+    gone = {m.card.broker: m.removed_at for m in peer.roster.members.values() if m.removed_at}
+    over = {i.broker: i.expires_at for i in peer.invites.values() if i.broker and i.state in {"revoked", "expired"}}
+    return gone | over
+
+
 def settle(turn: Turn) -> None:
     """Say once where we stand after all that arrived together."""
     session = turn.state.session

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fedpeer.core.errors import MismatchError
 from fedpeer.core.statistics.additions import Additions
-from fedpeer.core.statistics.extension import embed, extended, project
+from fedpeer.core.statistics.extension import embed, extended, extends, project
 from fedpeer.core.statistics.noised import Variances
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -34,6 +34,10 @@ class Lineage:
                 return schema
         raise MismatchError("counted under a schema that the federation never had, or does not have yet")
 
+    def agreed(self, digest: str) -> Schema:
+        """The schema of this digest; the oldest, which all have agreed to, if there is none."""
+        return next((schema for schema in self.schemas if schema.digest == digest), self.schemas[0])
+
     def read(self, data: bytes, noise: Variances = ()) -> Summary:
         """Read the bytes of a summary under any of the schemas, as one of the newest; MalformedError, MismatchError."""
         schema = self.newest if len(self.schemas) == 1 else self.find(Summary.schema_of(data))
@@ -43,9 +47,14 @@ class Lineage:
         """The same rows under the newest schema; SchemaError if its own is none of these."""
         return embed(summary, self.newest)
 
+    def forms(self, summary: Summary) -> list[Summary]:
+        """What can have been counted of the same rows, under the newest schema: the most first, then ever less."""
+        older = [schema for schema in reversed(self.schemas[:-1]) if extends(schema, summary.schema)]
+        return [self.embed(summary), *(self.embed(project(summary, schema)) for schema in older)]
+
     def views(self, summary: Summary) -> frozenset[str]:
         """The digests of the same rows under each of the schemas, as far as each tells of them."""
-        older = (project(summary, schema).digest for schema in self.schemas[:-1])
+        older = (project(summary, schema).digest for schema in self.schemas if extends(schema, summary.schema))
         return frozenset((summary.digest, *older))
 
     def lean(self, summary: Summary) -> Summary:

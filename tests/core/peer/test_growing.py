@@ -12,10 +12,10 @@ from fedpeer.core.errors import DuplicateError, PermissionRefusedError, SchemaEr
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import proposing
-from fedpeer.core.peer.proposals import AcceptProposal, DeclineProposal, Proposal, Propose
+from fedpeer.core.peer.proposals import AcceptProposal, Agree, DeclineProposal, Proposal, Propose
 from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.session import Session
-from fedpeer.core.peer.state import Batch
+from fedpeer.core.peer.state import Batch, Peer
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.statistics.additions import Additions
@@ -185,6 +185,64 @@ def test_rows_that_were_read_before_are_counted_and_withdrawn_after() -> None:
 
 def _batch(summary: Summary) -> Batch:
     return Batch("late", "test", 0, summary.rows, summary.rows, {}, summary.digest)
+
+
+def test_rows_of_before_are_withdrawn_by_a_table_that_has_more_columns_now() -> None:
+    simulation, parts = lived(21)
+    bravo = simulation.nodes["bravo"]
+    schema, before = grown(simulation, bravo), bravo.peer.local
+    some = {name: values[:20] for name, values in parts[1].items()}
+    told = collect(schema, some | {"dose": [1.0] * 20})
+    simulation.act(bravo, ev.WithdrawRows("some", told, ""))
+    assert bravo.peer.local == before - collect(schema, some | {"dose": [None] * 20})
+    new = {"x": [1.0] * 5, "stage": ["III"] * 5, "died": [0] * 5, "dose": [1.0] * 5}
+    with pytest.raises(UnknownError, match="not all in any batch"):
+        simulation.act(bravo, ev.WithdrawRows("strangers", collect(schema, new), ""))
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_nobody_counts_what_their_operator_has_not_agreed_to(guarded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admin lets the schema grow by a column that a member's table happens to have."""
+    if not guarded:
+        monkeypatch.setattr(Peer, "agreed", property(lambda self: self.roster.schema))
+    simulation, _ = lived(23)
+    admin, bravo, charlie = simulation.nodes.values()
+    schema = grown(simulation, bravo)
+    assert [node.peer.agreed == schema for node in (admin, bravo, charlie)] == [True, True, not guarded]
+    table, before = drawn(random.Random(24), 30, grown=True), charlie.peer.local
+    simulation.act(charlie, ev.AddBatch(_batch(counted := collect(charlie.peer.agreed, table)), counted, False))
+    assert (charlie.peer.local.count("dose") > 0) is not guarded
+    simulation.act(charlie, ev.WithdrawBatch("late"))
+    assert charlie.peer.local == before
+    with pytest.raises(UnknownError, match="no schema 0000"):
+        simulation.act(charlie, Agree("0" * 64))
+    assert simulation.act(charlie, Agree(schema.digest)) == schema.digest
+    assert charlie.peer.agreed == schema
+    simulation.crash(charlie)
+    simulation.restart(charlie)
+    assert charlie.peer.agreed == schema
+
+
+def test_who_proposes_agrees_to_that_and_to_nothing_else() -> None:
+    simulation, _ = lived(25)
+    admin, bravo, charlie = simulation.nodes.values()
+    grown(simulation, charlie, Additions.from_dict({"features": [{"name": "hiv", "kind": "binary"}]}))
+    grown(simulation, bravo, Additions.from_dict({"levels": {"stage": ["III"]}}))
+    names = [[feature.name for feature in node.peer.agreed.features] for node in (admin, bravo, charlie)]
+    assert names == [["x", "stage", "died", "hiv"], ["x", "stage", "died"], ["x", "stage", "died", "hiv"]]
+    assert [node.peer.agreed.feature("stage").levels[-1] for node in (admin, bravo, charlie)] == ["III", "II", "II"]
+
+
+def test_who_joins_agrees_to_what_the_invite_shows() -> None:
+    simulation, _ = lived(26)
+    admin, bravo, _ = simulation.nodes.values()
+    early = simulation.invite(admin)
+    schema = grown(simulation, bravo)
+    late = simulation.join(admin, "delta")
+    assert (late.peer.agreed, late.peer.roster.schema) == (schema, schema)
+    slow = simulation.ask_to_join(admin, "echo", early)
+    simulation.run()
+    assert (slow.peer.agreed, slow.peer.roster.schema) == (SCHEMA, schema)
 
 
 def test_a_proposal_is_heard_in_the_end_and_answered() -> None:

@@ -16,6 +16,7 @@ from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import issue_invite
 from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.state import Bus, Joining, Peer
+from fedpeer.core.peer.tending import void_passes
 from fedpeer.core.peer.turn import Turn
 from tests.support.simulation import Node, Simulation, totals
 
@@ -350,4 +351,4 @@ def test_an_embedded_bus_gives_each_joiner_a_pass_of_its_own():
     assert bravo.peer.bus.access.secret == bravo.peer.me.broker_seed() != invitation.access.secret
     simulation.act(alfa, ev.RevokeInvite(simulation.invite(alfa).invite))
     simulation.act(alfa, ev.RemoveMember(bravo.peer.me.peer, ""))
-    assert len(alfa.peer.void_passes) == 2
+    assert len(void_passes(alfa.peer)) == 2
