@@ -15,6 +15,8 @@ from fedpeer.core.peer.streams import Inlet
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.additions import Additions
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.cells import Cells
 from fedpeer.node.assessing import HeldOut, Trial
 from fedpeer.node.origins import Begin, Sample, Stream, Subject, Watch
 from fedpeer.node.shapes import (
@@ -165,6 +167,10 @@ class _Projects(Protocol):
     def projects(self) -> list[Project]: ...
     def project(self, project: str) -> Project: ...
     def begin(self, kind: str, fed: str, work: Callable[[Callable[[int], None]], Awaitable[Any]]) -> Job:
+    @property
+    def cells(self) -> Cells:
+        """Who was asked into a federation as what, where that is known."""
+
         """Have something done as a job that people follow; its result is what the work returns."""
 
 

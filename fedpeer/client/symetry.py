@@ -139,9 +139,10 @@ class SymetryClient(Place):
         return self.ended(self.ask("POST", f"/projects/{_part(pid)}/forget", frame))
 
     def explore(self, pid: str, metric: str, context: Mapping[str, Any], **query: str) -> Values:
-        """A metric of attributes that an MLContext names; the KSVDMap's values."""
+        """A metric of attributes that an MLContext names: the KSVDMap's first map."""
         found = self.ask("POST", f"/projects/{_part(pid)}/explore", context, metric=metric, **query)
-        return _entity(_entity(self.ended(found), "KSVDMap", Values), "values", Values)
+        maps = _entity(_entity(self.ended(found), "KSVDMap", Values), "values", list[Values])
+        return maps[0] if maps else {}
 
     def build(
         self,

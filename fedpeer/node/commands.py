@@ -371,6 +371,7 @@ class Node(Growth):
         label = self._world.entropy.draw(8).hex()
         access = Access(servers=(broker.url,), ca=broker.ca, kind="pass")
         return Bus(access, broker.urls, label, broker.account_seed(label))
+        await self.cells.load(list(self._engine.states))
 
     def _is_settled(self, scope: str) -> bool:
         state = self._engine.states[scope]

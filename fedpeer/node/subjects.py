@@ -19,6 +19,7 @@ from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.peer.streams import Credential, Flow, Inlet, Stream
 from fedpeer.node import origins, shapes
+from fedpeer.node.cells import Cells
 from fedpeer.node.counting import Counting, Means, batch_for, counted, named, schema_of
 from fedpeer.node.engine import NODE, Engine, World
 from fedpeer.node.jobs import Jobs
@@ -39,6 +40,7 @@ class Subjects(Counting):
         super().__init__(engine, jobs, world, means, about)
         self.flowing: dict[str, str] = {}  # the fault of each stream that is listened to, "" without one
         self.credentials: dict[str, Credential] = {}  # of those streams that have one
+        self.cells = Cells(engine)
 
     async def load_credentials(self) -> None:
         """Read what streams are let in with; once, at the start."""

@@ -95,7 +95,7 @@ def wait(nodes, name, rows):
     for node in nodes:
         while True:
             status, told, _ = node.ask("POST", f"/projects/{name}/explore", asked, "metric=uni")
-            if status == 200 and told["values"]["KSVDMap"]["values"]["count"] == rows:
+            if status == 200 and told["values"]["KSVDMap"]["values"][0]["count"] == rows:
                 break
             if time.monotonic() > end:
                 raise SystemExit(
@@ -108,7 +108,7 @@ def explored(node, name, metric, inputs, targets=()):
     """One metric, as a map of numbers."""
     context = {"inputAttributes": [str(i) for i in inputs], "targets": [str(i) for i in targets]}
     values = node.good("POST", f"/projects/{name}/explore", context, f"metric={metric}")
-    return values["KSVDMap"]["values"]
+    return values["KSVDMap"]["values"][0]
 
 
 def built(node, name, algo, inputs, target, rows):

@@ -12,11 +12,9 @@ from fedpeer.api.symetry.envelope import DialectError
 
 _SUMS = "needs rows, of which nothing but sums is kept here"
 _ENCODERS = "encoders are not supported: a T attribute is counted by its values, and needs none"
-_STREAMS = "streams are not started in this dialect: the native API listens to NATS subjects (docs/data.md)"
 _TASKS = "Kafka tasks are not supported: programs ask `predict`, or take a model along as code"
 _TMODELS = "third-party models are not supported: they need rows, of which nothing but sums is kept here"
 _CHOSEN = "a model is chosen by its information criterion, and needs no source for that"
-_FUSION = "fusion projects are not supported: whoever makes one holds every other node's secret key"
 
 _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("GET", "/smlaccess", "there is no single sign-on: `fedpeer user add` makes a key"),
@@ -26,9 +24,6 @@ _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("POST", "/encoders/{encoder}/learn", _ENCODERS),
     ("GET", "/encoders/{encoder}/stats", _ENCODERS),
     ("DELETE", "/encoders/{encoder}", _ENCODERS),
-    ("POST", "/projects/fusion/create", _FUSION),
-    ("POST", "/projects/fusion/{cell}/cellsStatus", _FUSION),
-    ("POST", "/projects/fusion/{cell}/updateCellsInfo", _FUSION),
     ("POST", "/projects/{pid}/kmeansOptimize", f"k-means is not supported: it {_SUMS}"),
     ("POST", "/projects/{pid}/transform", "AutoML features are not supported: products are features of the schema"),
     (
@@ -42,15 +37,6 @@ _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("DELETE", "/projects/{pid}/{model}/evtwrapper", f"extreme values are not supported: their tail {_SUMS}"),
     ("POST", "/projects/{pid}/tmodels", _TMODELS),
     ("GET", "/projects/{pid}/tmodels", _TMODELS),
-    ("POST", "/projects/{pid}/streams/create", _STREAMS),
-    ("POST", "/projects/{pid}/streams/browse", _STREAMS),
-    ("POST", "/projects/{pid}/streams/preview", _STREAMS),
-    ("GET", "/projects/{pid}/streams/list", _STREAMS),
-    ("GET", "/projects/{pid}/streams/{stream}/metrics", _STREAMS),
-    ("GET", "/projects/{pid}/streams/{stream}/start", _STREAMS),
-    ("GET", "/projects/{pid}/streams/{stream}/stop", _STREAMS),
-    ("GET", "/projects/{pid}/streams/{stream}/errorLog", _STREAMS),
-    ("DELETE", "/projects/{pid}/streams/{stream}", _STREAMS),
     ("POST", "/tasks/create", _TASKS),
     ("GET", "/tasks", _TASKS),
     ("GET", "/tasks/{task}", _TASKS),

@@ -21,6 +21,18 @@ def string_list(lines: Sequence[str]) -> dict[str, Any]:
     return {"stringList": {"values": list(lines)}}
 
 
+def listing(files: Sequence[str], dirs: Sequence[str], path: str, *, delimiter: str = "/") -> dict[str, Any]:
+    """A DSListingResponse."""
+    return {
+        "ok": True,
+        "files": list(files),
+        "dirs": list(dirs),
+        "path": path,
+        "marker": "",
+        "delimiter": delimiter,
+    }
+
+
 def federation_info(pid: str, fed: Federation, members: Sequence[Member]) -> dict[str, Any]:
     """A FederationInfo. The group's key is nobody's to read, so `fed_secret_key` is empty."""
     return {
@@ -73,8 +85,18 @@ def info(node: Node, pid: str, scope: str) -> dict[str, Any]:
         "persisted": True,
         "histogramEnabled": "histogram" in schema.blocks if schema else bool(project and project.histogram),
         "autoSave": True,
+        **_of_cells(node, scope),
         **told,
     }
+
+
+def _of_cells(node: Node, scope: str) -> dict[str, Any]:
+    """What a fusion project tells of its cells."""
+    cells = node.cells.of(scope)
+    if cells is None:
+        return {}
+    told = [{"host": cell.host, "cid": cell.cid, "sk": "", "pid": cell.pid} for cell in cells]
+    return {"type": "fusion", "fusionCellInfo": msgspec.json.encode({"values": told}).decode()}
 
 
 def _federated(node: Node, fed: Federation) -> dict[str, Any]:
@@ -132,15 +154,16 @@ def sync_stats(stats: SyncStats, errors: Sequence[str], syncs: Sequence[str]) ->
 
 def sync_lines(node: Node, fed: str) -> list[str]:
     """The sync log as lines, oldest first."""
-    return [_line(entry) for entry in reversed(node.sync_log(fed, limit=_LINES).entries)]
+    return [line(entry) for entry in reversed(node.sync_log(fed, limit=_LINES).entries)]
 
 
 def error_lines(node: Node, fed: str) -> list[str]:
     """The error log as lines, oldest first; an empty one says so in a line."""
-    return [_line(entry) for entry in reversed(node.error_log(fed, limit=_LINES).entries)] or ["no error"]
+    return [line(entry) for entry in reversed(node.error_log(fed, limit=_LINES).entries)] or ["no error"]
 
 
-def _line(entry: LogEntry) -> str:
+def line(entry: LogEntry) -> str:
+    """An entry of the timeline as a log shows it."""
     moment = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%dT%H.%M.%S")
     peer = f" name:[{entry.peer}]" if entry.peer else ""
     return f"{entry.text}{peer} id:[{entry.id}] time:{moment}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -37,9 +37,7 @@ async def explore(ask: Ask) -> web.Response:
     async def work() -> jobs.Values:
         found = [await _measured(ask, scope, metric, one) for one in asked]
         more = {"smlInfo": entities.info(ask.node, ask.pid, scope)} if whole else {}
-        if len(found) == 1:
-            return {**_map(found[0]), **more}
-        return {"KSVDMapList": {"values": [_map(one)["KSVDMap"] for one in found]}, **more}
+        return {**_maps(found), **more}
 
     return await jobs.later(ask, "explore", scope, work)
 
@@ -50,7 +48,7 @@ async def vif(ask: Ask) -> web.Response:
     def told(values: Mapping[str, Any]) -> jobs.Values:
         places = {name: str(i) for i, name in enumerate(_names(ask))}
         found = {places[name]: str(value) for name, value in values["vif"].items() if value is not None}
-        return {"KSVSMap": {"values": found}}
+        return {"KSVSMap": {"values": [found]}}
 
     return await _one(ask, "vif", told, keep=())
 
@@ -118,11 +116,11 @@ async def _measured(ask: Ask, scope: str, metric: str, asked: Asked) -> dict[str
     return found.values
 
 
-def _map(values: Mapping[str, Any]) -> jobs.Values:
-    """A KSVDMap: numbers only; what is not defined is left out, and said beside it."""
-    numbers = {key: value for key, value in values.items() if isinstance(value, int | float)}
-    told: jobs.Values = {"KSVDMap": {"values": numbers}}
-    return told | ({"undefined": values["undefined"]} if values.get("undefined") else {})
+def _maps(found: Sequence[Mapping[str, Any]]) -> jobs.Values:
+    """A KSVDMap, a map of numbers for each context; what is not defined is left out, and said beside them."""
+    numbers = [{key: value for key, value in one.items() if isinstance(value, int | float)} for one in found]
+    undefined = {key: why for one in found for key, why in (one.get("undefined") or {}).items()}
+    return {"KSVDMap": {"values": numbers}} | ({"undefined": undefined} if undefined else {})
 
 
 def _components(values: Mapping[str, Any]) -> jobs.Values:

@@ -17,7 +17,7 @@ from fedpeer.node.shapes import Federation
 # What a federation requires before its admin has added a contract: rows.
 NO_CONTRACT = "ROWS() >= 1"
 
-_EXPIRY_S = 2 * 3600
+INVITE_S = 2 * 3600  # that an invite is good for
 _JOIN_WAIT_S = 30.0
 _GONE = ("left", "removed", "declined")
 
@@ -72,7 +72,7 @@ async def invitation(ask: Ask) -> web.Response:
     if not told.get("passwd") or set(ask.body) - {"passwd", "fed_rest_host"}:
         raise DialectError(HTTPStatus.BAD_REQUEST, "the body is a map with passwd, and fed_rest_host if you like")
     fed = _federation(ask)
-    made = await ask.node.invite(fed.id, role="member", expires_in_s=_EXPIRY_S, passphrase=told["passwd"])
+    made = await ask.node.invite(fed.id, role="member", expires_in_s=INVITE_S, passphrase=told["passwd"])
     content = entities.invitation(fed, made.text, ask.node.node().bus, told.get("fed_rest_host", ""))
     values = {"encryptedGroupInfo": made.text, "fedInfoEncrypted": made.text, "fedInvitation": content}
     return reply(200, values=values)

@@ -104,7 +104,7 @@ async def statistics(ask: Ask) -> web.Response:
     counts: dict[str, int] = {}
     for batch in ask.node.batches(ask.federation()):
         counts[batch.source] = counts.get(batch.source, 0) + batch.rows
-    return reply(200, values={"KSVDMap": {"values": counts}})
+    return reply(200, values={"KSVDMap": {"values": [counts]}})
 
 
 async def drift(ask: Ask) -> web.Response:
@@ -129,7 +129,7 @@ async def drift(ask: Ask) -> web.Response:
         told = await ask.node.explore(scopes[0], features, metric=metric, against=scopes[1])
         found = {name: abs(one[key]) for name, one in told.values["features"].items() if one.get(key) is not None}
         values = {f"{name}_drift": value for name, value in found.items()}
-        return {"KSVDMap": {"values": {"driftScore": sum(found.values()) / max(len(found), 1), **values}}}
+        return {"KSVDMap": {"values": [{"driftScore": sum(found.values()) / max(len(found), 1), **values}]}}
 
     return await jobs.later(ask, "dataDrift", scopes[0], work)
 

@@ -131,8 +131,7 @@ async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str,
         "attributeTypes": [_letter(values) for values in columns.values()],
         "data": lines,
     }
-    first = {"KSVSMap": {"values": dict(zip(columns, lines[0], strict=True))}} if len(lines) == 1 else {}
-    return {"dataframe": frame, **first}
+    return {"KSVSMap": {"values": [dict(zip(columns, row, strict=True)) for row in lines]}, "dataframe": frame}
 
 
 def _beside(given: Any, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from fedpeer.api.symetry import choosing, jobs, learning, projects, sources
 from fedpeer.api.switch import Switch
+from fedpeer.api.symetry import choosing, fusion, jobs, learning, projects, sources, streams
 from fedpeer.api.symetry import exploring as expl
 from fedpeer.api.symetry import federations as feds
 from fedpeer.api.symetry import modelling as models
@@ -50,6 +50,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET",    "/projects/list",                    _SEE, projects.names,     None, shared=True),
     Endpoint("GET",    "/projects/info",                    _SEE, projects.every,     None, shared=True),
     Endpoint("POST",   "/projects/import",                  _ACT, projects.take_in,   _OBJECT, large=True),
+    Endpoint("POST",   "/projects/fusion/create",           _ACT, fusion.create,      fusion.CellInfos, role="admin"),
+    Endpoint("POST",   "/projects/fusion/{pid}/cellsStatus", _SEE, fusion.status,     fusion.CellInfos | None),
+    Endpoint("POST",   "/projects/fusion/{pid}/updateCellsInfo", _ACT, fusion.update, fusion.CellInfos, role="admin"),
     Endpoint("POST",   "/projects/dataDrift",               _SEE, learning.drift,     Context, shared=True),
     Endpoint("GET",    "/projects/{pid}/info",              _SEE, projects.info,      None),
     Endpoint("DELETE", "/projects/{pid}",                   _ACT, projects.delete,    None),
@@ -94,6 +97,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET",    "/projects/{pid}/detachds/{source}", _SEE, sources.attach,     None),
     Endpoint("GET",    "/projects/{pid}/dss/{source}/learn", _ACT, sources.learn,     None),
     Endpoint("GET",    "/projects/{pid}/dss/{source}/forget", _ACT, sources.forget,   None),
+    Endpoint("POST",   "/projects/{pid}/streams/create",    _ACT, streams.create,     sources.Info),
+    Endpoint("POST",   "/projects/{pid}/streams/browse",    _SEE, streams.browse,     sources.Info, role="operator"),
+    Endpoint("POST",   "/projects/{pid}/streams/preview",   _SEE, streams.preview,    sources.Info, role="operator"),
+    Endpoint("POST",   "/streams/browse",                   _SEE, streams.browse,     sources.Info, role="operator"),
+    Endpoint("POST",   "/streams/preview",                  _SEE, streams.preview,    sources.Info, role="operator"),
+    Endpoint("GET",    "/projects/{pid}/streams/list",      _SEE, streams.every,      None),
+    Endpoint("GET",    "/projects/{pid}/streams/{stream}/metrics", _SEE, streams.metrics, None),
+    Endpoint("GET",    "/projects/{pid}/streams/{stream}/start", _ACT, streams.start, None),
+    Endpoint("GET",    "/projects/{pid}/streams/{stream}/stop", _ACT, streams.stop,   None),
+    Endpoint("GET",    "/projects/{pid}/streams/{stream}/errorLog", _SEE, streams.error_log, None),
+    Endpoint("DELETE", "/projects/{pid}/streams/{stream}",  _ACT, streams.delete,     None),
     Endpoint("GET",    "/jobs",                             _SEE, jobs.every_job,     None, shared=True),
     Endpoint("GET",    "/jobs/{job}",                       _SEE, jobs.one_job,       None, shared=True),
     Endpoint("DELETE", "/jobs/{job}",                       _ACT, jobs.kill,          None, shared=True),

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from fedpeer.api.symetry import jobs
+from fedpeer.api.symetry import entities, jobs
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.entities import string_list
 from fedpeer.api.symetry.envelope import DialectError, reply
+from fedpeer.api.symetry.fusion import refuse_rows
 from fedpeer.core.errors import UnknownError
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.origins import DataSource, Sample
@@ -29,6 +30,7 @@ class Info(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     info: dict[str, Any] = {}
     extra: dict[str, Any] | None = None
+    path: str = ""
 
 
 class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,22 +70,23 @@ async def sample(ask: Ask) -> web.Response:
     """The first rows of a source."""
     source = _named(ask)
     return reply(
-        200, values={"dataframe": _frame(await ask.node.sources.sample(source.location, source.options, SAMPLE))}
+        200, values={"dataframe": frame(await ask.node.sources.sample(source.location, source.options, SAMPLE))}
     )
 
 
 async def preview(ask: Ask) -> web.Response:
     """The first rows at a place that has no name yet."""
     location, options = _place(ask.body)
-    return reply(200, values={"dataframe": _frame(await ask.node.sources.sample(location, options, SAMPLE))})
+    return reply(200, values={"dataframe": frame(await ask.node.sources.sample(location, options, SAMPLE))})
 
 
 async def browse(ask: Ask) -> web.Response:
     """What is in a folder."""
     _check(ask.body.type)
     found = await ask.node.sources.browse(ask.body.path)
-    entries = [{"name": one.name, "isDirectory": one.folder, "size": one.bytes} for one in found]
-    return reply(200, values={"dsdirectoryListing": {"path": ask.body.path, "values": entries}})
+    files = [one.name for one in found if not one.folder]
+    folders = [one.name for one in found if one.folder]
+    return reply(200, values={"dsdirectoryListing": entities.listing(files, folders, ask.body.path)})
 
 
 async def delete(ask: Ask) -> web.Response:
@@ -94,7 +97,7 @@ async def delete(ask: Ask) -> web.Response:
 
 async def attach(ask: Ask) -> web.Response:
     """Say that a source is there for a project, as every source is."""
-    ask.federation()
+    refuse_rows(ask, ask.federation())
     _named(ask)
     return reply(200, "nothing to do: every project can learn from every source of its node")
 
@@ -102,6 +105,7 @@ async def attach(ask: Ask) -> web.Response:
 async def learn(ask: Ask) -> web.Response:
     """Count the rows of a source."""
     scope, name = ask.federation(), _named(ask).name
+    refuse_rows(ask, scope)
     job = await ask.node.add_source(scope, f"source:{name}", options={}, force=ask.flag("force", False))
     return await jobs.followed(ask, job)
 
@@ -124,7 +128,7 @@ def _named(ask: Ask) -> DataSource:
 def _place(given: Info) -> tuple[str, dict[str, Any]]:
     """Where a source is, and how it is read."""
     _check(given.type)
-    path = next((given.info[key] for key in _PATHS if isinstance(given.info.get(key), str)), "")
+    path = next((given.info[key] for key in _PATHS if isinstance(given.info.get(key), str)), given.path)
     if not path:
         raise DialectError(_BAD, f"info has none of {', '.join(_PATHS)}: where is the source?")
     if "://" in path or path.partition(":")[0] in ("sqlite", "duckdb", "postgres", "postgresql", "source"):
@@ -141,7 +145,7 @@ def _told(source: DataSource) -> dict[str, Any]:
     return {"type": _TYPE, "name": source.name, "info": {"path": source.location}, "extra": source.options}
 
 
-def _frame(sample: Sample) -> dict[str, Any]:
+def frame(sample: Sample) -> dict[str, Any]:
     """Rows as a DataFrame, each attribute of type C if all that is seen of it are numbers."""
     columns = list(zip(*sample.rows, strict=True)) if sample.rows else [()] * len(sample.columns)
     kinds = ["C" if column and all(isinstance(v, int | float) for v in column) else "S" for column in columns]

@@ -306,6 +306,7 @@ async def test_a_short_password_makes_no_invite(mine: Caller) -> None:
 async def test_an_unknown_project_is_not_found(mine: Caller, point: Any) -> None:
     body = {"passwd": PASSWORD} if "get" in point.path else ["ROWS() > 1"] if "ontract" in point.path else {}
     body = frame(3) if point.kind is Frame else body
+    body = {"type": "nats"} if "/streams/" in point.path else {"values": []} if "/fusion/" in point.path else body
     query = "newSchedule=h1&allowExplore=true"
     rest = re.sub(r"\{\w+\}", "x", point.path.replace("{pid}", "r5"))
     status, told, _ = await mine.ask(point.method, rest, body if point.kind else None, query=query)

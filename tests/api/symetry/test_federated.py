@@ -17,7 +17,7 @@ def frame(count: int, start: int = 0) -> dict[str, Any]:
 
 async def counted(user: Caller, query: str = "metric=uni", **extra: Any) -> float:
     asked = {"inputAttributes": ["0"], "extraParameters": extra}
-    count: float = (await user.good("POST", "/projects/hearts/explore", asked, query=query))["KSVDMap"]["values"][
+    count: float = (await user.good("POST", "/projects/hearts/explore", asked, query=query))["KSVDMap"]["values"][0][
         "count"
     ]
     return count

@@ -18,7 +18,7 @@ def small(values: list[Any], kind: str = "C", name: str = "x") -> dict[str, Any]
 async def uni(user: Caller, pid: str, column: str = "0", **extra: Any) -> dict[str, Any]:
     asked = {"inputAttributes": [column], "extraParameters": extra}
     values = await user.good("POST", f"/projects/{pid}/explore", asked, query="metric=uni")
-    found: dict[str, Any] = values["KSVDMap"]["values"]
+    found: dict[str, Any] = values["KSVDMap"]["values"][0]
     return found
 
 
@@ -99,7 +99,7 @@ async def test_rows_are_learned_once_and_forgotten_exactly(user: Caller) -> None
     assert "are not all in" in await user.bad("POST", "/projects/p1/forget", small([9]), query=f"batch={batch}")
     values = await user.done("POST", "/projects/p1/learn", small([7]), query="async=true")
     assert values["jobinfo"]["isDone"]
-    stats = (await user.good("GET", "/projects/p1/getLFStats"))["KSVDMap"]["values"]
+    stats = (await user.good("GET", "/projects/p1/getLFStats"))["KSVDMap"]["values"][0]
     assert stats == {"symetry:c1": 6}
 
 
@@ -199,7 +199,7 @@ async def test_drift_between_two_projects(user: Caller) -> None:
     names = {"driftPreferenceProjectName": "a", "driftAnalysisProjectName": "b"}
     asked = {"extraParameters": {**names, "driftMetric": "marginal_stat"}}
     values = await user.good("POST", "/projects/dataDrift", asked)
-    found = values["KSVDMap"]["values"]
+    found = values["KSVDMap"]["values"][0]
     assert found == {"driftScore": 3.0, "x_drift": 3.0}
     for change, text in (
         ({"driftMetric": "global"}, "not supported"),

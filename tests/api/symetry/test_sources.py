@@ -36,8 +36,10 @@ async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds:
     assert (len(frame["data"]), frame["data"][0]) == (128, ["20", "1.5", "0"])
     assert (await user.good("POST", "/dss/sample/preview", told(beds, "")))["dataframe"] == frame
     listing = {"type": "localfile", "path": str(beds.parent)}
-    (found,) = (await user.good("POST", "/projects/dsbrowse", listing))["dsdirectoryListing"]["values"]
-    assert (found["name"], found["isDirectory"], found["size"] > 1000) == ("beds.csv", False, True)
+    beds.with_name("inner").mkdir()
+    found = (await user.good("POST", "/projects/dsbrowse", listing))["dsdirectoryListing"]
+    assert (found["ok"], found["files"], found["dirs"]) == (True, ["beds.csv"], ["inner"])
+    assert found["path"] == listing["path"]
     await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
     await user.good("GET", "/projects/p/addds/beds")
     for rest in ("learn", "forget"):

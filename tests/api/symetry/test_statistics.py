@@ -29,7 +29,7 @@ def at(*names: str) -> list[str]:
 
 async def told(user: Caller, metric: str, inputs: list[str], targets: list[str] | None = None, **extra: Any) -> Any:
     asked = {"inputAttributes": at(*inputs), "targets": at(*(targets or [])), "extraParameters": extra}
-    return (await user.good("POST", "/projects/iris/explore", asked, query=f"metric={metric}"))["KSVDMap"]["values"]
+    return (await user.good("POST", "/projects/iris/explore", asked, query=f"metric={metric}"))["KSVDMap"]["values"][0]
 
 
 async def test_one_attribute_has_the_printed_numbers(iris: Caller) -> None:
@@ -91,13 +91,13 @@ async def test_every_metric_has_its_keys(iris: Caller, metric: str, inputs: list
 async def test_several_contexts_are_answered_at_once_and_later(iris: Caller) -> None:
     body = {"values": [{"inputAttributes": at(name)} for name in MEASURES]}
     values = await iris.good("POST", "/projects/iris/explore", body, query="metric=uni&returnProjectInfo=true")
-    assert [one["values"]["count"] for one in values["KSVDMapList"]["values"]] == [150] * 4
+    assert [one["count"] for one in values["KSVDMap"]["values"]] == [150] * 4
     assert values["smlInfo"]["pid"] == "iris"
     later = await iris.done("POST", "/projects/iris/explore", body, query="metric=uni&async=true")
-    assert later["KSVDMapList"] == values["KSVDMapList"]
+    assert later["KSVDMap"] == values["KSVDMap"]
     byname = {"inputAttributeNames": ["petal_length"]}
     one = await iris.good("POST", "/projects/iris/explore", byname, query="metric=uni&useLocal=true")
-    assert one["KSVDMap"] == values["KSVDMapList"]["values"][2]
+    assert one["KSVDMap"]["values"] == values["KSVDMap"]["values"][2:3]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_axes_and_inflation(iris: Caller) -> None:
     covariance = np.cov(table, bias=True)
     assert shared["pcaValues"] == pytest.approx(np.linalg.eigvalsh(covariance)[::-1][:2], rel=1e-10)
     assert shared["pcaSumValues"] == pytest.approx(np.trace(covariance))
-    vif = (await iris.good("POST", "/projects/iris/vif", asked))["KSVSMap"]["values"]
+    vif = (await iris.good("POST", "/projects/iris/vif", asked))["KSVSMap"]["values"][0]
     expected = np.linalg.inv(np.corrcoef(table)).diagonal()
     assert {key: float(value) for key, value in vif.items()} == pytest.approx(dict(zip("0123", expected, strict=True)))
     svd = await iris.good("POST", "/projects/iris/exploresvd", asked)
@@ -182,13 +182,15 @@ async def test_what_is_missing_in_a_row_is_completed(iris: Caller) -> None:
     await iris.good("POST", "/projects/iris/build", body, query="modelid=m1&algo=mlr&async=false")
     frame = {"attributeNames": ["petal_length", "sepal_width"], "attributeTypes": ["C", "C"], "data": [["1.4", ""]]}
     whole = {**frame, "data": [["1.4", str(IRIS["sepal_width"].mean())]]}
-    one, mean = [(await iris.good("POST", "/projects/iris/predict/m1", f))["KSVSMap"]["values"] for f in (frame, whole)]
+    one, mean = [
+        (await iris.good("POST", "/projects/iris/predict/m1", f))["KSVSMap"]["values"][0] for f in (frame, whole)
+    ]
     assert float(one["res"]) == pytest.approx(float(mean["res"]), rel=1e-9)
-    imputed = (await iris.good("POST", "/projects/iris/predict/m1", frame, query="impute=true"))["KSVSMap"]["values"]
+    imputed = (await iris.good("POST", "/projects/iris/predict/m1", frame, query="impute=true"))["KSVSMap"]["values"][0]
     table = np.cov(IRIS["petal_length"], IRIS["sepal_width"], bias=True)
     likely = IRIS["sepal_width"].mean() + table[0, 1] / table[0, 0] * (1.4 - IRIS["petal_length"].mean())
     same = (await iris.good("POST", "/projects/iris/predict/m1", {**frame, "data": [["1.4", str(likely)]]}))["KSVSMap"]
-    assert float(imputed["res"]) == pytest.approx(float(same["values"]["res"]), rel=1e-9)
+    assert float(imputed["res"]) == pytest.approx(float(same["values"][0]["res"]), rel=1e-9)
 
 
 async def test_a_discriminant_is_the_one_that_the_reference_publishes(iris: Caller) -> None:
@@ -400,7 +402,7 @@ async def test_models_leave_as_code_and_as_themselves(iris: Caller) -> None:
     body = {"inputAttributes": at("petal_length", "sepal_width"), "targets": at("petal_width")}
     await iris.good("POST", "/projects/iris/build", body, query="modelid=m1&algo=mlr&async=false")
     frame = iris_frame([3], ["petal_length", "sepal_width"])
-    found = (await iris.good("POST", "/projects/iris/predict/m1", frame))["KSVSMap"]["values"]["res"]
+    found = (await iris.good("POST", "/projects/iris/predict/m1", frame))["KSVSMap"]["values"][0]["res"]
     text = (await iris.good("GET", "/projects/iris/models/m1/code", query="language=sql"))["string"]
     base = sqlite3.connect(":memory:")
     base.execute("CREATE TABLE patients (petal_length REAL, sepal_width REAL)")
@@ -409,7 +411,7 @@ async def test_models_leave_as_code_and_as_themselves(iris: Caller) -> None:
     assert "language 'java'" in await iris.bad("GET", "/projects/iris/models/m1/code", query="language=java")
     values = await iris.good("GET", "/projects/iris/model/export", query="modelid=m1")
     await iris.good("POST", "/projects/iris/model/import", values, query="modelid=m2")
-    assert (await iris.good("POST", "/projects/iris/predict/m2", frame))["KSVSMap"]["values"]["res"] == found
+    assert (await iris.good("POST", "/projects/iris/predict/m2", frame))["KSVSMap"]["values"][0]["res"] == found
     for body in ({"string": "AAAA"}, {"string": 5}, {}):
         assert (await iris.ask("POST", "/projects/iris/model/import", body, query="modelid=m3"))[0] == 400
     assert "already" in await iris.bad("POST", "/projects/iris/model/import", values, query="modelid=m2", status=409)
