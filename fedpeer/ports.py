@@ -216,7 +216,7 @@ class Gathered:
     """Messages of a stream after those that were taken before, up to number `until`: their rows, by needed column.
 
     `messages` counts all, also those that cannot be read, of which `faults` has how many by reason. `at` is when the
-    last one was published, in UTC seconds.
+    last one was published, in UTC seconds. `behind` is how many were there that are still to come, None if not known.
     """
 
     until: int
@@ -224,6 +224,7 @@ class Gathered:
     at: int
     columns: Mapping[str, Sequence[Any]]
     faults: Mapping[str, int] = field(default_factory=dict)
+    behind: int | None = None
 
 
 class Feed(Protocol):

@@ -123,6 +123,7 @@ class NatsFeed:
         self._next = at.deliveries + 1
         self._position = at.position
         self._heard_at = asyncio.get_running_loop().time()
+        self._behind: int | None = None
 
     @property
     def origin(self) -> str:
@@ -177,6 +178,7 @@ class NatsFeed:
                 if not self._is_next(data.sequence.consumer):
                     raise SourceError(f"messages of {self._place.shown} went to a line that is no more")
                 self._open.append(message)
+                self._behind = data.num_pending
                 if data.sequence.stream > last:
                     last, size = data.sequence.stream, size + len(message.data)
                     found.append((last, message.data, data.timestamp.timestamp()))
@@ -216,7 +218,7 @@ class NatsFeed:
             except UnreadableError as error:
                 faults[str(error)] = faults.get(str(error), 0) + 1
         columns = {name: [row[i] for row in rows] for i, name in enumerate(self._messages.wanted)}
-        return Gathered(last, count, int(moment), columns, faults)
+        return Gathered(last, count, int(moment), columns, faults, self._behind)
 
 
 @dataclass(frozen=True, slots=True)

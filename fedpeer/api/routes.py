@@ -46,8 +46,8 @@ from fedpeer.api.handlers import (
     contracts,
     data,
     federations,
-    logs,
     growth,
+    logs,
     models,
     papers,
     people,
@@ -61,10 +61,11 @@ from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
 from fedpeer.api.handlers.projects import Carried
-from fedpeer.api.permits import Role
 from fedpeer.api.motions import Decline, Propose
-from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
+from fedpeer.api.permits import Role
+from fedpeer.node.accounts import User
 from fedpeer.node.motions import Proposal
+from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -87,7 +88,6 @@ from fedpeer.node.shapes import (
     ReleaseRules,
     Synced,
     SyncStats,
-    User,
     Validated,
     Withdrawal,
 )

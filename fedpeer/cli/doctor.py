@@ -134,6 +134,14 @@ def _federations(client: Client) -> Iterator[Finding]:
         if fed.state in frame.OVER:
             continue
         yield _federation(fed)
+        for text in fed.trouble:
+            yield Finding("warn", f"federation {fed.name}", text)
+    for project in client.projects():
+        for stream in client.streams(project.id):
+            if stream.error:
+                yield Finding(
+                    "warn", f"project {project.name}", f"stream {stream.name or stream.id} waits: {stream.error}"
+                )
 
 
 def _federation(fed: Federation) -> Finding:

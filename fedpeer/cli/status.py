@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from fedpeer.cli import frame, render
-from fedpeer.node.shapes import Federation, NodeInfo
+from fedpeer.node.shapes import Federation, NodeInfo, NoisePrice
 
 
 @click.command(cls=frame.Command)
@@ -42,7 +42,7 @@ def draw_federation(fed: Federation) -> None:
             ("id", fed.id),
             ("state", _state(fed)),
             ("alarm", fed.alarm),
-            ("role", fed.role),
+            ("role", ", ".join(dict.fromkeys(filter(None, (fed.role, fed.part))))),
             ("members", f"{render.count(fed.members)} ({render.count(fed.contributors, 'contributor')})"),
             ("rows", f"{render.count(fed.rows)} in all, {render.count(fed.local_rows)} here"),
             ("converged", _converged(fed) if fed.state == "active" else ""),
@@ -50,13 +50,18 @@ def draw_federation(fed: Federation) -> None:
             ("schedule", f"{fed.schedule}, {_pulse(fed)}" if fed.state == "active" else ""),
             ("released", _released(fed)),
             ("bus", render.mark(fed.bus_connected, "connected", "not connected")),
-            ("privacy", f"{fed.rules or fed.profile} rules, {fed.mode} mode"),
-            ("if refused", f"sending: {fed.send_action}, receiving: {fed.receive_action}"),
+            ("exchange", f"{fed.mode}, {fed.topology}"),
+            ("brings", ", ".join(f"the total of {name}" for name in fed.brings)),
+            ("brought", ", ".join(f"into {name}" for name in fed.brought)),
+            ("privacy", f"{fed.rules or fed.profile} rules"),
+            ("noise", _noise(fed.noise)),
+            ("if refused", _allowed(fed)),
             ("explorable", "by every member" if fed.explorable else "by this node only"),
             ("charter", f"version {fed.charter_version} ({render.short(fed.charter_head)}), epoch {fed.epoch}"),
             ("fingerprint", fed.fingerprint),
         ]
     )
+    _draw_trouble([fed])
 
 
 def _draw_node(node: NodeInfo) -> None:
@@ -76,6 +81,28 @@ def _draw_list(federations: list[Federation]) -> None:
         for f in federations
     )
     render.table(("FEDERATION", "ROLE", "STATE", ">MEMBERS", ">ROWS", "CONVERGED", "SCHEDULE", "PULSE"), rows)
+    _draw_trouble(federations)
+
+
+def _draw_trouble(federations: list[Federation]) -> None:
+    for fed in federations:
+        for text in fed.trouble:
+            render.say(f"! {text}" if len(federations) == 1 else f"! {fed.name}: {text}", "yellow")
+
+
+def _noise(noise: NoisePrice | None) -> Text | None:
+    if noise is None:
+        return None
+    each = f"ε = {render.real(noise.epsilon, 3)} a release (δ = {render.real(noise.delta, 3)})"
+    left = f"budget for {noise.left:,} more" if noise.declared else "no budget declared"
+    return Text(f"{each}, {left}", style="" if noise.left else "bold red")
+
+
+def _allowed(fed: Federation) -> str:
+    """What is done with what the contract refuses, where that is not to block it."""
+    if fed.send_action == fed.receive_action == "block":
+        return ""
+    return f"sending: {fed.send_action}, receiving: {fed.receive_action}"
 
 
 def _state(fed: Federation) -> Text:

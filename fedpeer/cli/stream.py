@@ -115,7 +115,7 @@ def _draw_started(told: Stream) -> None:
 
 def _draw_list(streams: list[Stream]) -> None:
     drawn = (
-        (s.name or s.id, s.location, s.state, f"{s.messages:,}", f"{s.rows:,}", f"{s.read - s.rows:,}", _last(s))
+        (s.name or s.id, s.location, _state(s), f"{s.messages:,}", f"{s.rows:,}", f"{s.read - s.rows:,}", _last(s))
         for s in streams
     )
     heads = ("STREAM", "SOURCE", "STATE", ">MESSAGES", ">ROWS", ">LEFT OUT", "LAST MESSAGE")
@@ -133,6 +133,10 @@ def _draw_log(entries: list[LogEntry]) -> None:
         render.say(f"{render.moment(each.at)}  {each.text}", "red" if each.level == "error" else "")
     if not entries:
         render.say("nothing happened to it")
+
+
+def _state(told: Stream) -> str:
+    return f"{told.state}, {told.behind:,} behind" if told.behind else told.state
 
 
 def _last(told: Stream) -> str:

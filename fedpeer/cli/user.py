@@ -8,7 +8,7 @@ import click
 
 from fedpeer.cli import frame, prompt, render
 from fedpeer.cli.invite import seconds
-from fedpeer.node.shapes import User
+from fedpeer.node.accounts import User
 from fedpeer.node.users import ROLES
 
 _PATH = click.Path(path_type=Path)

@@ -14,6 +14,7 @@ import msgspec
 from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.awaited_places import AsyncPlaces
 from fedpeer.client.line import asked, place
+from fedpeer.node.accounts import User
 from fedpeer.node.motions import Proposal
 from fedpeer.node.shapes import (
     Audit,
@@ -37,7 +38,6 @@ from fedpeer.node.shapes import (
     ReleaseRules,
     Synced,
     SyncStats,
-    User,
     Validated,
     Withdrawal,
 )

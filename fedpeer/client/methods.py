@@ -15,6 +15,7 @@ import msgspec
 from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.line import asked, place
 from fedpeer.client.places import Places
+from fedpeer.node.accounts import User
 from fedpeer.node.motions import Proposal
 from fedpeer.node.shapes import (
     Audit,
@@ -38,7 +39,6 @@ from fedpeer.node.shapes import (
     ReleaseRules,
     Synced,
     SyncStats,
-    User,
     Validated,
     Withdrawal,
 )

@@ -56,6 +56,8 @@ class Stream(Shape, frozen=True):
     sequence: int
     last_at: float
     name: str = ""  # what it was called when it was begun
+    behind: int | None = None  # messages that are still to come, as far as is known
+    broken: int = 0  # how often its line broke since the node's start
 
 
 class Subject(Shape, frozen=True):

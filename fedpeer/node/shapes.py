@@ -25,6 +25,16 @@ class NodeInfo(Shape, frozen=True):
     federations: list[str]
 
 
+class NoisePrice(Shape, frozen=True):
+    """What the noise of one release costs, as ρ and as (ε, δ), and how many more the node's privacy budget allows."""
+
+    rho: float
+    epsilon: float
+    delta: float
+    left: int
+    declared: bool  # whether the node has a privacy budget at all: without one, nothing leaves
+
+
 class Federation(Shape, frozen=True):
     """One federation as this node sees it now."""
 
@@ -63,6 +73,12 @@ class Federation(Shape, frozen=True):
     released_serial: int
     released_at: float
     fingerprint: str
+    topology: str = "decentralised"  # decentralised | centralised
+    part: str = ""  # under a cipher: contributor | beneficiary | coordinator
+    noise: NoisePrice | None = None  # of every release, where the charter asks for it
+    brings: list[str] = []  # federations whose total this node brings into this one
+    brought: list[str] = []  # federations into which the admin of this one brings its total
+    trouble: list[str] = []  # what this node's operator should look at
 
 
 class Project(Shape, frozen=True):
@@ -292,28 +308,6 @@ class Validated(Shape, frozen=True):
     rows: int
     digest: str
     validation: dict[str, Any]
-
-
-class User(Shape, frozen=True):
-    """A user of this node: a `role` on all of it, and `grants` of roles by federation.
-
-    `secret_key` (base64 of 16 bytes) signs requests of the second dialect, `token` opens the native API; both are given
-    once, when they are made. Without a key a user is not `active`. The key before is good until `older_until`, if that
-    is not 0.
-    """
-
-    cid: str
-    role: str  # none | viewer | operator | admin
-    grants: dict[str, str] = {}
-    active: bool = True
-    added_at: float = 0.0
-    keyed_at: float = 0.0
-    older_until: float = 0.0
-    secret_key: str = ""
-    token: str = ""
-
-    def __repr__(self) -> str:
-        return f"User(cid={self.cid!r}, role={self.role!r})"
 
 
 class Ruled(Shape, frozen=True):

@@ -54,6 +54,7 @@ class Streaming:
                     await _ended(task)
                     del self._running[key]
                     self._told.pop(key[1], None)
+                    self._node.behind.pop(key[1], None)
             for key in wanted.keys() - self._running.keys():
                 self._running[key] = wanted[key], asyncio.create_task(self._listen(*key))
             await asyncio.sleep(LOOKS_EVERY_S)
@@ -65,10 +66,10 @@ class Streaming:
                 await self._follow(scope, stream)
             except FedpeerError as error:
                 wait = FIRST_WAIT_S if self._told.get(stream) == "" else min(2 * wait, LONGEST_WAIT_S)
-                self._say(scope, stream, str(error))
+                self._broken(scope, stream, str(error))
             except Exception:  # noqa: BLE001 a bug with one message must not end the listening for ever
                 _log.exception("a bug while listening to a stream")
-                self._say(scope, stream, "a fault of this program: the daemon's log has it")
+                self._broken(scope, stream, "a fault of this program: the daemon's log has it")
             await asyncio.sleep(wait)
 
     async def _follow(self, scope: str, stream: str) -> None:
@@ -77,10 +78,17 @@ class Streaming:
             self._told[stream] = ""
             while True:
                 gathered = await feed.gather()
+                self._node.behind[stream] = 0 if gathered is None else gathered.behind
                 if gathered is not None and await self._node.count_messages(scope, stream, feed.origin, gathered):
                     await feed.acknowledge(gathered.until)
         finally:
             await feed.close()
+
+    def _broken(self, scope: str, stream: str, text: str) -> None:
+        """A line broke: how much it has left untold is not known any more."""
+        self._node.broken[stream] = self._node.broken.get(stream, 0) + 1
+        self._node.behind[stream] = None
+        self._say(scope, stream, text)
 
     def _say(self, scope: str, stream: str, text: str) -> None:
         """Tell people of a fault once; "" says that there is none any more."""

@@ -16,7 +16,7 @@ from fedpeer.core import canonical
 from fedpeer.core.errors import FedpeerError, RequestError, SourceError, StateError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.project import Project
-from fedpeer.core.peer.state import Peer
+from fedpeer.core.peer.state import Joining, Peer
 from fedpeer.core.peer.streams import Credential, Flow, Inlet, Stream
 from fedpeer.node import origins, shapes
 from fedpeer.node.cells import Cells
@@ -24,7 +24,7 @@ from fedpeer.node.counting import Counting, Means, batch_for, counted, named, sc
 from fedpeer.node.engine import NODE, Engine, World
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.sources import SAMPLE
-from fedpeer.node.views import entry_shape
+from fedpeer.node.views import Metric, entry_shape
 from fedpeer.ports import Commit, Entry, Feed, Feeds, Gathered
 
 _KEPT = "secret/stream/"
@@ -39,6 +39,8 @@ class Subjects(Counting):
         """As a node is made; credentials are known after `load_credentials`."""
         super().__init__(engine, jobs, world, means, about)
         self.flowing: dict[str, str] = {}  # the fault of each stream that is listened to, "" without one
+        self.behind: dict[str, int | None] = {}  # how many messages of it are still to come, as far as is known
+        self.broken: dict[str, int] = {}  # how often its line broke since the start
         self.credentials: dict[str, Credential] = {}  # of those streams that have one
         self.cells = Cells(engine)
 
@@ -106,11 +108,21 @@ class Subjects(Counting):
                 self._engine.note(Entry(self._world.clock.now(), scope, "data", "warning", text))
         return told
 
+    def metrics(self) -> Mapping[str, Metric]:
+        """Numbers for monitoring, with those of each stream."""
+        scopes = {fed.id: fed.name for fed in self.federations()} | {one.id: one.name for one in self.projects()}
+        found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+        for scope, name in scopes.items():
+            for each in self._heard(scope):
+                labels = {"federation": scope, "name": name, "stream": each.name or each.id}
+                for metric, value in flowing(each).items():
+                    found.setdefault(metric, []).append((labels, value))
+        return {**super().metrics(), **found}
+
     def streams(self, fed: str) -> list[origins.Stream]:
         """The streams that are, or were, listened to, and what came of them."""
         scope = self.resolve(fed)
-        streams = self._streams(scope).values()
-        return [self._stream_shape(scope, each) for each in sorted(streams, key=lambda s: (s.added_at, s.id))]
+        return self._heard(scope)
 
     def stream(self, fed: str, stream_id: str) -> origins.Stream:
         """One of them, by its name, its id, or the beginning of that."""
@@ -216,6 +228,11 @@ class Subjects(Counting):
             await self._engine.store(Commit({name: canonical.encode(credential)}))
             self.credentials[stream] = credential
 
+    def _heard(self, scope: str) -> list[origins.Stream]:
+        held = self._projects.states.get(scope) or self._engine.states[scope]
+        streams = () if isinstance(held, Joining) else held.streams.values()
+        return [self._stream_shape(scope, each) for each in sorted(streams, key=lambda s: (s.added_at, s.id))]
+
     def _streams(self, scope: str) -> Mapping[str, Stream]:
         held: Peer | Project = self._held(scope)
         return held.streams
@@ -244,7 +261,29 @@ class Subjects(Counting):
             unreadable=stream.faults,
             sequence=stream.sequence,
             last_at=float(stream.last_at),
+            behind=self.behind.get(stream.id) if stream.running else None,
+            broken=self.broken.get(stream.id, 0),
         )
+
+    def _trouble(self, state: Peer) -> list[str]:
+        faults = [each for each in state.streams.values() if each.running and self.flowing.get(each.id)]
+        waiting = [f"stream {each.name or each.id} waits: {self.flowing[each.id]}" for each in faults]
+        return [*super()._trouble(state), *waiting]
+
+
+def flowing(stream: origins.Stream) -> dict[str, float]:
+    """What is measured of a stream, by the names of metrics; what is not known is left out."""
+    told: dict[str, float | None] = {
+        "connected": None if stream.state == "stopped" else float(stream.state == "running"),
+        "behind_messages": stream.behind,
+        "last_message_timestamp_seconds": stream.last_at or None,
+        "messages_total": stream.messages,
+        "unreadable_messages_total": sum(stream.unreadable.values()),
+        "rows_total": stream.rows,
+        "rejected_rows_total": stream.read - stream.rows,
+        "errors_total": stream.broken,
+    }
+    return {f"fedpeer_stream_{name}": float(value) for name, value in told.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

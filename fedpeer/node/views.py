@@ -28,7 +28,10 @@ from fedpeer.node.glance import Glances
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.receipts import withdrawals
+from fedpeer.node.standing import joining_shape, standing, troubles
 from fedpeer.ports import Clock, Entry
+
+Metric = float | Sequence[tuple[Mapping[str, str], float]]
 
 ERROR_KINDS = ("sync", "contract", "receive", "member", "bus", "data", "charter")
 ERROR_LEVELS = ("warning", "error")
@@ -65,14 +68,14 @@ class Views:
 
     def federations(self) -> list[shapes.Federation]:
         """Every federation that this node is or was in."""
-        return [self._federation(scope) for scope in self._engine.states]
+        return [self._standing(scope) for scope in self._engine.states]
 
     def federation(self, fed: str) -> shapes.Federation:
         """One federation as this node sees it."""
         scope = self.resolve(fed)
         if scope in self._projects.states:
             raise UnknownError(f"{fed[:64]!r} is a project of this node, and no federation")
-        return self._federation(scope)
+        return self._standing(scope)
 
     def projects(self) -> list[shapes.Project]:
         """The projects of this node, by when they were made."""
@@ -194,7 +197,7 @@ class Views:
             told["store"] = self._engine.fault
         return {"status": "degraded" if told else "ok", "trouble": told}
 
-    def metrics(self) -> Mapping[str, float | Sequence[tuple[Mapping[str, str], float]]]:
+    def metrics(self) -> Mapping[str, Metric]:
         """Numbers for monitoring, by name and labels."""
         feds = self.federations()
         rows: dict[str, list[tuple[Mapping[str, str], float]]] = {}
@@ -241,10 +244,21 @@ class Views:
         scope = self.resolve(fed)
         return self._projects.states.get(scope) or self._engine.peer(scope)
 
+    def _standing(self, scope: str) -> shapes.Federation:
+        """A federation with what depends on more than its own state."""
+        told, state, states = self._federation(scope), self._engine.states[scope], self._engine.states
+        if isinstance(state, Joining):
+            return told
+        found = standing(state, states, self._engine.purse)
+        return msgspec.structs.replace(told, **found, trouble=self._trouble(state))
+
+    def _trouble(self, state: Peer) -> list[str]:
+        return troubles(state, self._engine.purse)
+
     def _federation(self, scope: str) -> shapes.Federation:
         state = self._engine.states[scope]
         if isinstance(state, Joining):
-            return _joining_shape(state)
+            return joining_shape(state)
         link = self._engine.links.get(scope)
         now = (link is not None and link.connected, self._engine.pulses.next_at(scope))
         return self._glances.of("federation", state, now, lambda: _seen(state, connected=now[0], next_pulse_at=now[1]))
@@ -417,24 +431,3 @@ def _risk(state: Peer) -> float:
 def _rules(policy: Policy) -> shapes.Rules:
     told = {name: getattr(policy, name) for name in shapes.Rules.__struct_fields__}
     return shapes.Rules(**told | {"tests": list(policy.tests)})
-
-
-def _joining_shape(state: Joining) -> shapes.Federation:
-    empty: dict[str, Any] = {
-        name: {"str": "", "bool": False, "int": 0, "float": 0.0, "list[str]": []}[str(kind)]
-        for name, kind in shapes.Federation.__annotations__.items()
-    }
-    known = {
-        "id": state.federation,
-        "name": state.invitation.federation_name,
-        "me": state.me.peer,
-        "admin": state.invitation.admin.peer,
-        "role": state.invitation.role,
-        "state": state.phase,
-        "alarm": state.reason,
-        "send_action": state.settings.send_action,
-        "receive_action": state.settings.receive_action,
-        "fingerprint": fingerprint(state.me.peer),
-        "waiting_for": [state.invitation.admin.name],
-    }
-    return shapes.Federation(**(empty | known))

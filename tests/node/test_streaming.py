@@ -23,7 +23,7 @@ from fedpeer.adapters.feed_nats import NatsFeed, NatsFeeds
 from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemClock, SystemEntropy
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import DuplicateError, RequestError, SourceError, UnknownError
+from fedpeer.core.errors import DuplicateError, RequestError, SourceError, StoreError, UnknownError
 from fedpeer.core.peer import flowing
 from fedpeer.core.peer.streams import Inlet, Stream
 from fedpeer.core.statistics.collect import collect
@@ -359,6 +359,48 @@ async def test_a_server_that_goes_and_comes_back_is_gone_on_with(tmp_path, home)
             await until(lambda: trial.stream.state == "waiting", within_s=20)
         assert trial.peer.local == table(range(40))
         assert len([text for text in trial.errors() if "cannot connect" in text]) <= 3
+
+
+async def test_how_far_behind_a_stream_is_and_how_often_its_line_broke_is_measured(server, bus, home, monkeypatch):
+    monkeypatch.setattr(feed_nats, "_TOGETHER", 10)
+    monkeypatch.setattr(feed_nats, "_MOST", 10)
+    await publish(bus, range(24))
+    await bus.publish(SUBJECT, b"no json")
+    async with living(home) as trial:
+        seen, real = list[int | None](), trial.node.count_messages
+
+        async def count(scope: str, stream: str, origin: str, gathered: Any) -> bool:
+            seen.append(trial.node.behind[stream])
+            return await real(scope, stream, origin, gathered)
+
+        monkeypatch.setattr(trial.node, "count_messages", count)
+        begun = await trial.begin(f"nats://{server}/{SUBJECT}", name="ward1")
+        await trial.counted(25)
+        assert seen == [15, 5, 0]
+        labels = {"federation": trial.node.resolve("trial"), "name": "trial", "stream": "ward1"}
+        told = {name.removeprefix("fedpeer_stream_"): value for name, value in trial.node.metrics().items()}
+        last = told.pop("last_message_timestamp_seconds")
+        assert last == [(labels, trial.stream.last_at)]
+        numbers = {
+            "connected": 1, "behind_messages": 0, "messages_total": 25, "unreadable_messages_total": 1,
+            "rows_total": 24, "rejected_rows_total": 0, "errors_total": 0,
+        }  # fmt: skip
+        assert {name: told[name] for name in numbers} == {name: [(labels, n)] for name, n in numbers.items()}
+        monkeypatch.setattr(trial.node, "count_messages", _fails)
+        await bus.publish(SUBJECT, b"{}")
+        await until(lambda: trial.stream.broken >= 2)
+        told = trial.node.metrics()
+        assert told["fedpeer_stream_connected"] == [(labels, 0)]
+        assert "fedpeer_stream_behind_messages" not in told
+        assert told["fedpeer_stream_errors_total"][0][1] >= 2
+        assert trial.node.federation("trial").trouble == ["stream ward1 waits: the disk is full"]
+        await trial.stop(begun.id)
+        assert "fedpeer_stream_connected" not in trial.node.metrics()
+        assert trial.node.federation("trial").trouble == []
+
+
+async def _fails(*_: Any) -> bool:
+    raise StoreError("the disk is full")
 
 
 async def test_a_stream_that_was_made_anew_is_not_taken_for_the_old_one(server, bus, home):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.statistics.additions import Additions
-from fedpeer.node import origins, shapes
+from fedpeer.node import accounts, origins, shapes
 from fedpeer.node.motions import Proposal
 from tests.support import answers
 from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
@@ -39,9 +39,9 @@ BATCH = shapes.Batch(
     rejected={"age": {"missing": 9, "out of range": 3}},
     digest=DIGEST,
 )
-C2 = shapes.User(cid="c2", role="viewer", added_at=NOW - 500, keyed_at=NOW - 60, older_until=NOW + 3540)
-C1 = shapes.User(cid="c1", role="admin", added_at=NOW - 90_000, keyed_at=NOW - 90_000)
-LAB7 = shapes.User(cid="lab7", role="none", grants={FED: "operator"}, active=False, added_at=NOW - 7200)
+C2 = accounts.User(cid="c2", role="viewer", added_at=NOW - 500, keyed_at=NOW - 60, older_until=NOW + 3540)
+C1 = accounts.User(cid="c1", role="admin", added_at=NOW - 90_000, keyed_at=NOW - 90_000)
+LAB7 = accounts.User(cid="lab7", role="none", grants={FED: "operator"}, active=False, added_at=NOW - 7200)
 WATCH = origins.Watch(id="w1", location="/data/new", every_s=60, options={}, added_at=NOW - 3600, files=3, rows=2400)
 WITHDRAWAL = shapes.Withdrawal(
     serial=3,
@@ -386,6 +386,21 @@ def _told(additions: dict[str, Any]) -> str:
     return Additions.from_dict(additions).told
 
 
+WARDS = msgspec.structs.replace(
+    FEDERATION,
+    id="fedbbbbbbbbbbbbbbbbbbbbbbb",
+    name="wards",
+    role="admin",
+    part="beneficiary",
+    mode="paillier",
+    send_action="allow",
+    converged=True,
+    waiting_for=[],
+    noise=shapes.NoisePrice(rho=0.0066, epsilon=0.5, delta=1e-6, left=2, declared=True),
+    brings=["lungs"],
+    brought=["the city", "fed0123456"],
+    trouble=["stream ward1 waits: cannot connect to nats://localhost:4222: refused"],
+)
 WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "/v1/node"): NODE,
     ("GET", "/v1/privacy/budget"): shapes.Budget(
@@ -399,6 +414,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ),
     ("GET", "/v1/federations"): [FEDERATION],
     ("GET", f"/v1/federations/{FED}"): FEDERATION,
+    ("GET", "/v1/federations/wards"): WARDS,
     ("POST", "/v1/federations"): FEDERATION,
     ("GET", "/v1/federations/lungs"): _refuse(
         404, "FP110", "no federation is called 'lungs'", "list what there is first: `fedpeer status`"

@@ -12,7 +12,8 @@ from fedpeer.api.auth import user_token
 from fedpeer.api.bodies import AddUser, Issue, Nothing, Permissions, Reason, RevokeKey, RotateKey
 from fedpeer.api.call import Call
 from fedpeer.core.errors import UnknownError
-from fedpeer.node.shapes import Federation, Invite, Member, User
+from fedpeer.node.accounts import User
+from fedpeer.node.shapes import Federation, Invite, Member
 
 
 async def members(call: Call[Nothing, Nothing]) -> list[Member]:
