@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
+from importlib import import_module
 
 import flint
-from scipy.optimize import minimize_scalar
 
 from fedpeer.core.statistics.rounding import rational
 
@@ -77,7 +77,9 @@ def _log_share(a: float) -> float:
 
 def _best(bound: Callable[[float], float]) -> Fraction:
     """The α − 1 with about the least bound."""
-    found = minimize_scalar(lambda x: bound(math.exp(x)), bounds=_SEARCHED, method="bounded", options={"xatol": 1e-9})
+    optimize = import_module("scipy.optimize")  # which takes a third of a second, and few nodes ask
+    how = {"bounds": _SEARCHED, "method": "bounded", "options": {"xatol": 1e-9}}
+    found = optimize.minimize_scalar(lambda x: bound(math.exp(x)), **how)
     return Fraction(math.exp(float(found.x)))
 
 
