@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fedpeer.client import SymetryClient as SymetryClient
     from fedpeer.core.contract.admit import admit as admit
     from fedpeer.core.contract.grammar import Contract as Contract
+    from fedpeer.core.models.choose import choose as choose
     from fedpeer.core.models.evaluate import evaluate as evaluate
     from fedpeer.core.models.fit import fit as fit
     from fedpeer.core.models.forms.estimator import to_sklearn as to_sklearn
@@ -51,6 +52,7 @@ _PLACES = {
     "Summary": "core.statistics.summary",
     "SymetryClient": "client",
     "admit": "core.contract.admit",
+    "choose": "core.models.choose",
     "collect": "core.statistics.collect",
     "collect_dask": "adapters.source_dask",
     "cross_validate": "core.models.validate",

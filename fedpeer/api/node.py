@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from fedpeer.core.models.choose import Contest
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.peer.streams import Inlet
@@ -131,6 +132,9 @@ class _Commands(Protocol):
         """Predict; `missing` completes rows (mean, gaussian) also where the model was fitted without that."""
 
     async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> Job: ...
+    async def choose(
+        self, fed: str, contest: Contest, held: HeldOut, of: str = "total", *, model_id: str = ""
+    ) -> Job: ...
     async def validate(self, fed: str, trial: Trial) -> Validated: ...
     async def explore(
         self,

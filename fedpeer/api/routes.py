@@ -42,6 +42,7 @@ from fedpeer.api.bodies import (
     WithdrawRows,
 )
 from fedpeer.api.call import Handler
+from fedpeer.api.contests import Choose
 from fedpeer.api.handlers import (
     contracts,
     data,
@@ -257,6 +258,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("POST",   _FED, "/explore",                   _SEE, 200, models.explore,        Explore,       Explored),
     ("GET",    _FED, "/plots/{picture}",           _SEE, 200, pictures.of_rows,      None,          Picture),
     ("POST",   _FED, "/validate",                  _SEE, 200, models.validate,       Validate,      Validated),
+    ("POST",   _FED, "/choose",                    _RUN, 202, models.choose,         Choose,        Job),
     ("GET",    _FED, "/models",                    _SEE, 200, models.every,          None,          list[Fitted]),
     ("POST",   _FED, "/models",                    _RUN, 201, models.fit,            Fit,           Fitted),
     ("GET",    _FED, "/models/{model}",            _SEE, 200, models.one,            None,          Fitted),

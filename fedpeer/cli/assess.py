@@ -1,4 +1,4 @@
-"""`evaluate` and `validate`: what a model is worth."""
+"""`evaluate`, `validate` and `choose`: what a model is worth."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import msgspec
 from fedpeer.cli import frame, progress, render
 from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, location, pairs, reading
 from fedpeer.client import ApiError
+from fedpeer.node.choices import Chosen
 from fedpeer.node.shapes import Evaluated, Job, Validated
 
 _MEASURES = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r2": "R²", "auc": "AUC", "brier": "Brier", "f1": "F1"}
-_UPPER = ("ppv", "npv")
+_UPPER = ("ppv", "npv", "mcc")
+_SEARCHES = ("all", "order", "stepwise", "subsets")
 
 
 @click.command(cls=frame.Command)
@@ -58,6 +60,53 @@ def validate(kind: str, target: str, features: tuple[str, ...], options: tuple[s
     with progress.spin("validating"):
         found = client.validate(fed, kind, target=target, features=features, grid=tried, **told)
     frame.show(found, _draw_validated)
+
+
+@click.command(cls=frame.Command)
+@click.argument("kinds")
+@click.argument("target")
+@click.argument("features", nargs=-1)
+@click.option("--on", "source", required=True, metavar="SOURCE", help="The rows to judge by; whatever data add takes.")
+@click.option("--search", type=click.Choice(_SEARCHES), default="all", show_default=True, help="Which features.")
+@click.option("--grid", "grids", multiple=True, metavar="KEY=VALUE,...", help="Values of an option: lam=0.1,1,10.")
+@click.option("--measure", default="", help="By what they are judged: rmse, auc, accuracy, … (docs/models/using.md).")
+@click.option("--positive", default="", metavar="CLASS", help="The class that scores are for (the second of two).")
+@click.option("--of", default="total", show_default=True, metavar="WHOM", help="total, local, rest, or members.")
+@MAP
+@QUERY
+@OPTION
+def choose(kinds: str, target: str, features: tuple[str, ...], source: str, **how: Any) -> None:
+    """Fit each of KINDS (lda,gaussian_nb) to the federation's data, judge it on SOURCE, and keep the best."""
+    client, told = frame.client(), reading(how.pop("maps"), how.pop("query"), how.pop("options"))
+    fed, grid = frame.federation(client), pairs(how.pop("grids"))
+    wanted: dict[str, dict[str, Any]] = {kind: {} for kind in kinds.split(",")}
+    how["grid"] = {key: str(value).split(",") for key, value in grid.items()}
+    job = client.choose(fed, wanted, target, location(source), features=list(features), options=told, **how)
+    ended = progress.follow(client, job)
+    if ended.error is not None:
+        raise ApiError.of(ended.error)
+    frame.show(ended, _draw_chosen)
+
+
+def _draw_chosen(job: Job) -> None:
+    if job.state != "done":
+        render.say(f"job {job.id} is {job.state}")
+        return
+    done = msgspec.convert(job.result, Chosen)
+    told = done.choice
+    tried = f"{render.count(told['tried'])} tried on {render.count(told['rows'], 'row')} of {done.source}"
+    render.pairs([("kept", f"{done.model.kind} (id {done.model.id})"), ("target", told["target"]), ("models", tried)])
+    rows = (
+        (each["kind"], render.real(each["score"]), ", ".join(each["features"]), _options(each["options"]))
+        for each in told["best"]
+    )
+    render.table(("KIND", f">{_name(told['measure'])}", "FEATURES", "OPTIONS"), rows)
+    for reason, count in told["refused"].items():
+        render.say(f"{render.count(count)} not judged: {reason}", "dim")
+
+
+def _options(told: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in told.items())
 
 
 def _draw_validated(found: Validated) -> None:

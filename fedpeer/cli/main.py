@@ -61,6 +61,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "predict": ("model", "Predict with a model."),
         "validate": ("assess", "Cross-validate a model by leaving out members."),
         "evaluate": ("assess", "Say what a model is worth on rows that it has not seen."),
+        "choose": ("assess", "Try several models on rows that they have not seen, and keep the best."),
     },
     "Connect": {
         "user": ("user", "Let people and programs use this node, each with a key and roles of its own."),

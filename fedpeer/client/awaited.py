@@ -369,6 +369,15 @@ class AsyncClient(AsyncPlaces):
         body = {"location": location, "rows": rows, "options": options, **terms}
         return await self._post(fed, f"models/{quote(model_id, safe='')}/evaluate", body, Job)
 
+    async def choose(
+        self, fed: str, kinds: Mapping[str, Mapping[str, Any]], target: str, location: str = "", **how: Any
+    ) -> Job:
+        """Fit kinds (with their options), judge each on rows at a location or sent along (`rows`), and keep the best.
+
+        `how`: features, search, grid, measure, positive, of, and `options` of reading. `Job.result` is then a `Chosen`.
+        """
+        return await self._post(fed, "choose", {"kinds": kinds, "target": target, "location": location, **how}, Job)
+
     async def picture(self, fed: str, picture: str, **what: Any) -> bytes:
         """A plot as a file, `density.svg` or `drift.png`: of a `model`, of the `job` of an evaluation, or of rows.
 

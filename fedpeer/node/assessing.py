@@ -11,12 +11,16 @@ import msgspec
 from fedpeer.core.errors import RequestError
 from fedpeer.core.identity import PeerId
 from fedpeer.core.models.certificate import Contributor
+from fedpeer.core.models.choose import Choice, Contest, choose
+from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Evaluation, Terms, evaluate, wanted
+from fedpeer.core.models.inputs import sources
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.validate import CrossValidation, cross_validate
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
 from fedpeer.node.exploring import members, parts
 from fedpeer.ports import Source
 
@@ -101,3 +105,14 @@ def assessed(model: Result, source: Source, terms: Terms, progress: Callable[[in
     if source.size:
         return evaluate(model, source.batches(names, progress), terms)
     return evaluate(model, source.batches(names), terms, progress=progress)
+
+
+def selected(
+    summary: Summary, source: Source, contest: Contest, progress: Callable[[int], None]
+) -> tuple[Result, Choice]:
+    """Read the features that are tried and the truth, once; try every model on them, telling how many were tried."""
+    schema = summary.schema
+    names = [column.name for column in chosen(schema, contest.target, contest.features)]
+    goal = named(schema, contest.target).name
+    wanted = dict.fromkeys([*(feature.name for feature in sources(schema, names)), goal])
+    return choose(summary, source.batches(list(wanted)), contest, progress=progress)

@@ -24,15 +24,19 @@ from fedpeer.core.errors import (
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.federation.schedule import Schedule
+from fedpeer.core.models.choose import Contest
 from fedpeer.core.models.fit import completed, fit, restore
+from fedpeer.core.models.result import Result
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Bus, Joining, Peer, Settings
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import bridging, shapes
-from fedpeer.node.assessing import HeldOut, Trial, assessed, traced, validated
+from fedpeer.node.assessing import HeldOut, Trial, assessed, selected, traced, validated
+from fedpeer.node.choices import Chosen
 from fedpeer.node.ciphers import check_able, cipher_shape
 from fedpeer.node.counting import Rows, reading_job
 from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, members, prepared, whose
@@ -280,21 +284,41 @@ class Node(Growth):
     ) -> shapes.Fitted:
         """Fit a model and keep it, under an id of its own unless one is given, which then is new."""
         self._check_new_model(fed, model_id)
-        scope, peer = self.resolve(fed), self._held(fed)
+        peer = self._held(fed)
         summary = whose(peer, of)
         await self._say_so(peer, of, f"a model: {kind} of {target or ', '.join(features or []) or 'all features'}")
         chosen = None if features is None else list(features)
         model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
+        return await self._keep_made(fed, model, summary, of, model_id)
+
+    async def choose(
+        self, fed: str, contest: Contest, held: HeldOut, of: str = "total", *, model_id: str = ""
+    ) -> shapes.Job:
+        """Fit what a contest says, judge each on rows that none has seen, and keep the best; none of them is kept."""
+        self._check_new_model(fed, model_id)
+        summary, schema = whose(self._held(fed), of), self.schema(fed)
+        source = await asyncio.to_thread(held.opened, self._open, self._means.open_rows, schema)
+        await self._say_so(self._held(fed), of, f"a model: the best of {', '.join(contest.entrants())} on other rows")
+
+        async def work(progress: Progress) -> Chosen:
+            model, choice = await asyncio.to_thread(selected, summary, source, contest, progress)
+            kept = await self._keep_made(fed, model, summary, of, model_id)
+            return Chosen(model=kept, source=source.name, choice=choice.to_dict())
+
+        job = msgspec.structs.replace(reading_job("choice", self.resolve(fed), source), maximum=0, unit="models")
+        return self._jobs.start(job, work)
+
+    async def _keep_made(self, fed: str, model: Result, summary: Summary, of: str, model_id: str) -> shapes.Fitted:
         return await self._keep_fitted(
             shapes.Fitted(
                 id=model_id or self._world.entropy.draw(8).hex(),
-                federation=scope,
-                kind=kind,
+                federation=self.resolve(fed),
+                kind=model.kind,
                 created_at=self._world.clock.now(),
                 of=of,
                 rows=summary.rows,
                 digest=summary.digest,
-                model=traced(model, peer, of, self._about.version).to_dict(),
+                model=traced(model, self._held(fed), of, self._about.version).to_dict(),
             )
         )
 

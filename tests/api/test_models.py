@@ -69,6 +69,39 @@ async def test_a_model_is_evaluated_on_rows_that_are_not_kept(counted: Served) -
     assert [await counted.good("GET", f"{FED}{what}") for what in ("", "/data", "/models")] == before
 
 
+async def test_the_best_of_several_models_on_other_rows_is_kept(counted: Served) -> None:
+    held = rows(50, start=7)
+    asked = {"kinds": {"lda": {}, "gaussian_nb": {}}, "target": "sick", "search": "subsets", "rows": held}
+    job = await counted.good("POST", f"{FED}/choose?wait=30", asked)
+    assert (job["state"], job["current"]) == ("done", 6)
+    told, kept = job["result"]["choice"], job["result"]["model"]
+    assert (told["tried"], told["rows"], told["measure"]) == (6, 50, "auc")
+    assert await counted.good("GET", f"{FED}/models/{kept['id']}") == kept
+    models = await counted.good("GET", f"{FED}/models")
+    assert [model["id"] for model in models] == [kept["id"]]
+    judged = await counted.good("POST", f"{FED}/models/{kept['id']}/evaluate?wait=30", {"rows": held})
+    area = judged["result"]["evaluation"]["ranking"]["auc"]["value"]
+    assert told["best"][0] == {
+        "kind": kept["kind"],
+        "features": told["best"][0]["features"],
+        "options": {},
+        "score": area,
+    }
+    assert all(each["score"] <= area for each in told["best"])
+    for features in (["age"], ["dose"], ["age", "dose"]):
+        other = {"kind": "lda", "target": "sick", "features": features}
+        model = await counted.good("POST", f"{FED}/models", other)
+        judged = await counted.good("POST", f"{FED}/models/{model['id']}/evaluate?wait=30", {"rows": held})
+        assert judged["result"]["evaluation"]["ranking"]["auc"]["value"] <= area
+    failed = await counted.good("POST", f"{FED}/choose?wait=30", {**asked, "measure": "rmsle"})
+    assert failed["state"] == "failed"
+    assert "measure is 'rmsle'" in failed["error"]["detail"]
+    for body in ({**asked, "location": "x.csv"}, {**asked, "rows": None}):
+        assert (await counted.ask("POST", f"{FED}/choose", body))[0] == 400
+    assert (await counted.ask("POST", f"{FED}/choose", {**asked, "search": "random"}))[0] == 400
+    assert (await counted.ask("POST", f"{FED}/choose", asked, token=VIEWER))[0] == 403
+
+
 async def test_the_truth_may_have_another_name(counted: Served) -> None:
     model = await counted.good("POST", f"{FED}/models", {"kind": "ols", "target": "dose", "features": ["age"]})
     where = f"{FED}/models/{model['id']}/evaluate?wait=30"

@@ -117,6 +117,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.forget(FED, "m1"),
     lambda c: c.predict(FED, "m1", {"age": [1, None]}),
     lambda c: c.validate(FED, "ridge", target="age", features=["sick"], grid={"lam": [0.1, 1]}, confidence=0.9),
+    lambda c: c.choose(FED, {"lda": {}}, "ill", "/data/patients.csv", search="subsets"),
     lambda c: c.evaluate(FED, "m1", "/data/patients.csv", terms={"threshold": 0.4, "target": "ill"}, delimiter=";"),
     lambda c: c.export(FED, "m1", "sql", table="clinic"),
     lambda c: c.report(FED, "m1", "html"),

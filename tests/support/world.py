@@ -614,6 +614,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "models/m1/plots/coefficients.png"): b"PNG",
     ("GET", f"/v1/jobs/{EVALUATED.id}/plots/roc.svg"): b"<svg/>",
     ("POST", "models/m1/evaluate"): EVALUATED,
+    ("POST", "choose"): CHOSEN,
     ("POST", "validate"): lambda body: shapes.Validated(
         rows=1300,
         digest=DIGEST,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fedpeer.api import jobs as waiting
 from fedpeer.api.bodies import Evaluate, Explore, Fit, Nothing, Predict, Validate, Wait
 from fedpeer.api.call import Call, Reply
+from fedpeer.api.contests import Choose
+from fedpeer.core.models.choose import Contest
 from fedpeer.core.models.evaluate import Terms
 from fedpeer.node.assessing import HeldOut, Trial
 from fedpeer.node.shapes import Explored, Fitted, Predicted, Validated
@@ -61,4 +63,15 @@ async def evaluate(call: Call[Evaluate, Wait]) -> Reply:
     terms = Terms(body.target or None, body.threshold, body.positive or None, body.confidence)
     held = HeldOut(body.location, body.rows, body.options, terms)
     job = await waiting.ended(call.node, await call.node.evaluate(call.fed, call.named("model"), held), call.query.wait)
+    return Reply(job, 202 if job.state == "running" else 200, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def choose(call: Call[Choose, Wait]) -> Reply:
+    """Fit several models, judge each on rows that none has seen, and keep the best; 202 while that goes on."""
+    body = call.body
+    contest = Contest(
+        body.kinds, body.target, body.features or None, body.search, body.grid, body.measure, body.positive or None
+    )
+    held = HeldOut(body.location, body.rows, body.options)
+    job = await waiting.ended(call.node, await call.node.choose(call.fed, contest, held, body.of), call.query.wait)
     return Reply(job, 202 if job.state == "running" else 200, {"Location": f"/v1/jobs/{job.id}"})

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
+from math import prod
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from fedpeer.core.errors import ModelError
 from fedpeer.core.models.agreement import Score, measures, scored
 from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Terms, evaluate
-from fedpeer.core.models.fit import fit
+from fedpeer.core.models.fit import fit, options_of
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
@@ -67,7 +68,7 @@ class Contest:
     at a time, `subsets` takes all subsets of at most 12.
     """
 
-    kinds: Mapping[str, Mapping[str, Any]]
+    kinds: Sequence[str] | Mapping[str, Mapping[str, Any]]
     target: str
     features: Sequence[str] | None = None
     search: str = "all"
@@ -75,17 +76,33 @@ class Contest:
     measure: str = ""
     positive: str | None = None
 
+    def entrants(self) -> dict[str, Mapping[str, Any]]:
+        """The kinds with their options."""
+        names = [self.kinds] if isinstance(self.kinds, str) else self.kinds
+        return dict(names) if isinstance(names, Mapping) else {name: {} for name in names}
+
+    def among(self, kind: str) -> dict[str, Sequence[Any]]:
+        """The part of the grid that is of a kind's options; ModelError for a kind that is not there."""
+        known = options_of(kind)
+        return {key: values for key, values in self.grid.items() if key in known}
+
 
 def choose(
-    summary: Summary, table: Any, contest: Contest, *, progress: Callable[[int], None] | None = None
+    summary: Summary,
+    table: Any,
+    contest: Contest | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
+    **fields: Any,
 ) -> tuple[Result, Choice]:
     """Fit what a contest says to a summary, judge each on the rows of a table; return the best and how it was found.
 
-    ModelError for what cannot be asked, and if nothing could be fitted.
+    `fields` are those of `Contest`, without one. ModelError for what cannot be asked, and if nothing could be fitted.
     """
+    contest = contest or Contest(**fields)
     trial = _Trial.of(summary, table, contest, progress)
-    for kind, options in contest.kinds.items():
-        for more in _settings(contest.grid):
+    for kind, options in contest.entrants().items():
+        for more in _settings(contest.among(kind)):
             trial.search(kind, {**options, **more})
     if not trial.found:
         (reason, _), *_ = trial.refused.most_common(1) or [("there are no rows to judge by", 0)]
@@ -210,7 +227,7 @@ def _settings(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _check_size(contest: Contest, names: Sequence[str]) -> None:
-    if not contest.kinds or not names:
+    if not contest.entrants() or not names:
         raise ModelError("there is nothing to try", hint="name a kind of model, and a feature")
     if any(isinstance(values, str) or not values for values in contest.grid.values()):
         raise ModelError("a grid has a list of values for each option", hint='{"lam": ["0.1", "1"]}')
@@ -220,9 +237,12 @@ def _check_size(contest: Contest, names: Sequence[str]) -> None:
             hint="search stepwise, or choose by sums: best_subset and lda_subset take 17",
         )
     sizes = {"all": 1, "order": len(names), "stepwise": len(names), "subsets": 2 ** len(names) - 1}
-    count = len(contest.kinds) * sizes[contest.search]
-    for values in contest.grid.values():
-        count *= len(values)
+    strange = next(
+        (key for key in contest.grid if not any(key in contest.among(kind) for kind in contest.entrants())), None
+    )
+    if strange is not None:
+        raise ModelError(f"none of {', '.join(contest.entrants())} has an option {strange!r:.40}")
+    count = sizes[contest.search] * sum(prod(map(len, contest.among(kind).values())) for kind in contest.entrants())
     if count > _MOST:
         raise ModelError(
             f"{count:,} models are too many to try: at most {_MOST:,}", hint="name fewer values of options"

@@ -88,9 +88,7 @@ def fit(
     Options are those of the kind, and `missing`, which says how predictions complete a row (docs/models.md).
     ModelError for an unknown kind, option or name, and for a summary that does not determine the model.
     """
-    if kind not in KINDS:
-        raise ModelError(f"no model called {kind!r}", hint=f"there are {', '.join(KINDS)}")
-    known = _options(kind)
+    known = options_of(kind)
     unknown = next((name for name in options if name not in known), None)
     if unknown is not None:
         raise ModelError(f"{kind} has no option {unknown!r}", hint=f"it has {', '.join(known)}")
@@ -157,6 +155,9 @@ def _among(summary: Summary, names: Sequence[str]) -> Summary:
         raise ModelError(str(error), hint=error.hint) from None
 
 
-def _options(kind: str) -> list[str]:
+def options_of(kind: str) -> list[str]:
+    """The names of a kind's options; ModelError for a kind that is not there."""
+    if kind not in KINDS:
+        raise ModelError(f"no model called {kind!r}", hint=f"there are {', '.join(KINDS)}")
     parameters = inspect.signature(KINDS[kind][0]).parameters.values()
     return [*(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY), "missing"]

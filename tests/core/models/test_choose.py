@@ -71,8 +71,9 @@ def test_features_in_order_and_step_by_step():
 
 def test_options_are_chosen_from_a_grid():
     grid = {"lam": ["0.01", "0.1", "1", "10"]}
-    model, told = choose(LEARNT, HELD, Contest({"ridge": {}, "ols": {}}, "target", NAMES, grid={}))
-    assert told.tried == 2
+    _, told = choose(LEARNT, HELD, Contest({"ridge": {}, "ols": {}}, "target", NAMES, grid=grid))
+    assert told.tried == 5  # least squares has no such option
+    assert not told.refused
     model, told = choose(LEARNT, HELD, Contest({"ridge": {}}, "target", NAMES, grid=grid, measure="r2"))
     x, y = np.column_stack([ROWS[name] for name in NAMES]), ROWS["target"]
     z = np.column_stack([HELD[name] for name in NAMES])
@@ -151,7 +152,9 @@ def test_progress_can_stop_it():
         ({"kinds": {}}, "nothing to try"),
         ({"features": []}, "nothing to try"),
         ({"grid": {"lam": "1"}}, "a list of values"),
-        ({"grid": {"lam": [str(k) for k in range(30_000)]}}, "30,000 models are too many"),
+        ({"grid": {"lam": ["1"]}}, "none of ols has an option 'lam'"),
+        ({"kinds": ["nothing"]}, "no model called 'nothing'"),
+        ({"kinds": "ridge", "grid": {"lam": [str(k) for k in range(30_000)]}}, "30,000 models are too many"),
         ({"target": "nobody"}, "no feature 'nobody'"),
         ({"features": [*NAMES, "class"]}, "no feature 'class'"),
     ],
