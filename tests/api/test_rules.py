@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from fedpeer import config
+from fedpeer.api import bodies
+from fedpeer.cli import rules as cli
+from fedpeer.core.privacy.floor import Policy
+from fedpeer.node import shapes
 from tests.support.served import CONTRACT, SCHEMA, VIEWER, Served, rows
 
 FED = "/v1/federations/hearts"
 NONE = dict.fromkeys(("rows", "cell", "change", "total", "patients", "dominance", "risk"), 0)
 TOLD = {"schema": SCHEMA, "contract": CONTRACT, "schedule": "d7"}
+
+
+def test_a_rule_has_one_name_default_and_range_wherever_it_is_said() -> None:
+    """`noise` is only a charter's; a profile is not among a charter's further rules, which are beyond one."""
+    kept = [name for name in Policy.__struct_fields__ if name != "noise"]
+    for place in (config._Rules, shapes.Rules, bodies.SetRules):
+        assert sorted(place.__struct_fields__) == sorted(kept), place
+    assert bodies.Rules.__struct_fields__ == tuple(name for name in kept if name != "profile")
+    assert [*cli._TOLD, "tests"] == [name for name in kept if name != "profile"]
+    told = {kind: msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"] for kind in (Policy, config._Rules)}
+    for kind in (bodies.Rules, bodies.SetRules):
+        said = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+        for name in bodies.Rules.__struct_fields__:
+            assert said[name] == told[Policy][name] == told[config._Rules][name], (kind, name)
+    assert told[config._Rules]["profile"]["default"] == "relaxed" == bodies.SetRules().profile
 
 
 async def test_a_node_keeps_stricter_rules_than_the_charter_and_never_laxer_ones(joined: tuple[Served, Served]) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from fedpeer.core import errors
+from fedpeer.core.envelope.contributions import accept, origin_of
 from fedpeer.core.envelope.header import HEADER_SIZE, Mode
 from fedpeer.core.envelope.invite import read as read_invite
 from fedpeer.core.envelope.join import check_proof, open_request
 from fedpeer.core.envelope.keys import Identity
 from fedpeer.core.envelope.seal import open_direct, open_group, read, verify
+from fedpeer.core.statistics.lineage import Lineage
+from fedpeer.core.statistics.schema import Schema
+from tests.support.contributions import CONTRIBUTIONS, written
 from tests.support.letters import Letter, annotated
 
 ROOT = Path(__file__).parents[2] / "vectors" / "envelope" / "v1"
@@ -73,6 +77,27 @@ def test_requests(letter: Letter) -> None:
     except errors.RemoteError as error:
         outcome = f"{type(error).__name__} at {step}"
     assert outcome == facts["expect"]
+
+
+@pytest.mark.parametrize("letter", letters("contributions"), ids=named)
+def test_contributions(letter: Letter) -> None:
+    facts, lineage = letter.facts, Lineage((Schema.from_json(letter.facts["schema"]),))
+    try:
+        contribution, summary = accept(letter.body, bytes.fromhex(facts["sign-key"]), facts["federation"], lineage)
+        outcome = str(contribution.serial)
+        assert contribution.through == tuple(facts.get("through", "").split())
+        assert (contribution.origin, summary.rows) == (origin_of(letter.body), 3)
+    except errors.RemoteError as error:
+        outcome = type(error).__name__
+    assert outcome == facts["expect"]
+    assert (outcome == "7") == letter.name.startswith("good")
+
+
+def test_the_files_of_contributions_are_what_is_written_by_hand() -> None:
+    kept = {
+        letter.name: (CONTRIBUTIONS / f"{letter.name}.txt").read_text("utf-8") for letter in letters("contributions")
+    }
+    assert kept == written()
 
 
 @pytest.mark.long
