@@ -8,6 +8,7 @@ import msgspec
 
 from fedpeer.api.bodies import Body
 
+_Digest = Annotated[str, msgspec.Meta(max_length=64)]
 _Words = Annotated[str, msgspec.Meta(max_length=300)]
 
 
@@ -16,6 +17,12 @@ class Propose(Body, frozen=True):
 
     additions: dict[str, Any]
     comment: _Words = ""
+
+
+class Agree(Body, frozen=True):
+    """The digest of the schema that is agreed to, so that it is the one that was looked at."""
+
+    schema: _Digest
 
 
 class Decline(Body, frozen=True):

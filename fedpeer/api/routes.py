@@ -62,10 +62,10 @@ from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
 from fedpeer.api.handlers.projects import Carried
-from fedpeer.api.motions import Decline, Propose
+from fedpeer.api.motions import Agree, Decline, Propose
 from fedpeer.api.permits import Role
 from fedpeer.node.accounts import User
-from fedpeer.node.motions import Proposal
+from fedpeer.node.motions import Agreement, Proposal
 from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
 from fedpeer.node.shapes import (
     Audit,
@@ -222,11 +222,13 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/cipher",                    _SEE, 200, _feds.cipher,          None,          Cipher),
     ("POST",   _FED, "/audit/round",               _RUN, 200, _feds.audit_round,     None,          Audit),
     ("GET",    _FED, "/schema",                    _SEE, 200, _feds.schema,          None,          _OBJECT),
-    ("GET",    _FED, "/charter",                   _SEE, 200, _feds.charter,         None,          list[CharterEntry]),
+    ("GET",    _FED, "/schema/agreement",          _SEE, 200, growth.agreement,      None,          Agreement),
+    ("PUT",    _FED, "/schema/agreement",          _ACT, 200, growth.agree,          Agree,         Agreement),
     ("GET",    _FED, "/schema/proposals",          _SEE, 200, growth.every,          None,          list[Proposal]),
     ("POST",   _FED, "/schema/proposals",          _RUN, 200, growth.propose,        Propose,       Proposal),
     ("POST",   _FED, "/schema/proposals/{proposal}/accept", _ACT, 200, growth.accept, None,         Proposal),
     ("POST",   _FED, "/schema/proposals/{proposal}/decline", _ACT, 200, growth.decline, Decline,     Proposal),
+    ("GET",    _FED, "/charter",                   _SEE, 200, _feds.charter,         None,          list[CharterEntry]),
     ("GET",    _FED, "/members",                   _SEE, 200, people.members,        None,          list[Member]),
     ("DELETE", _FED, "/members/{member}",          _ACT, 200, people.remove,         None,          Federation),
     ("GET",    _FED, "/invites",                   _SEE, 200, people.invites,        None,          list[Invite]),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fedpeer import daemon
-from fedpeer.cli import frame, render
+from fedpeer.cli import frame, prompt, render
 from fedpeer.cli.data import MAP, OPTION, QUERY, draw_faults, draw_gaps, here, reading
 from fedpeer.cli.federation import read, read_schema
 from fedpeer.client import Client
@@ -52,7 +52,10 @@ def infer(location: str, out: Path | None, **how: Any) -> None:
 def show() -> None:
     """Print the federation's schema."""
     client = frame.client()
-    told = client.schema(frame.federation(client))
+    fed = frame.federation(client)
+    told, more = client.schema(fed), client.agreement(fed).text
+    if more:
+        click.echo(f"this node does not count {more} yet: `fedpeer schema agree`", err=True)
     frame.show(told, lambda form: click.echo(Schema.from_dict(form).to_yaml().rstrip("\n")))
 
 
@@ -115,6 +118,20 @@ def proposals() -> None:
     """List what this node proposed and, at the admin, what members did."""
     client = frame.client()
     frame.show(client.proposals(frame.federation(client)), _draw_motions)
+
+
+@schema.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def agree(yes: bool) -> None:
+    """Count this node's rows under all that the federation's schema has grown by; until then it counts as before."""
+    client = frame.client()
+    fed = frame.federation(client)
+    told = client.agreement(fed)
+    if told.text:
+        click.echo(Additions.from_dict(told.additions).to_yaml().rstrip("\n"), err=True)
+        prompt.confirm(f"count {told.text} from now on?", sure=yes)
+        told = client.agree(fed, told.newest)
+    frame.show(told, lambda _: render.say("rows are counted under the federation's schema", "green"))
 
 
 @schema.command()

@@ -15,7 +15,7 @@ from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.awaited_places import AsyncPlaces
 from fedpeer.client.line import asked, place
 from fedpeer.node.accounts import User
-from fedpeer.node.motions import Proposal
+from fedpeer.node.motions import Agreement, Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -145,6 +145,14 @@ class AsyncClient(AsyncPlaces):
         """Propose that the schema grow; `additions` has new `features`, and new `levels` by category."""
         return await self._post(fed, "schema/proposals", {"additions": additions, "comment": comment}, Proposal)
 
+    async def agreement(self, fed: str) -> Agreement:
+        """What this node counts its rows under, and what the federation's schema has beyond that."""
+        return await self._get(fed, "schema/agreement", Agreement)
+
+    async def agree(self, fed: str, schema: str) -> Agreement:
+        """Count rows under this schema (its digest), which the federation's has grown into."""
+        return await self._put(fed, "schema/agreement", {"schema": schema}, Agreement)
+
     async def accept(self, fed: str, proposal: str) -> Proposal:
         """Let the schema grow as proposed, for everyone (the admin only)."""
         return await self._post(fed, f"schema/proposals/{quote(proposal, safe='')}/accept", None, Proposal)
@@ -211,7 +219,7 @@ class AsyncClient(AsyncPlaces):
         return await self.call("POST", "/v1/projects", body={"name": name, "schema": schema}, shape=Project)
 
     async def change_project(self, project: str, **what: Any) -> Project:
-        """Change a project; `what`: name, frozen, or schema: while it has rows, one that theirs can grow into."""
+        """Change a project; `what`: name, frozen, or schema: with rows, one that theirs grows into."""
         return await self.call("PUT", place("/v1/projects", project), body=what, shape=Project)
 
     async def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project:

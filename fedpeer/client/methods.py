@@ -16,7 +16,7 @@ from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.line import asked, place
 from fedpeer.client.places import Places
 from fedpeer.node.accounts import User
-from fedpeer.node.motions import Proposal
+from fedpeer.node.motions import Agreement, Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,
@@ -151,6 +151,14 @@ class Client(Places):
         """Propose that the schema grow; `additions` has new `features`, and new `levels` by category."""
         return self._post(fed, "schema/proposals", {"additions": additions, "comment": comment}, Proposal)
 
+    def agreement(self, fed: str) -> Agreement:
+        """What this node counts its rows under, and what the federation's schema has beyond that."""
+        return self._get(fed, "schema/agreement", Agreement)
+
+    def agree(self, fed: str, schema: str) -> Agreement:
+        """Count rows under this schema (its digest), which the federation's has grown into."""
+        return self._put(fed, "schema/agreement", {"schema": schema}, Agreement)
+
     def accept(self, fed: str, proposal: str) -> Proposal:
         """Let the schema grow as proposed, for everyone (the admin only)."""
         return self._post(fed, f"schema/proposals/{quote(proposal, safe='')}/accept", None, Proposal)
@@ -219,7 +227,7 @@ class Client(Places):
         return self.call("POST", "/v1/projects", body={"name": name, "schema": schema}, shape=Project)
 
     def change_project(self, project: str, **what: Any) -> Project:
-        """Change a project; `what`: name, frozen, or schema: while it has rows, one that theirs can grow into."""
+        """Change a project; `what`: name, frozen, or schema: with rows, one that theirs grows into."""
         return self.call("PUT", place("/v1/projects", project), body=what, shape=Project)
 
     def merge_projects(self, project: str, other: str, *, force: bool = False) -> Project:

@@ -6,7 +6,10 @@ from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import proposals as core
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.statistics.additions import Additions
-from fedpeer.node.motions import Proposal
+from fedpeer.core.statistics.extension import between
+from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.counting import schema_of
+from fedpeer.node.motions import Agreement, Proposal
 from fedpeer.node.standalone import Standalone
 from fedpeer.node.timeline import printable
 
@@ -31,9 +34,34 @@ class Growth(Standalone):
         """Do not let the schema grow as proposed, and tell the proposer."""
         return await self._moved(fed, core.DeclineProposal(proposal, reason))
 
+    def agreement(self, fed: str) -> Agreement:
+        """What rows are counted under here, and what the federation's schema has beyond that."""
+        peer = self._peer(fed)
+        more, newest = _beyond(peer), peer.roster.schema
+        return Agreement(schema=peer.agreed.digest, newest=newest.digest, additions=more.to_dict(), text=more.told)
+
+    async def agree(self, fed: str, schema: str) -> Agreement:
+        """Count rows under this schema of the federation from here on."""
+        scope = self.resolve(fed)
+        await self._engine.ask(scope, core.Agree(schema))
+        return self.agreement(scope)
+
+    def counted_schema(self, fed: str) -> Schema:
+        """What rows are counted under here."""
+        return schema_of(self._held(fed))
+
+    def _trouble(self, state: Peer) -> list[str]:
+        more = _beyond(state)
+        grown = [f"the schema has grown by {more.told}, not counted here (`fedpeer schema agree`)"] if more else []
+        return [*super()._trouble(state), *grown]
+
     async def _moved(self, fed: str, event: core.Propose | core.AcceptProposal | core.DeclineProposal) -> Proposal:
         scope = self.resolve(fed)
         return _shape(self._engine.peer(scope), await self._engine.ask(scope, event))
+
+
+def _beyond(peer: Peer) -> Additions:
+    return between(peer.agreed, peer.roster.schema) if peer.agreed is not peer.roster.schema else Additions()
 
 
 def _shape(peer: Peer, proposal: core.Proposal) -> Proposal:

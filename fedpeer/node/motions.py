@@ -7,6 +7,15 @@ from typing import Any
 from fedpeer.node.shapes import Shape
 
 
+class Agreement(Shape, frozen=True):
+    """What this node counts its rows under, and what the federation's schema, having grown, has beyond that."""
+
+    schema: str  # digests
+    newest: str
+    additions: dict[str, Any]
+    text: str  # their names, such as stage$IV, bmi; empty if there are none
+
+
 class Proposal(Shape, frozen=True):
     """What a member would have the schema grow by, and what became of it."""
 

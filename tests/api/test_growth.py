@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.served import VIEWER, Served, rows
 
+AGREEMENT = "/v1/federations/hearts/schema/agreement"
 PROPOSALS = "/v1/federations/hearts/schema/proposals"
 
 
@@ -65,6 +66,36 @@ async def test_a_schema_grows_by_proposals(pair: tuple[Served, Served]) -> None:
         }
         last = (await one.good("GET", "/v1/federations/hearts/charter"))[-1]
         assert "ward$c, tall" in last["text"]
+
+
+async def test_nobody_counts_what_it_has_not_agreed_to(pair: tuple[Served, Served]) -> None:
+    north, south = pair
+    await gaps(north, south)
+    table = {"age": rows(40)["age"], "ward": ["a", "b", "c", "c"] * 10, "hiv": [0, 1] * 20}
+    told = await north.good("POST", PROPOSALS, {"additions": {"features": [{"name": "hiv", "kind": "binary"}]}})
+    await north.good("POST", f"{PROPOSALS}/{told['id']}/accept")
+    await synced(*pair)
+    agreement = await south.good("GET", AGREEMENT)
+    assert (agreement["text"], agreement["additions"]["features"][0]["name"]) == ("hiv", "hiv")
+    trouble = (await south.good("GET", "/v1/federations/hearts"))["trouble"]
+    assert any("grown by hiv" in text for text in trouble)
+    assert not any("grown by" in text for text in (await north.good("GET", "/v1/federations/hearts"))["trouble"])
+
+    async def counted() -> list[int]:
+        job = await south.good("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": table, "force": True})
+        assert job["state"] == "done", job
+        await synced(*pair)
+        held = north.node._engine.peer(north.node.resolve("hearts")).ledger.total
+        return [held.rows, held.count("hiv")]
+
+    assert await counted() == [20, 0]  # a column that the file happens to have, and a level that nobody knows
+    status, problem, _ = await south.ask("PUT", AGREEMENT, {"schema": "ab" * 32})
+    assert (status, problem["code"]) == (404, "FP110")
+    assert (await south.ask("PUT", AGREEMENT, {"schema": agreement["newest"]}, token=VIEWER))[0] == 403
+    agreed = await south.good("PUT", AGREEMENT, {"schema": agreement["newest"]})
+    assert (agreed["schema"], agreed["text"]) == (agreement["newest"], "")
+    assert (await south.good("GET", "/v1/federations/hearts"))["trouble"] == []
+    assert await counted() == [40, 20]
 
 
 async def test_what_cannot_be_added_is_not_proposed(founded: Served) -> None:

@@ -49,6 +49,7 @@ async def _ready(served: Served) -> dict[str, str]:
         "job": job["id"], "batch": job["result"]["id"], "invite": invite["id"], "model": model["id"],
         "cid": "c1", "watch": "nosuchwatch", "stream": "nosuchstream", "member": "nobody",
         "text": invite["text"], "picture": "correlation.svg",
+        "proposal": "nosuchproposal",
     }  # fmt: skip
 
 
@@ -95,10 +96,11 @@ ELSEWHERE = {
     "sources_browse": "test_sources_have_names_and_are_looked_at",
     "sources_sample": "test_sources_have_names_and_are_looked_at",
     "projects_take_in": "test_a_project_is_kept_without_a_federation",
-    "federations_leave": "test_a_member_leaves",
+    "growth_agree": "test_nobody_counts_what_it_has_not_agreed_to",
     "growth_propose": "test_a_schema_grows_by_proposals",
     "growth_accept": "test_a_schema_grows_by_proposals",
     "growth_decline": "test_a_schema_grows_by_proposals",
+    "federations_leave": "test_a_member_leaves",
     "data_add_source": "test_a_location_that_cannot_be_read_is_refused",
     "data_watch": "test_watches_are_added_listed_and_removed_over_the_api",
     "data_unwatch": "test_watches_are_added_listed_and_removed_over_the_api",

@@ -67,6 +67,8 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.schema(FED),
     lambda c: c.proposals(FED),
     lambda c: c.propose(FED, {"levels": {"stage": ["IV"]}}, "since May"),
+    lambda c: c.agreement(FED),
+    lambda c: c.agree(FED, "ab" * 32),
     lambda c: c.accept(FED, "5f2c91d0a7b3"),
     lambda c: c.decline(FED, "5f2c91d0a7b3", "no"),
     lambda c: c.set_schedule(FED, "m30"),

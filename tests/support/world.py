@@ -9,7 +9,7 @@ import msgspec
 
 from fedpeer.core.statistics.additions import Additions
 from fedpeer.node import accounts, origins, shapes
-from fedpeer.node.motions import Proposal
+from fedpeer.node.motions import Agreement, Proposal
 from tests.support import answers
 from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
 
@@ -370,6 +370,9 @@ PROJECT = shapes.Project(
     schema_digest="cc" * 32,
     digest="dd" * 32,
 )
+AGREEMENT = Agreement(
+    schema="cc" * 32, newest="dd" * 32, additions={"levels": {"stage": ["IV"]}}, text="stage$IV"
+)
 PROPOSAL = Proposal(
     id="5f2c91d0a7b3",
     by="south",
@@ -451,6 +454,8 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
         shapes.CharterEntry(version=1, at=NOW - 9000, kind="create", text="founded hearts", hash="aa" * 32, data={}),
         shapes.CharterEntry(version=2, at=NOW - 80, kind="admit", text="admitted south", hash="bb" * 32, data={}),
     ],
+    ("GET", "schema/agreement"): AGREEMENT,
+    ("PUT", "schema/agreement"): msgspec.structs.replace(AGREEMENT, schema=AGREEMENT.newest, additions={}, text=""),
     ("GET", "schema/proposals"): [PROPOSAL, msgspec.structs.replace(PROPOSAL, id="77aa01c2d3e4", state="accepted")],
     ("POST", "schema/proposals"): lambda body: msgspec.structs.replace(
         PROPOSAL, state="sent", additions=body["additions"], text=_told(body["additions"]), comment=body["comment"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fedpeer.api.bodies import Nothing
 from fedpeer.api.call import Call
-from fedpeer.api.motions import Decline, Propose
+from fedpeer.api.motions import Agree, Decline, Propose
 from fedpeer.core.statistics.additions import Additions
-from fedpeer.node.motions import Proposal
+from fedpeer.node.motions import Agreement, Proposal
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Proposal]:
@@ -17,6 +17,16 @@ async def every(call: Call[Nothing, Nothing]) -> list[Proposal]:
 async def propose(call: Call[Propose, Nothing]) -> Proposal:
     """Propose to the admin that the schema grow; the same again is the proposal that is open."""
     return await call.node.propose(call.fed, Additions.from_dict(call.body.additions), call.body.comment)
+
+
+async def agreement(call: Call[Nothing, Nothing]) -> Agreement:
+    """What this node counts its rows under, and what the federation's schema has beyond that."""
+    return call.node.agreement(call.fed)
+
+
+async def agree(call: Call[Agree, Nothing]) -> Agreement:
+    """Count rows under a schema that the federation's has grown into."""
+    return await call.node.agree(call.fed, call.body.schema)
 
 
 async def accept(call: Call[Nothing, Nothing]) -> Proposal:

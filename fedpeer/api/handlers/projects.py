@@ -38,7 +38,7 @@ async def one(call: Call[Nothing, Nothing]) -> Project:
 
 
 async def change(call: Call[ChangeProject, Nothing]) -> Project:
-    """Give a project another name, freeze it or not, or set its schema: while it has rows, one that theirs can grow into."""
+    """Give a project another name, freeze it or not, or set its schema: with rows, one that theirs grows into."""
     body = call.body
     schema = None if body.schema is None else await asyncio.to_thread(Schema.from_dict, body.schema)
     return await call.node.change_project(

@@ -39,7 +39,7 @@ async def learn(ask: Ask) -> web.Response:
 async def forget(ask: Ask) -> web.Response:
     """Take rows out again, exactly: out of the batch that has them, or the one that `batch` names."""
     scope = ask.federation()
-    rows = await asyncio.to_thread(attributes.fitted, ask.body, ask.node.schema(scope))
+    rows = await asyncio.to_thread(attributes.fitted, ask.body, ask.node.counted_schema(scope))
     return await jobs.followed(ask, await ask.node.withdraw_rows(scope, HeldOut(rows=rows), ask.query("batch")))
 
 
@@ -51,16 +51,22 @@ async def table(ask: Ask, scope: str, frame: Frame) -> dict[str, pa.Array]:
         schema = await asyncio.to_thread(attributes.proposed, frame, histogram=project.histogram)
         await ask.node.change_project(scope, schema=schema)
     try:
-        return await asyncio.to_thread(attributes.fitted, frame, ask.node.schema(scope))
+        return await asyncio.to_thread(attributes.fitted, frame, ask.node.counted_schema(scope))
     except attributes.BeyondError as error:
         await _grow(ask, scope, frame, error, alone=project is not None)
-        return await asyncio.to_thread(attributes.fitted, frame, ask.node.schema(scope))
+        return await asyncio.to_thread(attributes.fitted, frame, ask.node.counted_schema(scope))
 
 
 async def _grow(ask: Ask, scope: str, frame: Frame, error: attributes.BeyondError, *, alone: bool) -> None:
     """Let a project's schema grow, if that is asked for; propose it of a federation's, and raise DialectError."""
     schema = ask.node.schema(scope)
     found = await asyncio.to_thread(attributes.beyond, frame, schema)
+    if not found.additions and not alone and schema.digest != ask.node.counted_schema(scope).digest:
+        raise DialectError(
+            HTTPStatus.CONFLICT,
+            f"{error.text} that this node counts under, and the federation's has grown by "
+            f"{ask.node.agreement(scope).text}: its operator can agree to count that with `fedpeer schema agree`",
+        )
     if not found.additions:
         raise DialectError(_BAD, "; ".join([error.text, *found.unfit.values()]))
     if alone:

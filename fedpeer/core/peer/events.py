@@ -10,7 +10,7 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.sealed.work import Answer
 from fedpeer.core.peer.bridge import Bridged, SetBridge
 from fedpeer.core.peer.kept import Seen, Watch
-from fedpeer.core.peer.proposals import AcceptProposal, DeclineProposal, Propose
+from fedpeer.core.peer.proposals import AcceptProposal, Agree, DeclineProposal, Propose
 from fedpeer.core.peer.state import Batch, Bus, Settings
 from fedpeer.core.peer.streams import Flow, Stream
 from fedpeer.core.privacy.floor import Policy
@@ -264,6 +264,7 @@ Event: TypeAlias = (
     | Propose
     | AcceptProposal
     | DeclineProposal
+    | Agree
     | AddBatch
     | WithdrawBatch
     | WithdrawRows

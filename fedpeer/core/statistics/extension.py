@@ -65,6 +65,18 @@ def beyond(schema: Schema, additions: Additions) -> Additions:
     return Additions(features, tuple(NewLevels(name, new) for name, new in levels if new))
 
 
+def between(old: Schema, new: Schema) -> Additions:
+    """What a schema has beyond one that it extends; SchemaError if it does not."""
+    barrier = _barrier(old, new)
+    if barrier:
+        raise barrier
+    count = len(old.features)
+    pairs = zip(old.features, new.features[:count], strict=True)
+    levels = ((after.name, after.levels[len(before.levels) :]) for before, after in pairs if before != after)
+    features = tuple(map(Declaration.saying, new.features[count:]))
+    return Additions(features, tuple(NewLevels(name, more) for name, more in sorted(levels)))
+
+
 def extends(old: Schema, new: Schema) -> bool:
     """Whether what was counted under the old schema can be embedded into the new one."""
     return _barrier(old, new) is None

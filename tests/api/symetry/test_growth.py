@@ -85,6 +85,27 @@ async def test_what_is_new_is_proposed_and_learned_once_it_is_accepted(hearts: t
         assert (federation["rows"], federation["total_digest"]) == (180, pooled.digest)
 
 
+async def test_what_the_operator_has_not_agreed_to_is_not_learned(hearts: tuple[Served, Served]) -> None:
+    north, south = hearts
+    first, second = (Caller(one.session, one.url, one.clock) for one in hearts)
+    await first.bad("POST", "/projects/hearts/learn", new(40, 12), status=409)
+    (told,) = await north.good("GET", "/v1/federations/hearts/schema/proposals")
+    await north.good("POST", f"/v1/federations/hearts/schema/proposals/{told['id']}/accept")
+    await synced(north, south)
+    said = await second.bad("POST", "/projects/hearts/learn", new(40, 12), status=409)
+    assert "has grown by stage$iv, bmi" in said
+    assert "fedpeer schema agree" in said
+    assert len(await south.good("GET", "/v1/federations/hearts/schema/proposals")) == 0
+    await second.good("POST", "/projects/hearts/learn", old(50))
+    agreement = await south.good("GET", "/v1/federations/hearts/schema/agreement")
+    await south.good("PUT", "/v1/federations/hearts/schema/agreement", {"schema": agreement["newest"]})
+    await second.good("POST", "/projects/hearts/learn", new(40, 12))
+    await synced(south, north)
+    grown = Schema.from_dict(await north.good("GET", "/v1/federations/hearts/schema"))
+    pooled = collect(grown, columns(old(50), new(40, 12)))
+    assert (await north.good("GET", "/v1/federations/hearts"))["total_digest"] == pooled.digest
+
+
 async def test_names_that_few_rows_hold_are_not_told_by_themselves(hearts: tuple[Served, Served]) -> None:
     user = Caller(hearts[1].session, hearts[1].url, hearts[1].clock)
     said = await user.bad("POST", "/projects/hearts/learn", new(40, 4))
