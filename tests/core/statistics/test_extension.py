@@ -16,7 +16,7 @@ from fedpeer.core.errors import FedpeerError, SchemaError
 from fedpeer.core.statistics import extension
 from fedpeer.core.statistics.additions import Additions, Declaration, NewLevels
 from fedpeer.core.statistics.collect import collect
-from fedpeer.core.statistics.extension import beyond, embed, extended, extends, project
+from fedpeer.core.statistics.extension import between, beyond, embed, extended, extends, project
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.layout import layout
 from fedpeer.core.statistics.plausible import implausible
@@ -355,6 +355,10 @@ def test_what_is_there_already_need_not_be_added():
     more = Additions.from_dict({"levels": {"site": ["west", "east"]}, "features": [*WHOLE["features"][:1], X]})
     assert beyond(new, more) == Additions.from_dict({"levels": {"site": ["east"]}, "features": [X]})
     assert more.told == "site$west, site$east, weight, n"
+    assert between(PAIRWISE, extended(PAIRWISE, said)) == said
+    assert not between(PAIRWISE, PAIRWISE)
+    with pytest.raises(SchemaError, match="not one that the other grew into"):
+        between(new, OLD[KEYS[0]])
     numbers = Schema([Feature("c", "category", levels=["1", "2"])])
     assert not beyond(numbers, Additions(levels=(NewLevels("c", ("1.0", "02")),)))
     for form, known in [
