@@ -41,11 +41,11 @@ from fedpeer.node.ciphers import check_able, cipher_shape
 from fedpeer.node.counting import Rows, reading_job
 from fedpeer.node.exploring import DIFFERENCE, Asked, answered, known, members, prepared, whose
 from fedpeer.node.foreseen import foreseen
+from fedpeer.node.growth import Growth
 from fedpeer.node.jobs import Progress
 from fedpeer.node.rounds import audit_shape
 from fedpeer.node.standalone import checked_name
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
-from fedpeer.node.growth import Growth
 from fedpeer.ports import Commit
 
 LONGEST_INVITE_S = 30 * 86_400
@@ -371,6 +371,7 @@ class Node(Growth):
         await self._projects.load()
         await self.sources.load()
         await self.load_credentials()
+        await self.cells.load(list(self._engine.states))
         for scope in [*self._engine.states, *self._projects.states]:
             records = await self._engine.records(scope)
             kept = [msgspec.json.decode(r, type=shapes.Fitted) for n, r in records.items() if n.startswith("model/")]
@@ -395,7 +396,6 @@ class Node(Growth):
         label = self._world.entropy.draw(8).hex()
         access = Access(servers=(broker.url,), ca=broker.ca, kind="pass")
         return Bus(access, broker.urls, label, broker.account_seed(label))
-        await self.cells.load(list(self._engine.states))
 
     def _is_settled(self, scope: str) -> bool:
         state = self._engine.states[scope]
