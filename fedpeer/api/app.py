@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 
 from fedpeer.api import auth, endpoint, openapi
 from fedpeer.api.auth import Throttle, Tokens
@@ -19,6 +20,7 @@ from fedpeer.api.symetry import description
 from fedpeer.api.symetry import routes as symetry
 from fedpeer.api.symetry.door import Dialect
 
+_HEADERS = CIMultiDict(auth.HEADERS)  # in the form of the library's own, which it copies at once
 _IDLE_S = 60.0
 _GRACE_S = 5.0
 
@@ -68,7 +70,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 async def _dressed(_request: web.BaseRequest, response: web.StreamResponse) -> None:
-    response.headers.update(auth.HEADERS)
+    response.headers.update(_HEADERS)
 
 
 async def _closing(app: web.Application) -> None:

@@ -87,9 +87,9 @@ def check_place(headers: CIMultiDictProxy[str], hosts: frozenset[str]) -> None:
     """Refuse a request for another host name or from another site's page."""
     given = headers.getall("Host", [])
     match = _HOST.fullmatch(given[0].lower()) if len(given) == 1 else None
-    if match is None or not {match[1], match[0]} & hosts:
+    if match is None or (match[1] not in hosts and match[0] not in hosts):
         raise HostError(f"{given[0][:100]!r} is not a name of this node" if given else "the request names no host")
-    origins = headers.getall("Origin", [])
+    origins = headers.getall("Origin", ())
     if any(o.lower() not in {f"http://{match[0]}", f"https://{match[0]}"} for o in origins):
         raise OriginError("a page from another place made this request")
     if any(site.lower() not in {"same-origin", "none"} for site in headers.getall("Sec-Fetch-Site", [])):

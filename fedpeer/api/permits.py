@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from fedpeer.api.faults import RoleError
 from fedpeer.core.errors import UnknownError
@@ -24,8 +25,7 @@ _log = logging.getLogger("fedpeer.api.access")
 _RANKS = {"none": 0, "anyone": 0, "viewer": 1, "operator": 2, "admin": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(msgspec.Struct, frozen=True):
     """Somebody whose credential was found good: `role` on the whole node, `grants` by federation or project.
 
     `via` is what the credential is, or that it came through the command line, as that says.
@@ -33,7 +33,7 @@ class Who:
 
     name: str
     role: str
-    grants: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, str] = {}
     via: str = ""
 
     def may(self, need: Role, scope: str = "") -> bool:

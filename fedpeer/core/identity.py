@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import lru_cache
 from typing import NewType
 
 from fedpeer.core.canonical import digest
@@ -39,6 +40,7 @@ def checked_federation(text: str) -> FederationId:
     return FederationId(_checked(text))
 
 
+@lru_cache(maxsize=4096)
 def fingerprint(*ids: str) -> str:
     """Six words (66 bits) that two operators can read to each other to know that they mean the same keys."""
     number = int.from_bytes(digest("fingerprint", *(i.encode() for i in ids))[:9], "big") >> 6

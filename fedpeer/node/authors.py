@@ -6,9 +6,8 @@ itself has no author.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +27,20 @@ class Author:
 _acting: ContextVar[Author | None] = ContextVar("author", default=None)
 
 
-@contextmanager
-def acting(name: str, via: str) -> Iterator[None]:
+@dataclass(slots=True)
+class acting:  # noqa: N801  read as a word of the `with` that it is for
     """Have what is begun in here be somebody's doing, and what that begins in its turn."""
-    before = _acting.set(Author(name, via))
-    try:
-        yield
-    finally:
-        _acting.reset(before)
+
+    name: str
+    via: str
+    _before: Token[Author | None] | None = None
+
+    def __enter__(self) -> None:
+        self._before = _acting.set(Author(self.name, self.via))
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            _acting.reset(self._before)
 
 
 def author() -> Author | None:

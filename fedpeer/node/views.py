@@ -87,11 +87,8 @@ class Views:
 
     def members(self, fed: str) -> list[shapes.Member]:
         """The roster, the admin first, past members last."""
-        peer = self._peer(fed)
-        members = sorted(
-            peer.roster.members.values(), key=lambda m: (m.removed_at, m.role != "admin", m.admitted_at, m.peer)
-        )
-        return [self._member(peer, m) for m in members]
+        peer, now = self._peer(fed), self._clock.now()
+        return [_present(m, peer, now) for m in self._glances.of("members", peer, None, lambda: _members(peer))]
 
     def invites(self, fed: str) -> list[shapes.Invite]:
         """The invites that this node issued."""
@@ -263,29 +260,6 @@ class Views:
         now = (link is not None and link.connected, self._engine.pulses.next_at(scope))
         return self._glances.of("federation", state, now, lambda: _seen(state, connected=now[0], next_pulse_at=now[1]))
 
-    def _member(self, peer: Peer, member: Member) -> shapes.Member:
-        held, heard = peer.ledger.held.get(member.peer), peer.session.heard.get(member.peer)
-        me = member.peer == peer.me.peer
-        return shapes.Member(
-            id=member.peer,
-            name=member.card.name,
-            role=member.role,
-            me=me,
-            admitted_at=float(member.admitted_at),
-            removed_at=float(member.removed_at),
-            online=me or (heard is not None and self._clock.now() - heard.at < peer.session.habits.offline_after_s),
-            last_seen_at=self._clock.now() if me else heard.at if heard else 0.0,
-            rows=held.summary.rows if held else 0,
-            serial=held.contribution.serial if held else 0,
-            digest=held.summary.digest if held else "",
-            counted=member.peer in peer.ledger.contributors,
-            admitted=held is not None and held.admitted,
-            agrees=me or member.peer not in peer.disagreeing,
-            explorable=peer.settings.explorable if me else bool(heard and heard.status.explorable),
-            fingerprint=fingerprint(member.peer),
-            through=list(held.contribution.through) if held else [],
-        )
-
 
 def invite_shape(record: InviteRecord, text: str = "", passphrase: str = "") -> shapes.Invite:
     """An invite for people; its secrets only where they are given."""
@@ -380,6 +354,49 @@ def _seen(state: Peer, *, connected: bool, next_pulse_at: float) -> shapes.Feder
         released_at=float(released.contribution.made_at) if released else 0.0,
         fingerprint=fingerprint(state.me.peer),
     )
+
+
+def _members(peer: Peer) -> list[shapes.Member]:
+    """The members but for whether they are there now."""
+    counted, disagreeing = frozenset(peer.ledger.contributors), frozenset(peer.disagreeing)
+    members = sorted(
+        peer.roster.members.values(), key=lambda m: (m.removed_at, m.role != "admin", m.admitted_at, m.peer)
+    )
+    return [_member(peer, m, counted=m.peer in counted, agrees=m.peer not in disagreeing) for m in members]
+
+
+def _member(peer: Peer, member: Member, *, counted: bool, agrees: bool) -> shapes.Member:
+    held, heard = peer.ledger.held.get(member.peer), peer.session.heard.get(member.peer)
+    me = member.peer == peer.me.peer
+    return shapes.Member(
+        id=member.peer,
+        name=member.card.name,
+        role=member.role,
+        me=me,
+        admitted_at=float(member.admitted_at),
+        removed_at=float(member.removed_at),
+        online=me,
+        last_seen_at=heard.at if heard else 0.0,
+        rows=held.summary.rows if held else 0,
+        serial=held.contribution.serial if held else 0,
+        digest=held.summary.digest if held else "",
+        counted=counted,
+        admitted=held is not None and held.admitted,
+        agrees=me or agrees,
+        explorable=peer.settings.explorable if me else bool(heard and heard.status.explorable),
+        fingerprint=fingerprint(member.peer),
+        through=list(held.contribution.through) if held else [],
+    )
+
+
+def _present(member: shapes.Member, peer: Peer, now: float) -> shapes.Member:
+    """A member as it is now: we are here, and who was heard not long ago is too."""
+    if member.me:
+        return msgspec.structs.replace(member, last_seen_at=now)
+    heard = peer.session.heard.get(PeerId(member.id))
+    if heard is None or now - heard.at >= peer.session.habits.offline_after_s:
+        return member
+    return msgspec.structs.replace(member, online=True)
 
 
 def _decisions(charter: Charter) -> list[shapes.CharterEntry]:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -55,8 +55,7 @@ class Dialect:
         self.begun = float(max(int(self.clock.now()), self.users.signed))
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A signed request that was let in, with its body read; `body` is None where the endpoint takes none."""
 
     served: Served
@@ -65,8 +64,11 @@ class Ask:
     point: Endpoint
     who: Who
     cid: str
-    key: bytes = field(repr=False)
+    key: bytes
     body: Any = None
+
+    def __repr__(self) -> str:
+        return f"Ask({self.request.method} {self.point.path} of {self.who.name})"
 
     @property
     def node(self) -> Node:
@@ -182,7 +184,7 @@ async def _let_in(request: web.Request, dialect: Dialect, point: Endpoint) -> As
     large = point.large and dialect.users.get(cid) is not None
     most = served.limits.upload if large else served.limits.body
     body = await endpoint.read_body(request, most, served.limits.read_s)
-    signed = replace(signed, body=body) if body else signed
+    signed = msgspec.structs.replace(signed, body=body) if body else signed
     return await admitted(request, dialect, point, signed)
 
 
@@ -196,7 +198,7 @@ async def admitted(request: web.Request, dialect: Dialect, point: Endpoint, sign
     _permitted(ask)
     await _once(dialect, point, signed, signature, now)
     body = await _opened(request, dialect, cid, key, signed.body)
-    return replace(ask, body=await _read(body, point.kind))
+    return msgspec.structs.replace(ask, body=await _read(body, point.kind))
 
 
 async def _checked(dialect: Dialect, signed: signing.Signed, now: float) -> tuple[bytes, bytes]:

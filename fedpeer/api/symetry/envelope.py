@@ -13,6 +13,7 @@ from fedpeer.api import problems
 from fedpeer.core.errors import FedpeerError
 
 # The dialect's clients know few numbers: what does not fit, in whatever way, is a bad request to them.
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
 _SAME = frozenset({400, 401, 403, 404, 409, 413, 429, 500, 503})
 
 
@@ -33,9 +34,8 @@ def reply(
 ) -> web.Response:
     """Return an answer of the dialect."""
     body = {"statusCode": HTTPStatus(status).name, "statusString": text, "values": values or {}}
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json", charset="utf-8", headers=headers
-    )
+    told = {**_JSON, **headers} if headers else _JSON
+    return web.Response(body=msgspec.json.encode(body), status=status, headers=told)
 
 
 def from_fault(fault: FedpeerError) -> DialectError:

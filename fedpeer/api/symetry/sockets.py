@@ -77,8 +77,7 @@ class _Message:
         return self.socket.app
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken(signing.Signed):
+class _Spoken(signing.Signed, frozen=True):
     """What a message's signature speaks for."""
 
     keys: tuple[str, ...] = ()
@@ -93,7 +92,7 @@ class _Spoken(signing.Signed):
 
     def forms(self, key: bytes) -> Iterator[bytes]:
         """Yield what clients sign: with the path or the whole address, with a line's end at the end or without."""
-        for text in super(_Spoken, self).forms(key):
+        for text in super().forms(key):
             yield text
             yield text[:-1]
 
