@@ -34,6 +34,7 @@ from fedpeer.adapters.feed_nats import NatsFeeds
 from fedpeer.adapters.fitting import fit
 from fedpeer.adapters.home import Home
 from fedpeer.adapters.lookout import FileLookout
+from fedpeer.adapters.scribe import FileScribe
 from fedpeer.adapters.server import EmbeddedServer, Setup
 from fedpeer.adapters.shelf import FileShelf
 from fedpeer.adapters.store_sqlite import SqliteStore
@@ -281,7 +282,7 @@ def _means(settings: config.Settings) -> Means:
     catalogue = Catalogue(settings.data.chunk_rows, tuple(Path(root) for root in settings.data.roots))
     invite_s = round(settings.invites.expiry_hours * 3600)
     feeds = NatsFeeds(catalogue.roots)
-    looks = FileLookout(catalogue), feeds, FileShelf(catalogue)
+    looks = FileLookout(catalogue), feeds, FileShelf(catalogue), FileScribe(catalogue.roots)
     return Means(catalogue.open, catalogue.rows, _external(settings), invite_s, *looks)
 
 

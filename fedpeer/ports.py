@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -277,6 +277,38 @@ class Shelf(Protocol):
 
     def sample(self, location: str, options: Mapping[str, Any], most: int) -> dict[str, list[Any]]:
         """The first rows at a place, by column."""
+
+
+class Ours(NamedTuple):
+    """What tells a file that we wrote from another one in its place, or from itself when somebody has changed it."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class Sheet(Protocol):
+    """A file in the making; nobody sees it before it is whole. Methods write and block; SourceError."""
+
+    @property
+    def name(self) -> str:
+        """Where it will be."""
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows; the first ones name the columns."""
+
+    def finish(self) -> Ours:
+        """Have it there, whole; DuplicateError if there is something else by now."""
+
+    def abandon(self) -> None:
+        """Leave nothing. Idempotent."""
+
+
+class Scribe(Protocol):
+    """A hand that writes files. Obligation: only below the directories of data, and over nothing that is not ours."""
+
+    def begin(self, location: str, ours: Ours | None) -> Sheet:
+        """Begin a file, in place of one only if that is still this; DuplicateError for another, SourceError."""
 
 
 class Broker(Protocol):

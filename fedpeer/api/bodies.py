@@ -9,7 +9,6 @@ import msgspec
 
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
-from fedpeer.core.peer.streams import Credential
 from fedpeer.core.privacy.floor import Floor, Likeness, Policy, Profile, Risk, Share
 from fedpeer.core.privacy.plan import Noise
 
@@ -23,7 +22,6 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=600)]
 _Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _HOUR_S = 3600
 _Cells = list[dict[str, Cell]] | dict[str, list[Cell]]
-_Secret = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -243,64 +241,6 @@ class WatchData(Body, frozen=True):
     force: bool = False
 
 
-class LetIn(Body, frozen=True):
-    """How a server lets us in, if it asks: a user with a password, a token, or the seed of an NKey. Kept sealed."""
-
-    user: _Secret = ""
-    password: _Secret = ""
-    token: _Secret = ""
-    seed: _Secret = ""
-
-    def __repr__(self) -> str:
-        return "LetIn(...)"
-
-    @property
-    def credential(self) -> Credential:
-        """The same as a value of the core."""
-        return Credential(self.user, self.password, self.token, self.seed)
-
-
-class StartStream(Body, frozen=True):
-    """A subject whose messages are to be counted; with `force` from the first that is there, also those counted before.
-
-    Without it, a subject that was listened to before is gone on with, and `since` says where another is begun.
-    """
-
-    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    options: dict[str, Any] = {}
-    force: bool = False
-    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    since: Literal["first", "new"] = "first"
-    credential: LetIn = LetIn()
-
-
-class SetStream(Body, frozen=True):
-    """Whether a stream that is known is listened to; with `force` from the first message, also those counted before."""
-
-    running: bool
-    force: bool = False
-
-
-class LookAtStream(Body, frozen=True):
-    """A server, or a subject of it, to look at."""
-
-    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    options: dict[str, Any] = {}
-    credential: LetIn = LetIn()
-
-
-class PreviewStream(LookAtStream, frozen=True):
-    """A subject to look at, and how many rows of it."""
-
-    rows: Annotated[int, msgspec.Meta(ge=1, le=128)] = 10
-
-
-class StopStream(Body, frozen=True):
-    """Whether a stream is to be forgotten, and how far it was counted."""
-
-    forget: bool = False
-
-
 class AddRows(Body, frozen=True):
     """Rows as a list of objects, or as an object of columns."""
 
@@ -340,6 +280,19 @@ class Predict(Body, frozen=True):
     large: ClassVar[bool] = True
 
     rows: _Cells
+
+
+class PredictInto(Body, frozen=True):
+    """Rows at a `location` that the node can read (with `options`), and the file `to` write them and predictions to.
+
+    `overwrite` replaces a file that the node has written so before; `missing` completes rows (mean, gaussian).
+    """
+
+    location: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    to: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    options: dict[str, Any] = {}
+    overwrite: bool = False
+    missing: Literal["", "none", "mean", "gaussian"] = ""
 
 
 class Evaluate(Body, frozen=True):

@@ -46,6 +46,7 @@ from fedpeer.node.shapes import (
     Withdrawal,
 )
 from fedpeer.node.sources import Sources
+from fedpeer.node.writing import Errand
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 Metric = float | Sequence[tuple[Mapping[str, str], float]]
@@ -131,6 +132,7 @@ class _Commands(Protocol):
     async def predict(self, fed: str, model_id: str, rows: Rows, *, missing: str = "") -> Predicted:
         """Predict; `missing` completes rows (mean, gaussian) also where the model was fitted without that."""
 
+    async def predict_into(self, fed: str, model_id: str, errand: Errand) -> Job: ...
     async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> Job: ...
     async def choose(
         self, fed: str, contest: Contest, held: HeldOut, of: str = "total", *, model_id: str = ""

@@ -23,19 +23,16 @@ from fedpeer.api.bodies import (
     Issue,
     Join,
     KeepSource,
-    LookAtStream,
     MergeProject,
     Permissions,
     Predict,
-    PreviewStream,
+    PredictInto,
     RotateKey,
     SetBridge,
     SetExplorable,
     SetPulse,
     SetRules,
     SetSchedule,
-    SetStream,
-    StartStream,
     TryContract,
     Validate,
     WatchData,
@@ -57,11 +54,13 @@ from fedpeer.api.handlers import (
     service,
     sources,
     streams,
+    writing,
 )
 from fedpeer.api.handlers.logs import Cleared
 from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
 from fedpeer.api.handlers.projects import Carried
+from fedpeer.api.inlets import LookAtStream, PreviewStream, SetStream, StartStream
 from fedpeer.api.motions import Agree, Decline, Propose
 from fedpeer.api.permits import Role
 from fedpeer.node.accounts import User
@@ -269,6 +268,7 @@ ROUTES: tuple[Route, ...] = tuple(Route(*line) for line in (
     ("GET",    _FED, "/models/{model}/plots/{picture}", _SEE, 200, pictures.of_model, None,        Picture),
     ("GET",    _FED, "/models/{model}/report",     _SEE, 200, papers.report,         None,          Report),
     ("POST",   _FED, "/models/{model}/predict",    _SEE, 200, models.predict,        Predict,       Predicted),
+    ("POST",   _FED, "/models/{model}/predictions", _RUN, 202, writing.predict,      PredictInto,   Job),
     ("POST",   _FED, "/models/{model}/evaluate",   _RUN, 202, models.evaluate,       Evaluate,      Job),
 ))
 # fmt: on

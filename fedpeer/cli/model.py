@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from fedpeer.cli import frame, progress, render
 from fedpeer.cli.certificate import draw_certificate
-from fedpeer.cli.data import OPTION, pairs, read_rows
+from fedpeer.cli.data import OPTION, location, pairs, read_rows
 from fedpeer.cli.regression import draw_model
+from fedpeer.client import ApiError
 from fedpeer.core.errors import SourceError
 from fedpeer.core.models.kinds import TARGETLESS
-from fedpeer.node.shapes import Fitted, Predicted
+from fedpeer.node.origins import Written
+from fedpeer.node.shapes import Fitted, Job, Predicted
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 
@@ -101,13 +104,27 @@ def report(model: str, form: str, out: Path | None) -> None:
 @click.command(cls=frame.Command)
 @click.argument("model")
 @click.argument("file", type=FILE, default="-")
-def predict(model: str, file: Path) -> None:
+@click.option("--to", metavar="PLACE", help="Have the daemon read FILE, and write rows and predictions to this file.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that was written so before.")
+@OPTION
+def predict(model: str, file: Path, to: str | None, overwrite: bool, options: tuple[str, ...]) -> None:
     """Predict the rows of FILE (CSV with a header line, or JSON) with MODEL: one a line, empty where one cannot.
 
-    Prints one prediction for each row, in order: a number, or the name of a class.
+    Prints one prediction for each row, in order: a number, or the name of a class. With --to, FILE is whatever
+    `fedpeer data add` takes, and nothing is printed but how many rows there were.
     """
     client = frame.client()
     fed = frame.federation(client)
+    if to is not None:
+        told = pairs(options)
+        job = client.predict_into(fed, model, location(str(file)), to=location(to), overwrite=overwrite, **told)
+        ended = progress.follow(client, job)
+        if ended.error is not None:
+            raise ApiError.of(ended.error)
+        frame.show(ended, _draw_written)
+        return
+    if options or overwrite:
+        raise click.UsageError("--option and --overwrite go with --to")
     values = [v for part in _parts(file) for v in client.predict(fed, model, part).values]
     frame.show(Predicted(values=values), _draw_predicted)
 
@@ -158,6 +175,11 @@ def _draw_list(every: list[Fitted]) -> None:
         for m in every
     )
     render.table(("MODEL", "KIND", "TARGET", "OF", ">ROWS", "FITTED"), rows, empty="no models yet: `fedpeer fit`")
+
+
+def _draw_written(ended: Job) -> None:
+    told = msgspec.convert(ended.result, Written)
+    render.say(f"wrote {render.count(told.rows, 'row')} of {told.source} with predictions to {told.place}", "green")
 
 
 def _draw_predicted(told: Predicted) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fedpeer.client.asynchronous import AsyncLine
 from fedpeer.client.line import asked, place
 from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
-from fedpeer.node.shapes import LogPage
+from fedpeer.node.shapes import Job, LogPage
 
 
 class AsyncPlaces(AsyncLine):
@@ -95,3 +95,14 @@ class AsyncPlaces(AsyncLine):
     async def browse(self, folder: str = "") -> list[Place]:
         """What is in a folder below `data.roots`; without a folder, these."""
         return await self.call("POST", "/v1/sources/browse", body={"folder": folder}, shape=list[Place])
+
+    async def predict_into(
+        self, fed: str, model_id: str, location: str, *, to: str, overwrite: bool = False, **options: Any
+    ) -> Job:
+        """Predict the rows at a location that the daemon can read, and have it write them to a new CSV file.
+
+        `Job.result` is then a `Written`; see `job`. `options`: `missing` (mean, gaussian), and how rows are read.
+        """
+        missing = options.pop("missing", "")
+        body = {"location": location, "to": to, "options": options, "overwrite": overwrite, "missing": missing}
+        return await self._post(fed, f"models/{quote(model_id, safe='')}/predictions", body, Job)

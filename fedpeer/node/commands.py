@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,6 +45,7 @@ from fedpeer.node.jobs import Progress
 from fedpeer.node.rounds import audit_shape
 from fedpeer.node.standalone import checked_name
 from fedpeer.node.views import ERROR_KINDS, ERROR_LEVELS, invite_shape
+from fedpeer.node.writing import predicted
 from fedpeer.ports import Commit
 
 LONGEST_INVITE_S = 30 * 86_400
@@ -343,9 +343,7 @@ class Node(Growth):
         if missing:
             summary = whose(self._held(fed), self.model(fed, model_id).of)
             model = await asyncio.to_thread(completed, model, summary, missing)
-        table = _columns(rows)
-        values, details = await asyncio.to_thread(lambda: (model.predict(table), model.explain(table)))
-        return shapes.Predicted(values=_plain(values), details={name: _plain(row) for name, row in details.items()})
+        return await asyncio.to_thread(predicted, model, _columns(rows))
 
     async def evaluate(self, fed: str, model_id: str, held: HeldOut) -> shapes.Job:
         """Compare a kept model's predictions with the truth in rows that it has not seen; none of them is kept."""
@@ -432,8 +430,3 @@ def _columns(rows: Rows) -> Mapping[str, Sequence[Any]]:
         return rows
     names = list(dict.fromkeys(name for row in rows for name in row))
     return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _plain(values: Any) -> list[Any]:
-    """An array as a list, None for what is not known."""
-    return [None if isinstance(value, float) and math.isnan(value) else value for value in values.tolist()]

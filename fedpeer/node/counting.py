@@ -24,7 +24,7 @@ from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.sources import Sources
 from fedpeer.node.views import Views, batch_shape
-from fedpeer.ports import Commit, Feeds, Lookout, Shelf, Source, Spot
+from fedpeer.ports import Commit, Feeds, Lookout, Scribe, Shelf, Source, Spot
 
 T = TypeVar("T")
 
@@ -36,16 +36,17 @@ class Means:
     """What commands need besides the engine.
 
     Sources by location, rows as a source, an external bus if any, how long invites last that do not say, eyes for the
-    files at a location, where streams are found, and eyes for people who look for rows.
+    files at a location, where streams are found, eyes for people who look for rows, and a hand that writes files.
     """
 
-    open_source: Callable[[str, Schema, Mapping[str, Any]], Source]
+    open_source: Callable[[str, Schema | None, Mapping[str, Any]], Source]
     open_rows: Callable[[str, Rows, Schema], Source]
     external: Access | None
     invite_s: int = 72 * 3600
     lookout: Lookout | None = None
     feeds: Feeds | None = None
     shelf: Shelf | None = None
+    scribe: Scribe | None = None
 
 
 class Counting(Views):
@@ -142,7 +143,7 @@ class Counting(Views):
 
     # Inside
 
-    def _open(self, location: str, schema: Schema, options: Mapping[str, Any]) -> Source:
+    def _open(self, location: str, schema: Schema | None, options: Mapping[str, Any]) -> Source:
         """The rows at a place, or at one that has a name."""
         location, options = self.sources.placed(location, options)
         return self._means.open_source(location, schema, options)

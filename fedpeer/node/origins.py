@@ -67,6 +67,15 @@ class Subject(Shape, frozen=True):
     messages: int
 
 
+class Written(Shape, frozen=True):
+    """What came of predictions that were written to a place."""
+
+    model: str
+    source: str
+    place: str
+    rows: int
+
+
 class DataSource(Shape, frozen=True):
     """A place of rows that was given a name; `options` are how it is read."""
 

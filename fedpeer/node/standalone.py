@@ -17,14 +17,14 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.jobs import Progress
 from fedpeer.node.projects import project_shape
-from fedpeer.node.subjects import Subjects
+from fedpeer.node.writing import Writing
 from fedpeer.ports import Commit
 
 _MOST = 1_000
 _MODEL = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
-class Standalone(Subjects):
+class Standalone(Writing):
     """The part of a node's commands that needs no federation."""
 
     async def create_project(self, name: str, schema: Schema | None = None) -> shapes.Project:

@@ -104,6 +104,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.streams(FED),
     lambda c: c.start_stream(FED, "nats://localhost/vitals", format="csv", columns="age,sick"),
     lambda c: c.stream(FED, "5e1f"),
+    lambda c: c.predict_into(FED, "m1", "/data/beds.csv", to="source:out", missing="mean", delimiter=";"),
     lambda c: c.start_stream(FED, "nats://localhost/vitals", name="beds", since="new", credential={"token": "t"}),
     lambda c: c.set_stream(FED, "5e1f", running=True, force=True),
     lambda c: c.stream_log(FED, "5e1f", levels=["error"], limit=3),

@@ -530,6 +530,11 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ("GET", "streams"): [STREAM],
     ("POST", "streams"): STREAM,
     ("GET", "streams/5e1f"): STREAM,
+    ("POST", "models/m1/predictions"): lambda body: msgspec.structs.replace(
+        JOB,
+        kind="prediction",
+        result=msgspec.to_builtins(origins.Written(model="m1", source=body["location"], place=body["to"], rows=800)),
+    ),
     ("GET", "streams/5e1f/log"): shapes.LogPage(
         entries=[
             entry(98, f"cannot connect to {STREAM.location}", kind="data", level="error"),

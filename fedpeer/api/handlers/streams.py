@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fedpeer.api.bodies import LevelQuery, LookAtStream, Nothing, PreviewStream, SetStream, StartStream, StopStream
+from fedpeer.api.bodies import LevelQuery, Nothing
 from fedpeer.api.call import Call
 from fedpeer.api.handlers.logs import listed
+from fedpeer.api.inlets import LookAtStream, PreviewStream, SetStream, StartStream, StopStream
 from fedpeer.core.peer.streams import Inlet
 from fedpeer.node.origins import Begin, Sample, Stream, Subject
 from fedpeer.node.shapes import LogPage

@@ -32,7 +32,6 @@ _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
         _CHOSEN,
     ),
     ("POST", "/projects/{pid}/autoSelect/{source}", _CHOSEN),
-    ("POST", "/projects/{pid}/dss/predict/{model}", "predictions are answered, not written to a source: ask `predict`"),
     ("POST", "/projects/{pid}/{model}/evtwrapper", f"extreme values are not supported: their tail {_SUMS}"),
     ("DELETE", "/projects/{pid}/{model}/evtwrapper", f"extreme values are not supported: their tail {_SUMS}"),
     ("POST", "/projects/{pid}/tmodels", _TMODELS),

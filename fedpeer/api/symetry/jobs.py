@@ -11,10 +11,11 @@ from aiohttp import web
 
 from fedpeer.api import jobs as waiting
 from fedpeer.api.node import Rows
-from fedpeer.api.symetry import entities
+from fedpeer.api.symetry import algorithms, entities
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.core.errors import DuplicateError, StateError, UnknownError
+from fedpeer.node.choices import Chosen
 from fedpeer.node.shapes import Job
 
 WAIT_S = 60.0
@@ -66,6 +67,11 @@ async def followed(ask: Ask, job: Job) -> web.Response:
     return told(ask, await waiting.ended(ask.node, job, wait_s))
 
 
+async def begun(ask: Ask, job: Job) -> web.Response:
+    """Answer with a job of the node at once, or, if the client asks to wait (async=false), once it has ended."""
+    return told(ask, await waiting.ended(ask.node, job, 0.0 if ask.flag("async", True) else WAIT_S))
+
+
 async def counted(ask: Ask, scope: str, rows: Rows) -> None:
     """Count rows and wait for that; DialectError if it fails or takes too long."""
     job = await ask.node.add_rows(scope, rows, source=f"symetry:{ask.cid}", force=True)
@@ -81,11 +87,17 @@ def told(ask: Ask, job: Job) -> web.Response:
         headers = {"Location": f"/symetry/rest/{ask.cid}/jobs/{job.id}", "sym-job-id": job.id}
         return reply(HTTPStatus.ACCEPTED, "Job still running", values, headers=headers)
     if job.state == "done":
-        more = job.result.values if isinstance(job.result, Answered) else {}
+        more = _entities(ask, job)
         return reply(200, "Job is finished", {**values, **more})
     conflict = job.error is not None and job.error.code == DuplicateError.code
     text = job.error.detail if job.error is not None else f"the job was {job.state}"
     raise DialectError(HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST, text, values)
+
+
+def _entities(ask: Ask, job: Job) -> Values:
+    if isinstance(job.result, Chosen):
+        return {"modelInfo": algorithms.info(job.result.model, ask.node.schema(job.federation))}
+    return job.result.values if isinstance(job.result, Answered) else {}
 
 
 def _job(ask: Ask) -> Job:

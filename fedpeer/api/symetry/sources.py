@@ -8,15 +8,18 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from fedpeer.api.symetry import entities, jobs
+from fedpeer.api.symetry import algorithms, entities, jobs
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.entities import string_list
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.fusion import refuse_rows
 from fedpeer.core.errors import UnknownError
+from fedpeer.core.models.result import Result
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.origins import DataSource, Sample
+from fedpeer.node.shapes import Predicted
 from fedpeer.node.sources import SAMPLE
+from fedpeer.node.writing import Errand
 
 _BAD = HTTPStatus.BAD_REQUEST
 _TYPE = "localfile"
@@ -117,8 +120,36 @@ async def forget(ask: Ask) -> web.Response:
     return await jobs.followed(ask, await ask.node.withdraw_rows(scope, rows, ask.query("batch")))
 
 
+async def predict(ask: Ask) -> web.Response:
+    """Predict the rows of a source and write them, with what was predicted, to the place of another one."""
+    scope, model = ask.federation(), ask.request.match_info["model"]
+    inside, outside = (_called(ask, _asked(ask, key)) for key in ("indsname", "outdsname"))
+    missing = "gaussian" if ask.flag("impute", False) else "mean"
+    overwrite = ask.flag("overwrite", False)
+    errand = Errand(inside.location, outside.location, inside.options, overwrite, missing, _results, first=True)
+    try:
+        job = await ask.node.predict_into(scope, model, errand)
+    except UnknownError:
+        raise DialectError(_BAD, f"Cannot Find model id[{model[:64]}] in SYMETRYML id[{ask.pid[:64]}]") from None
+    return await jobs.begun(ask, job)
+
+
+def _results(model: Result, told: Predicted, rows: Any) -> dict[str, list[Any]]:
+    return {f"{key}_Result": values for key, values in algorithms.predictions(model, told, rows).items()}
+
+
+def _asked(ask: Ask, key: str) -> str:
+    name = ask.query(key)
+    if not name:
+        raise DialectError(_BAD, f"the parameter {key} is missing: the name of a data source")
+    return name
+
+
 def _named(ask: Ask) -> DataSource:
-    name = ask.request.match_info["source"]
+    return _called(ask, ask.request.match_info["source"])
+
+
+def _called(ask: Ask, name: str) -> DataSource:
     try:
         return ask.node.sources.get(name)
     except UnknownError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fedpeer.adapters.scribe import FileScribe
 from tests.support.served import SCHEMA, Served, looking
 from tests.support.symetry import Caller
 
@@ -85,3 +87,33 @@ async def test_nothing_is_shown_of_other_places(user: Caller, served: Served, be
     await viewer.bad("GET", "/dss/list", status=403)
     looking(served)
     assert "names no directories" in await user.bad("POST", "/dss/sample/preview", told(beds))
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+async def test_rows_of_a_source_are_predicted_into_another(user: Caller, beds: Path, served: Served) -> None:
+    served.node._means = replace(served.node._means, scribe=FileScribe((beds.parent,)))
+    await user.good("POST", "/dss/create", told(beds))
+    await user.good("POST", "/dss/create", told(beds.with_name("out.csv"), "out"))
+    await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
+    await user.good("GET", "/projects/p/dss/beds/learn")
+    asked = {"inputAttributes": ["1", "2"], "targets": ["0"]}
+    await user.good("POST", "/projects/p/build", asked, query="algo=ridge&modelid=m&async=false")
+    names = {"attributeNames": ["dose", "sick"], "attributeTypes": ["C", "B"]}
+    query = "indsname=beds&outdsname=out&impute=true"
+    values = await user.done("POST", "/projects/p/dss/predict/m", names, query=query)
+    assert values["jobinfo"]["details"]["rows"] == "200"
+    lines = lines_of(beds.with_name("out.csv"))
+    assert (lines[0], len(lines)) == ("res_Result,age,dose,sick", 201)
+    assert [line.split(",", 1)[1] for line in lines[1:]] == lines_of(beds)[1:]
+    again = await user.bad("POST", "/projects/p/dss/predict/m", names, query=query, status=409)
+    assert "not overwritten" in again
+    await user.good("POST", "/projects/p/dss/predict/m", query=f"{query}&overwrite=true&async=false")
+    for bad, status, says in (
+        ("indsname=beds", 400, "outdsname is missing"),
+        ("indsname=beds&outdsname=nobody", 404, "Cannot Find Data Source [nobody]"),
+    ):
+        assert says in await user.bad("POST", "/projects/p/dss/predict/m", names, query=bad, status=status)
+    assert "Cannot Find model" in await user.bad("POST", "/projects/p/dss/predict/x", names, query=query)

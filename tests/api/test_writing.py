@@ -1,0 +1,73 @@
+"""Predictions of a file's rows, written to another file by the node."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedpeer.adapters.scribe import FileScribe
+from tests.support.served import VIEWER, Served, looking, rows
+
+FED = "/v1/federations/hearts"
+
+
+@pytest.fixture
+async def fitted(founded: Served, tmp_path: Path) -> tuple[Served, str, Path]:
+    """A node that may write below a directory, with a model."""
+    (tmp_path / "data").mkdir()
+    looking(founded, tmp_path / "data")
+    founded.node._means = replace(founded.node._means, scribe=FileScribe((tmp_path / "data",)))
+    job = await founded.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(60)})
+    assert job["state"] == "done", job
+    asked = {"kind": "ols", "target": "dose", "features": ["age", "sick"], "of": "local"}
+    model = await founded.good("POST", f"{FED}/models", asked)
+    return founded, model["id"], tmp_path / "data"
+
+
+def told(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+async def test_predictions_are_written_to_a_new_file(fitted: tuple[Served, str, Path]) -> None:
+    served, model, folder = fitted
+    (folder / "in.csv").write_text('id,age,note,sick\n007,41,"a, b",1\n008,,x,0\n009,62.50,y,1\n')
+    body = {"location": str(folder / "in.csv"), "to": str(folder / "out.csv")}
+    job = await served.good("POST", f"{FED}/models/{model}/predictions?wait=30", body)
+    assert (job["state"], job["kind"], job["unit"]) == ("done", "prediction", "bytes"), job
+    assert job["result"] == {"model": model, "source": body["location"], "place": body["to"], "rows": 3}
+    found = told(folder / "out.csv")
+    asked = {"rows": {"age": [41, None, 62.5], "sick": [1, 0, 1]}}
+    values = (await served.good("POST", f"{FED}/models/{model}/predict", asked))["values"]
+    assert [row["prediction"] for row in found] == ["" if value is None else str(value) for value in values]
+    own = [{name: row[name] for name in ("id", "age", "note", "sick")} for row in found]
+    assert own == told(folder / "in.csv")  # as they are written, to the last zero
+    again = await served.good("POST", f"{FED}/models/{model}/predictions?wait=30", body | {"overwrite": True})
+    assert again["state"] == "done"
+    completed = {**body, "to": str(folder / "mean.csv"), "missing": "mean"}
+    await served.good("POST", f"{FED}/models/{model}/predictions?wait=30", completed)
+    assert all(row["prediction"] for row in told(folder / "mean.csv"))
+    status, problem, _ = await served.ask("POST", f"{FED}/models/{model}/predictions?wait=30", body)
+    assert (status, problem["code"]) == (409, "FP112")
+
+
+async def test_what_may_not_be_written_is_refused_and_nothing_is_left(fitted: tuple[Served, str, Path]) -> None:
+    served, model, folder = fitted
+    path = f"{FED}/models/{model}/predictions?wait=30"
+    (folder / "in.csv").write_text("age,sick,prediction\n41,1,x\n")
+    body: dict[str, Any] = {"location": str(folder / "in.csv"), "to": str(folder / "out.csv")}
+    job = await served.good("POST", path, body)
+    assert "has a column 'prediction'" in job["error"]["detail"]
+    (folder / "in.csv").write_text("sick\n1\n")
+    assert "age" in (await served.good("POST", path, body))["error"]["detail"]
+    status, problem, _ = await served.ask("POST", path, body | {"to": str(folder / "in.csv"), "overwrite": True})
+    assert (status, problem["code"]) == (409, "FP112")
+    assert (await served.ask("POST", path, body | {"to": str(folder.parent / "x.csv")}))[0] == 422
+    assert (await served.ask("POST", path, body, token=VIEWER))[0] == 403
+    assert [each.name for each in folder.iterdir()] == ["in.csv"]
+    served.node._means = replace(served.node._means, scribe=None)
+    assert "writes no files" in (await served.ask("POST", path, body))[1]["detail"]
