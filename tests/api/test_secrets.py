@@ -15,7 +15,8 @@ from fedpeer.core.peer.joining import Issued
 from fedpeer.core.privacy.traces import Past
 from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.residues import Block, Residues
-from fedpeer.node.shapes import Invite, User
+from fedpeer.node.accounts import User
+from fedpeer.node.shapes import Invite
 from fedpeer.node.users import Account
 from tests.support.served import ADMIN, CONTRACT, KEY, SCHEMA, VIEWER, Served, key_text
 from tests.support.symetry import Caller
