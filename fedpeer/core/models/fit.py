@@ -17,6 +17,7 @@ from fedpeer.core.models.components import Components, pca, pcr, pls
 from fedpeer.core.models.covariance import Covariance, graphical_lasso, ledoit_wolf, oas
 from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.discriminant import lda
+from fedpeer.core.models.extremes import Extremes, evt
 from fedpeer.core.models.hidden import Hidden, hmm
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.linear import ols, ridge
@@ -62,6 +63,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Result], type[Result]]]] = {
     "ledoit_wolf": (ledoit_wolf, Covariance),
     "hbos": (hbos, Outliers),
     "ecod": (ecod, Outliers),
+    "evt": (evt, Extremes),
 }
 
 # Kinds that look at no more than one input column and the target at a time, and so take each pair's own rows.

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Final
 
-TARGETLESS: Final[frozenset[str]] = frozenset({"pca", "oas", "graphical_lasso", "ledoit_wolf", "hbos", "ecod"})
+TARGETLESS: Final[frozenset[str]] = frozenset({"pca", "oas", "graphical_lasso", "ledoit_wolf", "hbos", "ecod", "evt"})

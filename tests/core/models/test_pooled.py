@@ -21,8 +21,9 @@ from tests.support.pooled import classes, numbers
 
 MEASURED = ["diabetes", "iris", "linnerud", "wine"]
 LABELLED = ["iris", "wine", "breast_cancer", "digits"]
-# Tried in test_quadratic.py, with products that they need; in test_outliers.py, test_separating.py and test_chain.py.
-ELSEWHERE = {"qda", "ledoit_wolf", "hbos", "ecod", "markov", "hmm", "lda_stepwise", "lda_subset", "lda_reduced"}
+# Tried in test_quadratic.py, with products that they need; in test_outliers.py, test_separating.py, test_chain.py and
+# test_extremes.py.
+ELSEWHERE = {"qda", "ledoit_wolf", "hbos", "ecod", "evt", "markov", "hmm", "lda_stepwise", "lda_subset", "lda_reduced"}
 
 
 def least(inputs, target):

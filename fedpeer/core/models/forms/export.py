@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from fedpeer.core.errors import ModelError
+from fedpeer.core.models.extremes import Extremes
 from fedpeer.core.models.forms.graph import OPSET, onnx
 from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.forms.plan import Plan
@@ -25,8 +26,9 @@ def export(model: Result, form: str, *, table: str = "patients", origin: Origin 
     ModelError for an unknown form, and for one that the model's kind does not have.
     """
     told = origin or Origin()
-    if isinstance(model, Hidden) and form in FORMS[1:]:
-        raise ModelError(f"{model.kind} has no form {form!r}, as no row is predicted by itself", hint="it has json")
+    if isinstance(model, Hidden | Extremes) and form in FORMS[1:]:
+        why = ", as no row is predicted by itself" if isinstance(model, Hidden) else ""
+        raise ModelError(f"{model.kind} has no form {form!r}{why}", hint="it has json")
     match form:
         case "json":
             return document(model, told)

@@ -10,6 +10,7 @@ from typing import Any
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
+from fedpeer.core.models.extremes import Extremes
 from fedpeer.core.models.forms.origin import Origin
 from fedpeer.core.models.model import INTERCEPT, Model
 from fedpeer.core.models.outliers import Outliers
@@ -44,6 +45,7 @@ _TITLES = {
     "graphical_lasso": "graphical lasso",
     "hbos": "histogram-based outlier scores",
     "ecod": "outlier scores from empirical tails (ECOD)",
+    "evt": "extreme values",
 }
 
 
@@ -137,6 +139,10 @@ def _grids(result: Result) -> Iterator[Grid]:
         case Outliers() as model:
             rows = [(n, [len(t.edges) + 1, *map(max, t.scores)]) for n, t in model.tallies.items()]
             yield Grid("tallies", "highest score of a bin", ["bins", *model.ways], rows)
+        case Extremes() as model:
+            tails = [(f"{name} {side}", tail) for name, each in model.tails.items() for side, tail in each.items()]
+            heads = ["start", "rows", "shape", "scale", "limit"]
+            yield Grid("tails", "tails", heads, [(name, [getattr(t, head) for head in heads]) for name, t in tails])
         case _:
             yield from _others(result)
 
