@@ -2,9 +2,11 @@
 
 It has three nodes learn two data sets together: a federation is created on the first and joined by the others, each
 learns its share, a contract is tried and set, the pulse is started; then statistics, models and predictions are asked
-for, logs are read, the schedule is changed and the pulse stopped. What it found is written to stdout as JSON.
+for, logs are read, the schedule is changed and the pulse stopped. Then two of the nodes are cells of a fusion project
+of the first, and a project learns from a NATS subject. What it found is written to stdout as JSON.
 
-The one thing that the reference does not know is `fed_schema`, which a fedpeer federation needs.
+What the reference does not know is `fed_schema`, which a fedpeer federation needs (`sml_schema` of a project that is
+to learn from a stream), and that a cell's owner redeems an invite, where there its secret key is handed over.
 """
 
 import base64
@@ -104,6 +106,59 @@ def wait(nodes, name, rows):
             time.sleep(0.1)
 
 
+def fuse(nodes, data):
+    """Have the first node fuse what the others learn; return the status of its cells and what it explores."""
+    admin, *others = nodes
+    cells = [{"host": node.url, "cid": node.cid, "pid": f"cell{i}"} for i, node in enumerate(others)]
+    body = {"values": cells, "passwd": PASSWORD, "fed_schema": data["schema"]}
+    told = admin.good("POST", "/projects/fusion/create", body, "pid=fused&persist=true")
+    for node, invite, share in zip(others, told["cellsInvitations"]["values"], data["shares"][1:], strict=True):
+        pid, joining = invite["pid"], {"fedInfoEncrypted": invite["fedInfoEncrypted"], "passwd": PASSWORD}
+        node.good("POST", "/fedml/createJoin", {**joining, "fed_local_name": pid}, f"pid={pid}&persist=true")
+        frame = {"attributeNames": data["names"], "attributeTypes": data["types"], "data": share}
+        node.good("POST", f"/projects/{pid}/learn", frame, "async=true")
+        node.good("GET", f"/fedml/{pid}/startPulse")
+        node.good("GET", f"/fedml/{pid}/fullSyncRequest")
+    end, rows, asked = time.monotonic() + WAIT_S, sum(map(len, data["shares"][1:])), {"inputAttributes": ["0"]}
+    while True:
+        status, found, _ = admin.ask("POST", "/projects/fused/explore", asked, "metric=uni")
+        if status == 200 and found["values"]["KSVDMap"]["values"][0]["count"] == rows:
+            break
+        if time.monotonic() > end:
+            raise SystemExit(f"the cells' rows did not arrive: {found}")
+        time.sleep(0.1)
+    cells = admin.good("POST", "/projects/fusion/fused/cellsStatus", {"values": cells})["cellsStatusEncrypted"]
+    frame = {"attributeNames": data["names"], "attributeTypes": data["types"], "data": data["shares"][0][:1]}
+    refused = [admin.ask("POST", "/projects/fused/learn", frame)]
+    refused.append(others[0].ask("POST", "/projects/cell0/explore", asked, "metric=uni"))
+    return {
+        "cells": [cell["status"] for cell in cells["values"]],
+        "uni": found["values"]["KSVDMap"]["values"][0],
+        "refused": [status for status, _, _ in refused],
+    }
+
+
+def flow(node, told):
+    """Have a project learn from a subject that has some messages; return what is told of that."""
+    node.good("POST", "/projects", {"sml_schema": told["schema"]}, "pid=beds&type=cpu")
+    info = {"nats_hosts": told["hosts"], "nats.subject": told["subject"], "data.format": "json"}
+    body = {"type": "nats", "name": "monitors", "info": info}
+    node.good("POST", "/projects/beds/streams/create", body, "fromBeginning=true")
+    end = time.monotonic() + WAIT_S
+    while True:
+        (metrics,) = node.good("GET", "/projects/beds/streams/monitors/metrics")["KSVSMap"]["values"]
+        if metrics["messages"] == str(told["messages"]):
+            break
+        if time.monotonic() > end:
+            raise SystemExit(f"not all messages arrived: {metrics}")
+        time.sleep(0.1)
+    names = node.good("GET", "/projects/beds/streams/list")["stringList"]["values"]
+    node.good("GET", "/projects/beds/streams/monitors/stop")
+    errors = node.good("GET", "/projects/beds/streams/monitors/errorLog")["stringList"]["values"]
+    node.good("DELETE", "/projects/beds/streams/monitors")
+    return {"metrics": metrics, "names": names, "errors": errors, "uni": explored(node, "beds", "uni", [0])}
+
+
 def explored(node, name, metric, inputs, targets=()):
     """One metric, as a map of numbers."""
     context = {"inputAttributes": [str(i) for i in inputs], "targets": [str(i) for i in targets]}
@@ -144,6 +199,8 @@ def main(told):
     for node in nodes:
         node.good("GET", "/fedml/iris/stopPulse")
     found["pulsing"] = [node.good("GET", "/fedml/iris/info")["fedInfoEncrypted"]["is_pulsing"] for node in nodes]
+    found["fusion"] = fuse(nodes, iris)
+    found["stream"] = flow(last, told["stream"])
     return found
 
 

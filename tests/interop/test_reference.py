@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nats
 import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
+from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.schema import Schema
 from tests.support import real
-from tests.support.daemons import daemons
+from tests.support.daemons import daemons, eventually
+from tests.support.nats import BINARY, answers, free_port
 
 SCRIPT = Path(__file__).with_name("script.py")
 IRIS, DIABETES = real.iris(uci=True)[0], real.diabetes()[0]
 MEASURES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 SPECIES = [f"Iris_{name}" for name in real.SPECIES]
+
+
+BEDS = {
+    "features": [
+        {"name": "pulse", "kind": "continuous", "min": "0", "max": "300", "resolution": "1"},
+        {"name": "alarm", "kind": "binary"},
+    ]
+}
 
 
 def shared(table: real.Table, names: list[str], resolution: str) -> dict[str, Any]:
@@ -37,19 +51,48 @@ def shared(table: real.Table, names: list[str], resolution: str) -> dict[str, An
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of somebody's that keeps 41 messages, one of which cannot be read."""
+    folder, port = tmp_path_factory.mktemp("bus"), free_port()
+    config = f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder}/kept" }}\n'
+    (folder / "nats.conf").write_text(config)
+    server = subprocess.Popen([BINARY, "-c", folder / "nats.conf"], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: answers(port))
+        asyncio.run(_published(f"nats://127.0.0.1:{port}"))
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+async def _published(address: str) -> None:
+    client = await nats.connect(address)
+    kept = client.jetstream()
+    await kept.add_stream(name="BEDS", subjects=["beds.>"])
+    for i in range(40):
+        await kept.publish("beds.west", json.dumps({"pulse": 60 + i, "alarm": i % 2}).encode())
+    await kept.publish("beds.west", b"not JSON")
+    await client.close()
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, bus: str) -> dict[str, Any]:
     with daemons(tmp_path_factory.mktemp("reference"), "north", "south", "west") as nodes:
         keys = [node.client.add_user("c1", role="admin").secret_key for node in nodes]
         told = {
             "nodes": [[node.facts["api"], "c1", key] for node, key in zip(nodes, keys, strict=True)],
             "iris": shared(IRIS, [*MEASURES, *SPECIES], "0.1"),
             "diabetes": shared(DIABETES, list(DIABETES), "0.0001"),
+            "stream": {"schema": BEDS, "hosts": f"nats://{bus}", "subject": "beds.west", "messages": 41},
         }
         # -I and -S: no site-packages and no path of ours, so that it cannot import fedpeer if it wanted to.
         command = [sys.executable, "-I", "-S", str(SCRIPT)]
         done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         answer: dict[str, Any] = json.loads(done.stdout)
+        answer["digest"] = nodes[0].client.federation("fused").total_digest
+        answer["told"] = told
         return answer
 
 
@@ -109,3 +152,20 @@ def test_logs_statistics_and_switches_answer(found: dict[str, Any]) -> None:
     assert found["project"]["attributeNames"] == [*MEASURES, *SPECIES]
     assert found["project"]["params"]["fed_is_admin"] == "true"
     assert (found["schedule"], found["pulsing"]) == ("d7", [False, False, False])
+
+
+def test_a_fusing_node_has_bit_for_bit_what_its_cells_learned_and_they_have_not(found: dict[str, Any]) -> None:
+    fusion, iris = found["fusion"], found["told"]["iris"]
+    rows = [row for share in iris["shares"][1:] for row in share]
+    table = {name: list(column) for name, column in zip(iris["names"], zip(*rows, strict=True), strict=True)}
+    assert found["digest"] == collect(Schema.from_dict(iris["schema"]), table).digest
+    assert fusion["uni"]["count"] == len(rows)
+    assert (fusion["cells"], fusion["refused"]) == (["connected", "connected"], [400, 403])
+
+
+def test_a_project_learns_from_a_subject(found: dict[str, Any]) -> None:
+    stream = found["stream"]
+    told = {name: stream["metrics"][name] for name in ("messages", "rows_learned", "messages_unreadable", "status")}
+    assert told == {"messages": "41", "rows_learned": "40", "messages_unreadable": "1", "status": "running"}
+    assert (stream["names"], stream["uni"]["mean"], stream["uni"]["count"]) == (["monitors"], 79.5, 40)
+    assert any("not JSON" in line for line in stream["errors"])
