@@ -115,7 +115,7 @@ class Caller:
     async def done(self, verb: str, rest: str, body: Any = None, **how: Any) -> dict[str, Any]:
         """Make a request that is answered by a job; return what that found."""
         status, told, headers = await self.ask(verb, rest, body, **how)
-        assert (status, told["statusString"]) == (202, "Job still running"), told
+        assert (status, told["statusString"]) == (202, "Job Created"), told
         where = headers["Location"].removeprefix(f"/symetry/rest/{self.cid}")
         assert where == f"/jobs/{headers['sym-job-id']}"
         while status == 202:

@@ -32,7 +32,7 @@ async def explore(ask: Ask) -> web.Response:
         raise DialectError(_BAD, f"metric {metric[:40]!r} is not one: there are {', '.join(_METRICS)}")
     schema = ask.node.schema(scope)
     asked = [read(ask, one, schema) for one in ask.body.each]
-    whole = ask.flag("returnProjectInfo", False)
+    whole = ask.flag("returnProjectInfo", True)
 
     async def work() -> jobs.Values:
         found = [await _measured(ask, scope, metric, one) for one in asked]

@@ -37,7 +37,7 @@ async def every_job(ask: Ask) -> web.Response:
 
 async def one_job(ask: Ask) -> web.Response:
     """One piece of long work."""
-    return told(ask, _job(ask))
+    return told(ask, _job(ask), text="Job still running")
 
 
 async def kill(ask: Ask) -> web.Response:
@@ -80,18 +80,18 @@ async def counted(ask: Ask, scope: str, rows: Rows) -> None:
         raise DialectError(HTTPStatus.BAD_REQUEST, job.error.detail if job.error else f"the job is {job.state}")
 
 
-def told(ask: Ask, job: Job) -> web.Response:
-    """Answer with a job: running, done, or what went wrong."""
+def told(ask: Ask, job: Job, *, text: str = "Job Created") -> web.Response:
+    """Answer with a job: running (which is said with this text), done, or what went wrong."""
     values = {"jobinfo": entities.job_info(job, ask.cid)}
     if job.state == "running":
         headers = {"Location": f"/symetry/rest/{ask.cid}/jobs/{job.id}", "sym-job-id": job.id}
-        return reply(HTTPStatus.ACCEPTED, "Job still running", values, headers=headers)
+        return reply(HTTPStatus.ACCEPTED, text, values, headers=headers)
     if job.state == "done":
         more = _entities(ask, job)
         return reply(200, "Job is finished", {**values, **more})
     conflict = job.error is not None and job.error.code == DuplicateError.code
-    text = job.error.detail if job.error is not None else f"the job was {job.state}"
-    raise DialectError(HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST, text, values)
+    why = job.error.detail if job.error is not None else f"the job was {job.state}"
+    raise DialectError(HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST, why, values)
 
 
 def _entities(ask: Ask, job: Job) -> Values:

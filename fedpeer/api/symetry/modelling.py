@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -80,8 +80,10 @@ async def learn_predict(ask: Ask) -> web.Response:
     if ask.flag("rebuildModel", False):
         await _refit(ask, scope, fitted)
     values = values or await _predicted(ask, scope)
-    if ask.flag("keepColumns", False):
-        values["dataframe"] = _beside(ask.body, values["dataframe"])
+    kept = ask.query("keepColumns")
+    if kept.lower() not in ("", "false"):
+        names = ask.body.attribute_names if kept.lower() == "true" else [name.strip() for name in kept.split(",")]
+        values = _beside(ask.body, values, names)
     return reply(200, values=values)
 
 
@@ -134,14 +136,23 @@ async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str,
     return {"KSVSMap": {"values": [dict(zip(columns, row, strict=True)) for row in lines]}, "dataframe": frame}
 
 
-def _beside(given: Any, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The rows that were sent, with what was predicted at their ends."""
-    rows = [[_text(value) for value in row] for row in given.data]
-    return {
-        "attributeNames": [*given.attribute_names, *found["attributeNames"]],
-        "attributeTypes": [*given.attribute_types, *found["attributeTypes"]],
-        "data": [[*row, *more] for row, more in zip(rows, found["data"], strict=True)],
+def _beside(given: Any, values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """What was predicted, after these columns of the rows that were sent; DialectError for one that is none."""
+    strange = next((name for name in names if name not in given.attribute_names), None)
+    if strange is not None:
+        raise DialectError(_BAD, f"keepColumns names {strange[:80]!r}, which the frame has not")
+    places, found = [given.attribute_names.index(name) for name in names], values["dataframe"]
+    kept = [[_text(row[place]) for place in places] for row in given.data]
+    maps = [
+        {**dict(zip(names, row, strict=True)), **more}
+        for row, more in zip(kept, values["KSVSMap"]["values"], strict=True)
+    ]
+    frame = {
+        "attributeNames": [*names, *found["attributeNames"]],
+        "attributeTypes": [*(given.attribute_types[place] for place in places), *found["attributeTypes"]],
+        "data": [[*row, *more] for row, more in zip(kept, found["data"], strict=True)],
     }
+    return {"KSVSMap": {"values": maps}, "dataframe": frame}
 
 
 def _model(ask: Ask, scope: str, name: str = "") -> Fitted:

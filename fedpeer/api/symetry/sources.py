@@ -110,14 +110,14 @@ async def learn(ask: Ask) -> web.Response:
     scope, name = ask.federation(), _named(ask).name
     refuse_rows(ask, scope)
     job = await ask.node.add_source(scope, f"source:{name}", options={}, force=ask.flag("force", False))
-    return await jobs.followed(ask, job)
+    return await jobs.begun(ask, job)
 
 
 async def forget(ask: Ask) -> web.Response:
     """Take the rows of a source out again, exactly."""
     scope, source = ask.federation(), _named(ask)
     rows = HeldOut(location=source.location, options=source.options)
-    return await jobs.followed(ask, await ask.node.withdraw_rows(scope, rows, ask.query("batch")))
+    return await jobs.begun(ask, await ask.node.withdraw_rows(scope, rows, ask.query("batch")))
 
 
 async def predict(ask: Ask) -> web.Response:

@@ -45,7 +45,7 @@ async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds:
     await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
     await user.good("GET", "/projects/p/addds/beds")
     for rest in ("learn", "forget"):
-        values = await user.good("GET", f"/projects/p/dss/beds/{rest}")
+        values = await user.done("GET", f"/projects/p/dss/beds/{rest}")
         assert values["jobinfo"]["isDone"]
         rows = (await user.good("GET", "/projects/p/info"))["smlInfo"]["params"]["sml_rows"]
         assert rows == {"learn": "101", "forget": "0"}[rest]  # older than 120 years is beyond the schema
@@ -98,7 +98,7 @@ async def test_rows_of_a_source_are_predicted_into_another(user: Caller, beds: P
     await user.good("POST", "/dss/create", told(beds))
     await user.good("POST", "/dss/create", told(beds.with_name("out.csv"), "out"))
     await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
-    await user.good("GET", "/projects/p/dss/beds/learn")
+    await user.done("GET", "/projects/p/dss/beds/learn")
     asked = {"inputAttributes": ["1", "2"], "targets": ["0"]}
     await user.good("POST", "/projects/p/build", asked, query="algo=ridge&modelid=m&async=false")
     names = {"attributeNames": ["dose", "sick"], "attributeTypes": ["C", "B"]}

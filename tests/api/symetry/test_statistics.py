@@ -234,6 +234,18 @@ async def test_bayes_and_scores_of_the_unusual(user: Caller) -> None:
     await user.good("POST", "/projects/iris/build", body, query="modelid=eco&algo=ecod&async=false")
     scores = (await user.good("POST", "/projects/iris/predict/eco", frame))["dataframe"]
     assert scores["attributeNames"] == ["res", "ecodscore"]
+    for tail, keys in (("both", ["evt_threshold_upper", "evt_threshold_lower"]), ("upper", ["evt_threshold"])):
+        body = {"inputAttributes": ["1"], "extraParameters": {"level": "0.8", "tail": tail}}
+        query = f"modelid=evt-{tail}&algo=evt&async=false"
+        told = (await user.good("POST", "/projects/iris/build", body, query=query))["modelInfo"]
+        assert told["modelType"] == "evt"
+        found = (await user.good("POST", f"/projects/iris/predict/evt-{tail}", frame))["dataframe"]
+        assert found["attributeNames"] == ["evt_is_anomaly", *keys]
+        limits = [float(value) for value in found["data"][0][1:]]
+        beyond = IRIS["sepal_width"] > limits[0]
+        if tail == "both":
+            beyond |= IRIS["sepal_width"] < limits[1]
+        assert [row[0] for row in found["data"]] == [str(float(value)) for value in beyond]
 
 
 @pytest.mark.parametrize(
@@ -434,6 +446,18 @@ async def test_rows_are_predicted_and_then_learned(user: Caller) -> None:
     slope, start = np.polyfit(IRIS["petal_length"], IRIS["petal_width"], 1)
     assert info["info"]["rows"] == "150"
     assert info["extra"]["coefficient"] == pytest.approx([start, slope], rel=1e-9)
+
+
+async def test_columns_that_are_kept_are_named(iris: Caller) -> None:
+    names = ["petal_length", "petal_width"]
+    body = {"inputAttributes": ["2"], "targets": ["3"]}
+    await iris.good("POST", "/projects/iris/build", body, query="modelid=m&algo=mlr&async=false")
+    frame = iris_frame([100])
+    kept = await iris.good("POST", "/projects/iris/learnpredict/m", frame, query="keepColumns=petal_width,petal_length")
+    shown = [*reversed(names), "res"]
+    assert (list(kept["KSVSMap"]["values"][0]), kept["dataframe"]["attributeNames"]) == (shown, shown)
+    refused = await iris.bad("POST", "/projects/iris/learnpredict/m", frame, query="keepColumns=nothing")
+    assert "which the frame has not" in refused
 
 
 async def test_what_takes_one_context_takes_one(iris: Caller) -> None:
