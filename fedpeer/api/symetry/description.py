@@ -23,8 +23,8 @@ _SUMMARY = "The SymetryML REST dialect of a fedpeer node; docs/symetry.md says h
 # Every parameter that a handler asks for, and where it does; `encrypted` is for all.
 _FLAGS = frozenset(
     {
-        "allowExplore", "async", "enable", "enableHistogram", "encrypted", "explainedCovariance", "force", "grow", "impute",
-        "keepColumns", "persist", "predictBeforeLearn", "rebuildModel", "returnProjectInfo", "useLocal",
+        "allowExplore", "async", "enable", "enableHistogram", "encrypted", "explainedCovariance", "force", "grow",
+        "impute", "keepColumns", "persist", "predictBeforeLearn", "rebuildModel", "returnProjectInfo", "useLocal",
     }
 )  # fmt: skip
 _QUERY: Final[dict[str, str]] = {
