@@ -11,10 +11,10 @@ from fedpeer.api.symetry.door import Ask, Endpoint
 from fedpeer.api.symetry.envelope import DialectError
 
 _SUMS = "needs rows, of which nothing but sums is kept here"
+_WRAPPER = "a tail is of an attribute (build evt), not of a model's scores, which are of rows that are not kept"
 _ENCODERS = "encoders are not supported: a T attribute is counted by its values, and needs none"
 _TASKS = "Kafka tasks are not supported: programs ask `predict`, or take a model along as code"
 _TMODELS = "third-party models are not supported: they need rows, of which nothing but sums is kept here"
-_CHOSEN = "a model is chosen by its information criterion, and needs no source for that"
 
 _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("GET", "/smlaccess", "there is no single sign-on: `fedpeer user add` makes a key"),
@@ -26,14 +26,8 @@ _REASONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("DELETE", "/encoders/{encoder}", _ENCODERS),
     ("POST", "/projects/{pid}/kmeansOptimize", f"k-means is not supported: it {_SUMS}"),
     ("POST", "/projects/{pid}/transform", "AutoML features are not supported: products are features of the schema"),
-    (
-        "POST",
-        "/projects/{pid}/selectModel/{source}",
-        _CHOSEN,
-    ),
-    ("POST", "/projects/{pid}/autoSelect/{source}", _CHOSEN),
-    ("POST", "/projects/{pid}/{model}/evtwrapper", f"extreme values are not supported: their tail {_SUMS}"),
-    ("DELETE", "/projects/{pid}/{model}/evtwrapper", f"extreme values are not supported: their tail {_SUMS}"),
+    ("POST", "/projects/{pid}/{model}/evtwrapper", _WRAPPER),
+    ("DELETE", "/projects/{pid}/{model}/evtwrapper", _WRAPPER),
     ("POST", "/projects/{pid}/tmodels", _TMODELS),
     ("GET", "/projects/{pid}/tmodels", _TMODELS),
     ("POST", "/tasks/create", _TASKS),

@@ -14,6 +14,7 @@ from fedpeer.api.symetry.contexts import Asked
 from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.core.models.chain import Chain
 from fedpeer.core.models.classifier import Classifier
+from fedpeer.core.models.extremes import Extremes
 from fedpeer.core.models.fit import restore
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.model import Model
@@ -47,6 +48,7 @@ _KINDS: Final = {
     "best_subset": "best_subset",
     "mc": "markov",
     "hmm": "hmm",
+    "evt": "evt",
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items() if name != "mlda"} | {
     **dict.fromkeys(("lda_stepwise", "lda_subset", "lda_reduced"), "lda"),
@@ -58,7 +60,7 @@ _COVARIANCES: Final = {"oas": "oas", "graph_lasso": "graphical_lasso", "ledoit_w
 _RENAMED: Final = {"lambda": "lam", "eta": "mix"}
 _NOT = "needs more of each row than sums, which is all that there is of them here"
 _ABSENT: Final = {
-    **dict.fromkeys(("lr", "kmeans", "rf_classifier", "rf_regressor", "rf_anomaly", "evt"), _NOT),
+    **dict.fromkeys(("lr", "kmeans", "rf_classifier", "rf_regressor", "rf_anomaly"), _NOT),
     "km": "is a curve and no model here: ask the native API for the metric kaplan_meier",
     "lsvr": "is not there: ridge is its like",
     "powerreg": "is not there: products and powers are features of the schema, and mlr takes them",
@@ -149,6 +151,8 @@ def predictions(model: Result, told: Predicted, rows: Mapping[str, pa.Array]) ->
         return _followed(model, told, rows)
     if model.kind == "hmm":
         return {"seq": list(told.values)}
+    if isinstance(model, Extremes):
+        return _extreme(model, told)
     if isinstance(model, Classifier) and model.options.get("form") == "symetry":
         return values | _midway(model, told)
     if model.kind == "qda":
@@ -173,6 +177,17 @@ def _followed(model: Chain, told: Predicted, rows: Mapping[str, pa.Array]) -> di
             product *= steps[states[at - 1]][state]
         likely.append(product)
     return {"next": list(told.values), "next.p": chances, "seq.like": likely}
+
+
+def _extreme(model: Extremes, told: Predicted) -> dict[str, list[Any]]:
+    """Whether a row is beyond a limit, and these; of several attributes each with its name."""
+    rows, several = len(told.values), len(model.tails) > 1
+    values: dict[str, list[Any]] = {"evt_is_anomaly": list(told.values)}
+    for name, tails in model.tails.items():
+        for side, tail in tails.items():
+            key = "evt_threshold" if len(tails) == 1 else f"evt_threshold_{side}"
+            values[f"{name}_{key}" if several else key] = [tail.limit] * rows
+    return values
 
 
 def _midway(model: Classifier, told: Predicted) -> dict[str, list[Any]]:

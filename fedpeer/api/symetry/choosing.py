@@ -14,6 +14,8 @@ from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.api.symetry.modelling import built
 from fedpeer.core.statistics.schema import Schema
 
+ASSESSED: Final = "sml_model_assessment_type"
+
 _BAD = HTTPStatus.BAD_REQUEST
 _FAMILIES: Final = {"mlr": ("stepwise", "best_subset"), "lda": ("lda_stepwise", "lda_subset")}
 _FAMILIES_TOO: Final = {"mlda": "lda"}
@@ -28,7 +30,6 @@ _HINTS: Final = (  # parameters of searches that are not made here, without an e
     *("rnd_seed", "selector_max_iterations", "autoselect_thread_pool_size"),
     *("autoselect_grid_type", "selector_grid_type"),
 )
-_ASSESSED = "sml_model_assessment_type"
 
 
 async def select(ask: Ask) -> web.Response:
@@ -39,10 +40,8 @@ async def select(ask: Ask) -> web.Response:
 
 async def auto(ask: Ask) -> web.Response:
     """Choose the inputs of a regression, or of a discriminant, by themselves."""
-    task = ask.query("task", "regression")
-    if task not in _TASKS:
-        raise DialectError(_BAD, f"task {task[:40]!r} is not one: there are {', '.join(_TASKS)}")
-    return await built(ask, lambda asked, schema: _automatic(task, asked, schema))
+    wanted = task(ask)
+    return await built(ask, lambda asked, schema: _automatic(wanted, asked, schema))
 
 
 async def reduce(ask: Ask) -> web.Response:
@@ -52,6 +51,21 @@ async def reduce(ask: Ask) -> web.Response:
         raise DialectError(_BAD, f"heuristic {heuristic[:40]!r} is not one: there is default")
     given = {name: ask.query(key) for key, name in (("delta", "delta"), ("numIterations", "steps"))}
     return await built(ask, lambda asked, schema: _reduced({k: v for k, v in given.items() if v}, asked, schema))
+
+
+def task(ask: Ask) -> str:
+    """The task that is asked for; DialectError for one that is not there."""
+    wanted = ask.query("task", "regression")
+    if wanted not in _TASKS:
+        raise DialectError(_BAD, f"task {wanted[:40]!r} is not one: there are {', '.join(_TASKS)}")
+    return wanted
+
+
+def check_task(wanted: str, asked: Asked, schema: Schema) -> None:
+    """DialectError for a target that is not of the task."""
+    found = _classes(asked, schema)
+    if wanted.startswith("binary") and found != 2:
+        raise DialectError(_BAD, f"task {wanted} needs a target of two classes, and this has {found or 'none'}")
 
 
 def _chosen(algo: str, asked: Asked, schema: Schema) -> algorithms.Recipe:
@@ -71,11 +85,9 @@ def _chosen(algo: str, asked: Asked, schema: Schema) -> algorithms.Recipe:
     return _recipe(steps if direction else subsets, asked, schema, options)
 
 
-def _automatic(task: str, asked: Asked, schema: Schema) -> algorithms.Recipe:
-    found = _classes(asked, schema)
-    if task.startswith("binary") and found != 2:
-        raise DialectError(_BAD, f"task {task} needs a target of two classes, and this has {found or 'none'}")
-    return _chosen("mlr" if task == "regression" else "lda", asked, schema)
+def _automatic(wanted: str, asked: Asked, schema: Schema) -> algorithms.Recipe:
+    check_task(wanted, asked, schema)
+    return _chosen("mlr" if wanted == "regression" else "lda", asked, schema)
 
 
 def _reduced(given: dict[str, Any], asked: Asked, schema: Schema) -> algorithms.Recipe:
@@ -100,13 +112,13 @@ def selector(extra: dict[str, Any]) -> str:
 
 def _assessed(algo: str, extra: dict[str, Any]) -> dict[str, Any]:
     """Options with the criterion that a way of assessment stands for, where sums can tell it."""
-    wanted = extra.pop(_ASSESSED, "")
+    wanted = extra.pop(ASSESSED, "")
     if wanted == "auc" and algo == "lda":
         return {**extra, "criterion": "auc"}
     if wanted:
         raise DialectError(
             _BAD,
-            f"{_ASSESSED} {str(wanted)[:40]!r} is told by rows that a model has not learned: name a source "
+            f"{ASSESSED} {str(wanted)[:40]!r} is told by rows that a model has not learned: name a source "
             "(selectModel/{ds}); without one, an information criterion chooses, or of two classes the expected auc",
         )
     return extra

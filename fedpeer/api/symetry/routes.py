@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from fedpeer.api.switch import Switch
-from fedpeer.api.symetry import choosing, fusion, jobs, learning, projects, sources, streams
+from fedpeer.api.symetry import choosing, contests, fusion, jobs, learning, projects, sources, streams
 from fedpeer.api.symetry import exploring as expl
 from fedpeer.api.symetry import federations as feds
 from fedpeer.api.symetry import modelling as models
@@ -78,6 +78,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST",   "/projects/{pid}/build",             _ACT, models.build,       Context),
     Endpoint("POST",   "/projects/{pid}/selectModel",       _ACT, choosing.select,    Context),
     Endpoint("POST",   "/projects/{pid}/autoSelect",        _ACT, choosing.auto,      Context),
+    Endpoint("POST",   "/projects/{pid}/selectModel/{source}", _ACT, contests.select, Context),
+    Endpoint("POST",   "/projects/{pid}/autoSelect/{source}", _ACT, contests.auto,   Context),
     Endpoint("POST",   "/projects/{pid}/reduce",            _ACT, choosing.reduce,    Context),
     Endpoint("GET",    "/projects/{pid}/models/{model}",    _SEE, models.info,        None),
     Endpoint("GET",    "/projects/{pid}/models/{model}/code", _SEE, models.code,      None),
@@ -95,9 +97,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST",   "/projects/dsbrowse",                _SEE, sources.browse,     sources.Listing, role="operator"),
     Endpoint("GET",    "/projects/{pid}/addds/{source}",    _SEE, sources.attach,     None),
     Endpoint("GET",    "/projects/{pid}/detachds/{source}", _SEE, sources.attach,     None),
+    Endpoint("POST",   "/projects/{pid}/dss/predict/{model}", _ACT, sources.predict,  _OBJECT | None),
     Endpoint("GET",    "/projects/{pid}/dss/{source}/learn", _ACT, sources.learn,     None),
     Endpoint("GET",    "/projects/{pid}/dss/{source}/forget", _ACT, sources.forget,   None),
-    Endpoint("POST",   "/projects/{pid}/dss/predict/{model}", _ACT, sources.predict,  _OBJECT | None),
     Endpoint("POST",   "/projects/{pid}/streams/create",    _ACT, streams.create,     sources.Info),
     Endpoint("POST",   "/projects/{pid}/streams/browse",    _SEE, streams.browse,     sources.Info, role="operator"),
     Endpoint("POST",   "/projects/{pid}/streams/preview",   _SEE, streams.preview,    sources.Info, role="operator"),
