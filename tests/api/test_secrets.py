@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,6 +59,7 @@ async def test_no_secret_is_logged(pair: tuple[Served, Served], caplog: pytest.L
 
 
 def test_values_that_hold_secrets_do_not_show_them() -> None:
+    told = SimpleNamespace(method="GET", path="/jobs", name="c1")
     shown = repr(
         [
             Join(text="the text", passphrase=PASSPHRASE),
@@ -66,7 +68,7 @@ def test_values_that_hold_secrets_do_not_show_them() -> None:
             Account(KEY, "admin", {}, 0, 0),
             Invite("i", "member", "open", 0, 0, "", "the text", PASSPHRASE),
             Issued(None, "the text", PASSPHRASE),
-            Ask(*[None] * 6, KEY),
+            Ask(None, None, told, told, told, "c1", KEY),
             Past(KEY, {}, Lineage(())),
             Task("public", 4096, (), 1, KEY),
             Answer(KEY, (4711,)),
