@@ -73,16 +73,23 @@ class Streaming:
             await asyncio.sleep(wait)
 
     async def _follow(self, scope: str, stream: str) -> None:
+        manner = self._manner(scope, stream)
         feed = await self._node.open_stream(scope, stream)
         try:
             self._told[stream] = ""
             while True:
                 gathered = await feed.gather()
                 self._node.behind[stream] = 0 if gathered is None else gathered.behind
+                if self._manner(scope, stream) not in (manner, None):
+                    return  # what was gathered lacks what the schema has by now, and comes again
                 if gathered is not None and await self._node.count_messages(scope, stream, feed.origin, gathered):
                     await feed.acknowledge(gathered.until)
         finally:
             await feed.close()
+
+    def _manner(self, scope: str, stream: str) -> Manner | None:
+        found = self._node.running_streams().get((scope, stream))
+        return None if found is None else self._node.manner(scope, found)
 
     def _broken(self, scope: str, stream: str, text: str) -> None:
         """A line broke: how much it has left untold is not known any more."""

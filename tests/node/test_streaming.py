@@ -26,6 +26,7 @@ from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import DuplicateError, RequestError, SourceError, StoreError, UnknownError
 from fedpeer.core.peer import flowing
 from fedpeer.core.peer.streams import Inlet, Stream
+from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
@@ -503,3 +504,26 @@ async def test_a_node_without_streams_says_so_and_an_unknown_one_is_unknown(home
         trial.node._means = Means(Catalogue().open, Catalogue().rows, None)
         with pytest.raises(RequestError):
             await trial.begin("nats://localhost/a")
+
+
+async def test_a_stream_goes_on_under_what_the_schema_has_grown_into(server, bus, home, monkeypatch):
+    monkeypatch.setattr(streaming, "LOOKS_EVERY_S", 1.0)  # so that what comes next is gathered under the old one
+    features = [Feature("x", min=0, max=99, resolution=1), Feature("c", "category", levels=["a", "b"])]
+    additions = Additions.from_dict({"levels": {"c": ["d"]}, "features": [{"name": "y", "kind": "binary"}]})
+
+    async def told(numbers: Sequence[int]) -> None:
+        for x in numbers:
+            await bus.publish(SUBJECT, json.dumps({"x": x, "c": "abd"[x % 3], "y": x % 2}).encode())
+
+    async with living(home) as trial:
+        node = trial.node
+        await node.create("wards", Schema(features, missing="pairwise"), "ROWS() >= 1", "h1", display="n")
+        stream = await node.start_stream("wards", origins.Begin(f"nats://{server}/{SUBJECT}"))
+        await told(range(30))
+        await until(lambda: node.stream("wards", stream.id).messages == 30, within_s=20)
+        await node.accept("wards", (await node.propose("wards", additions)).id)
+        await told(range(30, 60))
+        await until(lambda: node.stream("wards", stream.id).messages == 60, within_s=20)
+        local = trial.engine.peer(node.resolve("wards")).local
+        assert (local.rows, local.sum("c$d"), local.count("y"), local.sum("y")) == (20 + 30, 10, 30, 15)
+        assert node.stream("wards", stream.id).rejected == {"c": {"unknown level": 10}}
