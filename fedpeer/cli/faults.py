@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import click
 import msgspec
+from click.exceptions import NoArgsIsHelpError
 
 from fedpeer.cli import frame
 from fedpeer.client import ApiError, Problem
@@ -22,6 +23,9 @@ def report(error: BaseException, *, as_json: bool) -> int:
         return frame.INTERRUPTED
     if isinstance(error, BrokenPipeError | SystemExit):  # click and rich make the one into the other
         return _unread()
+    if isinstance(error, NoArgsIsHelpError) and error.ctx is not None:
+        click.echo(error.ctx.get_help())
+        return frame.MISUSED
     code, problem = _told(error)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(problem), indent=2), err=True)

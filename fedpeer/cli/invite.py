@@ -69,8 +69,11 @@ def seconds(span: str, option: str) -> int:
 def _draw_issued(made: Invite, out: Path | None, passphrase_out: Path | None) -> None:
     if out is None:
         click.echo(made.text)
-    click.echo(f"invite {made.id} works once and expires {render.moment(made.expires_at)}", err=True)
-    if passphrase_out is None:
+    where = "" if out is None else f" is in {out}; it"
+    click.echo(f"invite {made.id}{where} works once and expires {render.moment(made.expires_at)}", err=True)
+    if passphrase_out is not None:
+        click.echo(f"its passphrase is in {passphrase_out}; send it by another channel than the invite", err=True)
+    else:
         click.echo("its passphrase, shown only now; send it by another channel than the invite:", err=True)
         click.echo(f"\n    {made.passphrase}\n", err=True)
 

@@ -85,7 +85,8 @@ def _draw_entry(entry: LogEntry, places: Mapping[str, str]) -> None:
         line.append(f"{printable(places[entry.federation])}: ")
     line.append(printable(entry.text), style=_STYLES.get(entry.level, "not dim"))
     if entry.by:
-        line.append(f" ({entry.by}, {entry.via})")
+        via = "" if entry.by.endswith(entry.via) else f", {entry.via}"
+        line.append(f" ({entry.by}{via})")
     render.console().print(line, soft_wrap=True)
 
 

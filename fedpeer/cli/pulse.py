@@ -66,7 +66,8 @@ def _draw_pulse(fed: Federation) -> None:
 
 def _draw_synced(told: Synced, *, waited: bool) -> None:
     text, style = _OUTCOMES.get(told.outcome, (told.outcome, ""))
-    render.say(text + (f": {told.detail}" if told.detail else ""), style)
+    whole = told.outcome in ("sent", "unchanged") and bool(told.detail)  # the detail says it all
+    render.say(told.detail if whole else text + (f": {told.detail}" if told.detail else ""), style)
     if told.converged:
         render.say(f"converged: all hold {render.count(told.rows, 'row')}, total {render.short(told.total_digest)}")
     elif waited:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
+from fedpeer.api.faults import RoleError
 from fedpeer.cli import frame, render
+from fedpeer.client import ApiError
 from fedpeer.node.shapes import Federation, NodeInfo, NoisePrice
 
 
@@ -22,13 +24,17 @@ def status() -> None:
     if frame.settings().json:
         frame.show({"node": client.node(), "federations": client.federations()}, print)
         return
-    _draw_node(client.node())
+    try:
+        _draw_node(client.node())
+        render.say()
+    except ApiError as error:
+        # Who has a role in some federations only is shown these, and nothing of the node.
+        if error.code != RoleError.code:
+            raise
     every = client.federations()
     if len(every) == 1:
-        render.say()
         draw_federation(every[0])
     elif every:
-        render.say()
         _draw_list(every)
     else:
         render.say("in no federation yet: found one with `fedpeer create`, or join one with `fedpeer join`", "dim")

@@ -49,6 +49,7 @@ from fedpeer.node.writing import predicted
 from fedpeer.ports import Commit
 
 LONGEST_INVITE_S = 30 * 86_400
+CONNECT_S = 2.0  # that a new federation's bus is waited for before people are told of it
 
 
 class Node(Growth):
@@ -87,7 +88,10 @@ class Node(Growth):
             bus=self._bus(),
             exchange=exchange,
         )
-        return self.federation(await self._engine.begin(event))
+        fed = await self._engine.begin(event)
+        # So that who has just founded a federation is not told that its bus is not there.
+        await self._engine.until(lambda: fed in self._engine.links and self._engine.links[fed].connected, CONNECT_S)
+        return self.federation(fed)
 
     async def invite(
         self, fed: str, *, role: str = "", expires_in_s: int | None = None, passphrase: str | None = None

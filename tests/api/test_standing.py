@@ -46,14 +46,19 @@ async def test_the_part_under_a_cipher() -> None:
             assert (await standing(served, part))["part"] == part
 
 
-async def test_what_noise_costs_and_how_many_releases_the_budget_allows(served: Served) -> None:
+async def test_without_a_budget_noise_lets_nothing_leave_and_that_is_trouble(served: Served) -> None:
     await made(served, noise={"epsilon": 0.5, "exponent": 6})
     first = await standing(served)
     assert (first["noise"]["declared"], first["noise"]["left"], first["trouble"]) == (False, 0, [])
     await served.good("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": rows(200)})
     (trouble,) = (await standing(served))["trouble"]
     assert "declares no privacy budget" in trouble
+
+
+async def test_what_noise_costs_and_how_many_releases_the_budget_allows(served: Served) -> None:
     served.node._engine.purse = Purse.restored({}, Declared("patients", Fraction(1), 6))
+    await made(served, noise={"epsilon": 0.5, "exponent": 6})
+    await served.good("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": rows(200)})
     one, whole = (budget(Fraction(text), Fraction(1, 10**6)) for text in ("0.5", "1"))
     told = await standing(served)
     assert (told["noise"]["left"], told["noise"]["declared"], told["trouble"]) == (whole // one, True, [])

@@ -237,3 +237,24 @@ def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
     command = f"{sys.executable} -m fedpeer log --json | true; exit ${{PIPESTATUS[0]}}"
     ran = subprocess.run(["bash", "-c", command], env=_environment(home, {}), capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("args", [[], ["data"], ["source"]])
+def test_a_command_that_has_others_lists_them(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(args) == frame.MISUSED
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert told.out.startswith(f"Usage: {' '.join(['fedpeer', *args])} ")
+
+
+def test_who_may_see_some_federations_only_is_shown_these(
+    home: Path, daemon: answers.Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_body: object) -> None:
+        raise answers.RefusalError(403, "FP130", "this needs the role viewer, which user ward3 does not have", "ask")
+
+    daemon.answers = {**WORLD, ("GET", "/v1/node"): refuse}
+    assert main.run(["--home", str(home), "status"]) == frame.DONE
+    told = capsys.readouterr()
+    assert told.out.startswith("federation   hearts")
+    assert told.err == ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
+import time
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +44,19 @@ def test_the_published_vector() -> None:
 def test_signatures_that_openssl_made(signed: signing.Signed) -> None:
     assert signing.sign(signed, KEY) == signed.authorization
     assert signing.check(signed, (KEY,), NOW)[0] == KEY
+
+
+async def test_the_commands_of_the_page_are_signed_as_it_says(founded: Served) -> None:
+    page = Path(__file__).parents[3] / "docs" / "symetry.md"
+    block = page.read_text("utf-8").partition("```bash\n")[2].partition("```")[0]
+    made, _, rest = block.partition("\n")
+    assert made.startswith("KEY=$(fedpeer user add c1")
+    founded.clock.at += time.time() - founded.clock.now()
+    lines = f"KEY={base64.b64encode(KEY).decode()}\n" + rest.replace("http://127.0.0.1:8440", founded.url)
+    shell = await asyncio.create_subprocess_exec("bash", "-euc", lines, stdout=asyncio.subprocess.PIPE)
+    answer, _ = await shell.communicate()
+    assert shell.returncode == 0
+    assert msgspec.json.decode(answer)["values"]["fedInfoEncrypted"]["fed_name"] == "hearts"
 
 
 @pytest.mark.parametrize("name", ["method", "path", "query", "body", "cid", "date"])
