@@ -19,6 +19,7 @@ from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemEntropy
 from fedpeer.core.envelope.access import Access
 from fedpeer.core.errors import DuplicateError, RequestError, SourceError, StoreError, UnknownError
+from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
@@ -127,6 +128,30 @@ async def test_each_new_file_of_a_folder_is_a_batch_once(tmp_path, home):
         (listed,) = trial.node.watches("trial")
         assert (listed.id, listed.files, listed.rows) == (watch.id, 3, 5)
         assert await trial.faults() == []
+
+
+async def test_what_comes_after_the_schema_has_grown_is_counted_under_it(tmp_path, home):
+    folder, grows = tmp_path / "new", tmp_path / "grows.csv"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x,c\n1,a\n2,d\n")
+    grows.write_text("x,c,y\n3,b,1\n")
+    features = [Feature("x", min=0, max=99, resolution=1), Feature("c", "category", levels=["a", "b"])]
+    additions = Additions.from_dict({"levels": {"c": ["d"]}, "features": [{"name": "y", "kind": "binary"}]})
+    async with living(home) as trial:
+        node = trial.node
+        await node.create("wards", Schema(features, missing="pairwise"), "ROWS() >= 1", "h1", display="n")
+        for place in (folder, grows):
+            await node.watch_data("wards", str(place), every_s=5, options={})
+        await trial.look()
+        await node.accept("wards", (await node.propose("wards", additions)).id)
+        (folder / "b.csv").write_text("x,c\n4,d\n")  # its column y is lacking, which it may be
+        with grows.open("a") as file:
+            file.write("5,d,0\n6,a,1\n")
+        await trial.look()
+        await trial.look()
+        schema, local = node.schema("wards"), trial.engine.peer(node.resolve("wards")).local
+        rows = {"x": [1, 3, 4, 5, 6], "c": ["a", "b", "d", "d", "a"], "y": [None, None, None, 0, 1]}
+        assert local == collect(schema, rows)
 
 
 async def test_what_is_wrong_with_a_file_is_said_once_and_nothing_of_it_is_counted(tmp_path, home):
