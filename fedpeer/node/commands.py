@@ -18,6 +18,7 @@ from fedpeer.core.errors import (
     InviteError,
     RequestError,
     SchemaError,
+    StateError,
     UnknownError,
 )
 from fedpeer.core.federation.exchange import Exchange
@@ -27,6 +28,7 @@ from fedpeer.core.models.choose import Contest
 from fedpeer.core.models.fit import completed, fit, restore
 from fedpeer.core.models.result import Result
 from fedpeer.core.peer import events as ev
+from fedpeer.core.peer.bridging import outflow
 from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Bus, Joining, Peer, Settings
@@ -178,6 +180,13 @@ class Node(Growth):
             await self._engine.ask(origin.federation, decided)
         await self._engine.ask(target.federation, told)
         return self.federation(target.federation)
+
+    def check_bridge(self, source: str, schema: Schema) -> None:
+        """LocalError unless this node can bring the total of a federation into another one with this schema."""
+        peer = self._peer(source)
+        outflow(peer)
+        if peer.roster.schema.digest != schema.digest:
+            raise StateError(f"{peer.roster.name} cannot be brought into a federation with another schema")
 
     async def check_contract(self, fed: str, text: str) -> shapes.ContractCheck:
         """Try a contract against the schema and this node's own rows."""

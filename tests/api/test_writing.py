@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fedpeer.adapters.catalogue import Catalogue
+from fedpeer.adapters.lookout import FileLookout
 from fedpeer.adapters.scribe import FileScribe
 from tests.support.served import VIEWER, Served, looking, rows
 
@@ -69,5 +71,11 @@ async def test_what_may_not_be_written_is_refused_and_nothing_is_left(fitted: tu
     assert (await served.ask("POST", path, body | {"to": str(folder.parent / "x.csv")}))[0] == 422
     assert (await served.ask("POST", path, body, token=VIEWER))[0] == 403
     assert [each.name for each in folder.iterdir()] == ["in.csv"]
+    (folder / "new").mkdir()
+    lookout = FileLookout(Catalogue(roots=(folder,)))
+    served.node._means = replace(served.node._means, lookout=lookout)
+    await served.good("POST", f"{FED}/data/watches", {"location": str(folder / "new")})
+    status, problem, _ = await served.ask("POST", path, body | {"to": str(folder / "new" / "x.csv")})
+    assert (status, "is watched for new rows" in problem["detail"]) == (400, True)
     served.node._means = replace(served.node._means, scribe=None)
     assert "writes no files" in (await served.ask("POST", path, body))[1]["detail"]

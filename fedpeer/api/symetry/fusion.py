@@ -18,7 +18,7 @@ from fedpeer.api.symetry import maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.federations import INVITE_S, NO_CONTRACT, naming
-from fedpeer.core.errors import FedpeerError, UnknownError
+from fedpeer.core.errors import UnknownError
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.cells import Cell, invited
@@ -66,6 +66,9 @@ async def create(ask: Ask) -> web.Response:
     _check_password(body, cells)
     with naming(ask) as pid:
         schema, told = _schema(ask, body, cells), _told(body, pid)
+        for cell in cells:
+            if cell.source:
+                ask.node.check_bridge(cell.source, schema)
         made = await ask.node.create(
             told["fed_name"],
             schema,
@@ -75,13 +78,11 @@ async def create(ask: Ask) -> web.Response:
             policy=maps.policy(told, schema),
             exchange=Exchange(topology="centralised"),
         )
-        try:
-            values = await _filled(ask, made.id, cells, body.passwd)
-        except FedpeerError:
-            await ask.node.leave(made.id)
-            raise
-        await ask.node.set_pulsing(made.id, True)
+        # From here on there is a project: what cannot be done now is done by updateCellsInfo.
+        await ask.node.cells.keep(made.id, ())
         await ask.dialect.users.bind(ask.cid, pid, made.id)
+        values = await _filled(ask, made.id, cells, body.passwd)
+        await ask.node.set_pulsing(made.id, True)
     return reply(HTTPStatus.CREATED, f"SYMETRYML Created with id:{pid}", values)
 
 
@@ -141,21 +142,15 @@ def _cells(ask: Ask, body: CellInfos) -> list[Cell]:
         raise DialectError(_BAD, f"values has 1 to {_MOST} cells, each once")
     own = [cell for cell in cells if cell.source]
     if len(own) > 1:
-        raise DialectError(
-            _BAD, "one of this node's federations can be brought into another: one cell has no host"
-        )
+        raise DialectError(_BAD, "one of this node's federations can be brought into another: one cell has no host")
     if own and own[0].source not in {fed.id for fed in ask.node.federations()}:
-        raise DialectError(
-            _BAD, f"cell [{own[0].pid[:64]}] is a project: a federation's total is brought into one"
-        )
+        raise DialectError(_BAD, f"cell [{own[0].pid[:64]}] is a project: a federation's total is brought into one")
     return cells
 
 
 def _check_password(body: CellInfos, cells: Sequence[Cell]) -> None:
     if any(not cell.source for cell in cells) and len(body.passwd) < _SHORTEST:
-        raise DialectError(
-            _BAD, f"passwd, which opens the invites of cells, is missing or under {_SHORTEST} letters"
-        )
+        raise DialectError(_BAD, f"passwd, which opens the invites of cells, is missing or under {_SHORTEST} letters")
 
 
 def _schema(ask: Ask, body: CellInfos, cells: Sequence[Cell]) -> Schema:

@@ -20,6 +20,9 @@ RELAXED = {"fed_schema": SCHEMA, "fed_profile": "relaxed", "sync_sched": "d7"}
 SOUTH, WEST = ({"host": f"https://{name}.example.org", "cid": "c1", "pid": f"p-{name}"} for name in ("south", "west"))
 
 
+OWN = {"host": "", "cid": "", "pid": "hearts"}
+
+
 @pytest.fixture
 async def three() -> AsyncIterator[tuple[Served, ...]]:
     """Three nodes on one bus, served each."""
@@ -120,8 +123,7 @@ async def test_a_federation_of_ones_own_is_a_cell_by_a_bridge(three: Any) -> Non
     await north.good("POST", "/fedml/create", founded, query="pid=hearts")
     await north.good("POST", "/projects/hearts/learn", frame(60))
     await north.good("GET", "/fedml/hearts/fullSyncRequest")
-    own = {"host": "", "cid": "", "pid": "hearts"}
-    (invitation,) = await fused(north, [own, SOUTH], fed_schema=None)
+    (invitation,) = await fused(north, [OWN, SOUTH], fed_schema=None)
     await join(south, invitation)
     await south.good("POST", "/projects/p-south/learn", frame(60, 60))
     await south.good("GET", "/fedml/p-south/fullSyncRequest")
@@ -140,6 +142,8 @@ async def test_a_federation_of_ones_own_is_a_cell_by_a_bridge(three: Any) -> Non
         ({"values": [SOUTH, SOUTH]}, "1 to 1000 cells"),
         ({"values": [{"host": "", "cid": "", "pid": "nobody"}]}, "Cannot Find SYMETRYML id[nobody]"),
         ({"values": [{"host": "", "cid": "", "pid": "ward"}]}, "is a project"),
+        ({"values": [OWN], "fed_schema": {"features": SCHEMA["features"][:2]}}, "with another schema"),
+        ({"values": [OWN, {**OWN, "cid": "c2"}]}, "one cell has no host"),
         ({"passwd": ""}, "passwd, which opens the invites"),
         ({"passwd": "too short"}, "under 16 letters"),
         ({"fed_schema": None}, "fed_schema is missing"),
@@ -153,11 +157,13 @@ async def test_what_is_no_fusion_project_is_refused_and_founds_nothing(
 ) -> None:
     north = caller(three[0])
     await north.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=ward")
+    await north.good("POST", "/fedml/create", {"fed_name": "hearts", **RELAXED}, query="pid=hearts")
     body = {"values": [SOUTH], "passwd": PASSWORD, **RELAXED} | change
-    told = await north.bad("POST", "/projects/fusion/create", body, query="pid=all")
+    status = 409 if "another schema" in says else 400
+    told = await north.bad("POST", "/projects/fusion/create", body, query="pid=all", status=status)
     assert says in told
     assert "AAEC" not in told
-    assert three[0].node.federations() == []
+    assert [fed.name for fed in three[0].node.federations()] == ["hearts"]
     assert "not a fusion project" in await north.bad("POST", "/projects/fusion/ward/cellsStatus")
 
 
