@@ -64,7 +64,7 @@ asyncio.run(run())
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """A node with a federation and a user, and where it is."""
 
     running: Running
@@ -82,39 +82,42 @@ def bench_requests() -> None:
     with _node() as node:
         for what in LOOKS:
             path = node.path(what)
-            size = asyncio.run(_asked(node.port, _signed("GET", path, node.key, 1)))[1]
+            size = asyncio.run(asked(node.port, signed("GET", path, node.key, 1)))[1]
             with _bare(size) as (bare, port):
-                rounds = [_both(node, bare, port, path) for _ in range(PAIRS + 1)][1:]
-            a, b, ratio = compared([(ours, theirs) for ours, theirs, _ in rounds])
+                rounds = [_both(node, bare, port, signed("GET", path, node.key, COUNT)) for _ in range(PAIRS + 1)][1:]
+            a, b = (statistics.median(taken) for taken in list(zip(*rounds, strict=True))[:2])
             rates = f"{COUNT / a:,.0f}/s | aiohttp alone, {COUNT / b:,.0f}/s"
-            report(f"signed requests, {what}: {rates}", (a, b, ratio), "<= 2x")
-            used = statistics.median(used for _, _, used in rounds)
-            print(f"{'    processor time of the two servers':<74} {'':21}   {used:6.2f}x", flush=True)
+            _told(f"signed requests, {what}: {rates}", rounds, "<= 2x")
 
 
-def _both(node: _Asked, bare: subprocess.Popen[bytes], port: int, path: str) -> tuple[float, float, float]:
-    """Seconds of a round here and there, and how much more processor time the node used."""
-    sent = _signed("GET", path, node.key, COUNT)
+def _both(node: Asked, bare: subprocess.Popen[bytes], port: int, sent: Sequence[bytes]) -> tuple[float, ...]:
+    """Seconds here and there, and the processor time of the two servers."""
     before = _used(node.running.process), _used(bare)
-    ours, theirs = (asyncio.run(_asked(where, sent))[0] for where in (node.port, port))
+    ours, theirs = (asyncio.run(asked(where, sent))[0] for where in (node.port, port))
     after = _used(node.running.process), _used(bare)
-    return ours, theirs, (after[0] - before[0]) / (after[1] - before[1])
+    return ours, theirs, after[0] - before[0], after[1] - before[1]
+
+
+def _told(what: str, rounds: Sequence[tuple[float, ...]], goal: str) -> None:
+    report(what, compared([(ours, theirs) for ours, theirs, _, _ in rounds]), goal)
+    report("    processor time of the two servers", compared([(ours, theirs) for _, _, ours, theirs in rounds]), goal)
 
 
 def bench_learn() -> None:
     """Rows sent as texts to a project of a node, counted and on disk, against plain floats of the same body."""
-    with _node() as node, _bare(100) as (_, bare):
+    with _node() as node, _bare(100) as (bare, port):
         rounds = []
         for number in range(PAIRS + 1):
             body, pid = _frame(number), f"p{number}"
-            asyncio.run(_asked(node.port, _signed("POST", node.path(f"projects?pid={pid}"), node.key, 1, b"{}")))
-            sent = _signed("POST", node.path(f"projects/{pid}/learn"), node.key, 1, body)
-            rounds.append((asyncio.run(_asked(node.port, sent))[0], asyncio.run(_asked(bare, sent))[0]))
+            asyncio.run(asked(node.port, signed("POST", node.path(f"projects?pid={pid}"), node.key, 1, b"{}")))
+            rounds.append(
+                _both(node, bare, port, signed("POST", node.path(f"projects/{pid}/learn"), node.key, 1, body))
+            )
             counted = node.running.client.project(pid).rows
             if counted != ROWS:
                 raise RuntimeError(f"{counted} rows were counted")
     what = f"learn {ROWS:,} x {COLUMNS} ({len(body) / 1e6:.0f} MB) | aiohttp, json and float64"
-    report(what, compared(rounds[1:]), "<= 2 s")
+    _told(what, rounds[1:], "<= 2 s")
 
 
 def _frame(seed: int) -> bytes:
@@ -130,14 +133,14 @@ def _frame(seed: int) -> bytes:
 
 
 @contextmanager
-def _node() -> Iterator[_Asked]:
+def _node() -> Iterator[Asked]:
     with tempfile.TemporaryDirectory() as folder, crew(Path(folder), ["alone"]) as ready:
         running = ready()["alone"]
         agreed = Schema.from_dict({"features": [{"name": "x", "kind": "binary"}]})
         fed = running.client.create("bench", agreed.to_dict(), "ROWS() > 1", profile="relaxed").id
         key = b64decode(running.client.add_user(CID, role="operator").secret_key)
         time.sleep(1)  # what is signed must be dated after the user's node was started
-        yield _Asked(running, fed, key, urlsplit(running.client.url).port or 0)
+        yield Asked(running, fed, key, urlsplit(running.client.url).port or 0)
 
 
 @contextmanager
@@ -156,7 +159,7 @@ def _used(process: subprocess.Popen[bytes]) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _signed(method: str, where: str, key: bytes, count: int, body: bytes = b"") -> list[bytes]:
+def signed(method: str, where: str, key: bytes, count: int, body: bytes = b"") -> list[bytes]:
     """Requests that are signed beforehand, each with a date of its own."""
     now, requests, (path, _, query) = datetime.now(UTC), [], where.partition("?")
     for _ in range(count):
@@ -168,7 +171,7 @@ def _signed(method: str, where: str, key: bytes, count: int, body: bytes = b"") 
     return requests
 
 
-async def _asked(port: int, requests: Sequence[bytes]) -> tuple[float, int]:
+async def asked(port: int, requests: Sequence[bytes]) -> tuple[float, int]:
     """Seconds until all are answered, over a few connections; and the size of an answer."""
     begun = time.perf_counter()
     parts = [requests[i::TOGETHER] for i in range(min(TOGETHER, len(requests)))]

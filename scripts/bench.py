@@ -1,38 +1,33 @@
 """`make bench`: what fedpeer costs, as ratios to the plainest thing that does the same work, measured in one run.
 
 Each ratio is the median of pairs taken in turn (A B A B ...), so a machine that slows down slows both. Give names to
-run only some: `python scripts/bench.py gram collect solve pulse round requests learn start csv parquet growth secure
-flower ckks`. Stop other work first. `--smoke` tries the last three with little, to see that they run.
+run only some: `python scripts/bench.py gram collect solve pulse round rebuild requests learn start csv parquet growth
+secure flower ckks`. Stop other work first. `--smoke` tries the last three with little, to see that they run.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import nats
-import nats.errors
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 from asking import bench_learn, bench_requests
-from measure import PAIRS, compared, pairs, report, timed
+from measure import PAIRS, pairs, report, timed
+from pulsing import COLUMNS, NARROW, WIDE, bench_pulse, bench_rebuild, bench_round, schema
 from sums import bench_ckks, bench_flower, bench_secure
 
-from fedpeer.cli.crew import Running, crew
-from fedpeer.core.envelope.padding import pad
+from fedpeer.cli.crew import crew
 from fedpeer.core.models.fit import fit
 from fedpeer.core.statistics.collect import collect, tally
 from fedpeer.core.statistics.feature import Feature
@@ -43,16 +38,6 @@ from fedpeer.daemon import source
 from fedpeer.plots.canvas import COLOURS, drawn, sheet
 
 GROWTH = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "growth.svg"
-PEERS, COLUMNS = 10, 100
-
-NARROW, WIDE = "0.001", "0.0000001"  # resolutions of −100 … 100: q of 18 bits, and of 31, which are two limbs
-
-
-def schema(columns: int, *, wide: int = 0, blocks: Sequence[str] = ()) -> Schema:
-    """So many columns from −100 to 100, the first ones wide."""
-    steps = [WIDE] * wide + [NARROW] * (columns - wide)
-    features = [Feature(f"x{i}", "continuous", min=-100, max=100, resolution=step) for i, step in enumerate(steps)]
-    return Schema(features, blocks=blocks)
 
 
 def bench_collect() -> None:
@@ -232,165 +217,13 @@ def _growing(rows: int, columns: int) -> float:
     return measured[0]
 
 
-def bench_pulse() -> None:
-    """A pulse of ten peers, from new rows to everyone agreeing, against the same bytes moved by nats-py alone."""
-    with tempfile.TemporaryDirectory() as folder, crew(Path(folder), [f"peer{i}" for i in range(PEERS)]) as ready:
-        everyone = list(ready().values())
-        fed, size = _federate(everyone)
-        ours = [_pulse(everyone, fed, seed) for seed in range(2, 2 + PAIRS)]
-        where = _where(everyone)
-    theirs = [_bare(size) for _ in range(PAIRS)]
-    a, b = statistics.median(ours), statistics.median(theirs)
-    report(f"pulse of {PEERS} peers x {COLUMNS} features, {size:,} B each | nats-py", (a, b, a / b), "<= 5x")
-    print(where, flush=True)
-
-
-def bench_round() -> None:
-    """A whole round of the secure sum of ten peers, from the call to all agreeing, against their pulse in the open."""
-    with tempfile.TemporaryDirectory() as folder, crew(Path(folder), [f"peer{i}" for i in range(PEERS)]) as ready:
-        everyone = list(ready().values())
-        shown, _ = _federate(everyone)
-        hidden, _ = _federate(everyone, exchange={"mode": "secure"})
-        rows = [(_pulse(everyone, hidden, seed), _pulse(everyone, shown, seed)) for seed in range(2, 2 + PAIRS)]
-        where = _where(everyone)
-    report(f"secure round of {PEERS} peers x {COLUMNS} features | their open pulse", compared(rows), "<= 2x")
-    print(where, flush=True)
-
-
-def _federate(everyone: Sequence[Running], **terms: object) -> tuple[str, int]:
-    admin, *others = everyone
-    agreed = schema(COLUMNS)
-    fed = admin.client.create(
-        "bench", agreed.to_dict(), "ROWS() >= 1", schedule="d1", display=admin.name, profile="relaxed", **terms
-    ).id
-    for other in others:
-        invite = admin.client.invite(fed)
-        other.client.join(invite.text, invite.passphrase, display=other.name)
-    for peer in everyone:
-        peer.client.set_pulsing(fed, True)
-    _pulse(everyone, fed, 1)
-    summary = collect(agreed, _rows(0, 1))
-    return fed, len(pad(summary.to_bytes())) + 400
-
-
-def _rows(peer: int, seed: int) -> dict[str, list[float]]:
-    values = np.random.default_rng([peer, seed]).uniform(-100, 100, (COLUMNS, 200)).round(3)
-    return {f"x{i}": values[i].tolist() for i in range(COLUMNS)}
-
-
-def _pulse(everyone: Sequence[Running], fed: str, seed: int) -> float:
-    for i, peer in enumerate(everyone):
-        job = peer.client.add_rows(fed, _rows(i, seed), source=f"rows {seed}")
-        while peer.client.job(job.id).state == "running":
-            time.sleep(0.01)
-    # In the open everybody pulses; a round is one for all, whoever calls it.
-    callers = everyone if everyone[0].client.federation(fed).mode == "open" else everyone[:1]
-    with ThreadPoolExecutor(len(everyone)) as pool:
-        begun = time.perf_counter()
-        done = list(pool.map(lambda peer: peer.client.sync(fed, wait_s=60), callers))
-        taken = time.perf_counter() - begun
-    assert all(synced.converged for synced in done)
-    assert len({peer.client.federation(fed).total_digest for peer in everyone}) == 1
-    return taken
-
-
-def _where(everyone: Sequence[Running]) -> str:
-    """CPU seconds of the daemons so far, by process: the broker is the admin's child."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    used = []
-    for peer in everyone:
-        fields = Path(f"/proc/{peer.process.pid}/stat").read_text().rpartition(")")[2].split()
-        used.append((int(fields[11]) + int(fields[12])) / ticks)
-    return f"    CPU seconds of the ten daemons since their start: {', '.join(f'{u:.1f}' for u in used)}"
-
-
-WORKER = """
-import asyncio, sys, nats
-async def main(url, me, peers, size):
-    client = await nats.connect(url)
-    got, go, all_here = set(), asyncio.Event(), asyncio.Event()
-    async def heard(message):
-        got.add(message.subject)
-        if len(got) == peers - 1: all_here.set()
-    async def begin(message): go.set()
-    for i in range(peers):
-        if i != me: await client.subscribe(f"bare.{i}", cb=heard)
-    await client.subscribe("go", cb=begin)
-    await client.flush(); await client.flush()
-    print("ready", flush=True)
-    await go.wait()
-    await client.publish(f"bare.{me}", bytes(size)); await client.flush()
-    await all_here.wait()
-    print("done", flush=True)
-    await client.close()
-url, me, peers, size = sys.argv[1], *map(int, sys.argv[2:])
-asyncio.run(main(url, me, peers, size))
-"""
-
-
-def _bare(size: int) -> float:
-    return asyncio.run(_bare_run(size))
-
-
-async def _bare_run(size: int) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
-        server = await asyncio.create_subprocess_exec(
-            _server(), "-p", str(port), "-a", "127.0.0.1", stderr=asyncio.subprocess.DEVNULL, cwd=folder
-        )
-        try:
-            url = f"nats://127.0.0.1:{port}"
-            client = await _connected(url)
-            workers = [
-                await asyncio.create_subprocess_exec(
-                    sys.executable, "-c", WORKER, url, str(i), str(PEERS), str(size), stdout=asyncio.subprocess.PIPE
-                )
-                for i in range(PEERS)
-            ]
-            for worker in workers:
-                await worker.stdout.readline()
-            begun = time.perf_counter()
-            await client.publish("go", b"")
-            await client.flush()
-            for worker in workers:
-                await worker.stdout.readline()
-            taken = time.perf_counter() - begun
-            for worker in workers:
-                await worker.wait()
-            await client.close()
-            return taken
-        finally:
-            server.terminate()
-            await server.wait()
-
-
-async def _connected(url: str) -> nats.NATS:
-    while True:
-        try:
-            return await nats.connect(url, allow_reconnect=False, error_cb=_quiet)
-        except (OSError, nats.errors.Error):
-            await asyncio.sleep(0.05)
-
-
-async def _quiet(_: Exception) -> None:
-    """A server that is still starting refuses; that is no news."""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def _server() -> str:
-    return str(Path(sys.executable).with_name("nats-server"))
-
-
 BENCHES: Mapping[str, Callable[[], None]] = {
     "gram": bench_gram,
     "collect": bench_collect,
     "solve": bench_solve,
     "pulse": bench_pulse,
     "round": bench_round,
+    "rebuild": bench_rebuild,
     "requests": bench_requests,
     "learn": bench_learn,
     "start": bench_start,
