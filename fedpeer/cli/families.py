@@ -1,4 +1,4 @@
-"""Classifiers, components and covariances on the terminal."""
+"""Classifiers, components, covariances, chains and tails on the terminal."""
 
 from __future__ import annotations
 
@@ -24,6 +24,32 @@ def _classes(model: Mapping[str, Any]) -> None:
     for part, title in (("means", "means"), ("variances", "variances"), ("weights", "weights of the scores")):
         if all(g.get(part) for g in groups):
             _matrix(title, list(groups[0][part]), {g["label"]: list(g[part].values()) for g in groups})
+    if model.get("stationary"):
+        _matrix("in the long run", list(model["stationary"]), {"share": list(model["stationary"].values())})
+
+
+def _hidden(model: Mapping[str, Any]) -> None:
+    render.pairs([("start", ", ".join(f"{state} {render.real(p)}" for state, p in model["start"].items()))])
+    for part, title in (("transitions", "next state, by state"), ("emissions", "symbol, by state")):
+        rows = model[part]
+        names = list(next(iter(rows.values())))
+        _matrix(title, list(rows), {name: [row[name] for row in rows.values()] for name in names})
+
+
+def _tails(model: Mapping[str, Any]) -> None:
+    heads = ("FEATURE", "TAIL", ">FROM", ">ROWS", ">SHAPE", ">SCALE", ">LIMIT")
+    rows = (
+        (
+            name,
+            side,
+            render.real(t["start"]),
+            render.count(t["rows"]),
+            *map(render.real, (t["shape"], t["scale"], t["limit"])),
+        )
+        for name, sides in model["tails"].items()
+        for side, t in sides.items()
+    )
+    render.table(heads, rows)
 
 
 def _components(model: Mapping[str, Any]) -> None:
@@ -55,4 +81,6 @@ _FAMILIES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "classes": _classes,
     "components": _components,
     "precision": _covariance,
+    "emissions": _hidden,
+    "tails": _tails,
 }

@@ -35,7 +35,8 @@ def draw_model(fitted: Fitted) -> None:
 
 def _draw_head(fitted: Fitted) -> None:
     model = fitted.model
-    used = model.get("coefficients") or model.get("means") or model.get("centre") or ()
+    used = next((model[key] for key in ("coefficients", "means", "centre", "tails") if model.get(key)), ())
+    used = [model["symbol"]] if "symbol" in model else used
     names = [name for name in used if name != "intercept"]
     formula = f"{model.get('target', '')} ~ {' + '.join(names) or '1'}".strip()
     whose = {"total": "the federation", "local": "this node"}.get(fitted.of, fitted.of)

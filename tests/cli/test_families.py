@@ -48,3 +48,20 @@ def test_a_chosen_penalty_is_shown(capsys, monkeypatch):
     assert "criterion bic" in text
     assert "lam 0.97294" in text
     assert "adjusted R²" in text
+
+
+def test_chains_and_tails_are_shown(capsys, monkeypatch):
+    sky = list("ssrrcsscrrsscsrcssrrc" * 3)
+    features = [fp.Feature(name, "category", levels=["s", "c", "r"]) for name in ("today", "before")]
+    numbers = fp.Feature("x", min=0, max=100, resolution=1)
+    schema = fp.Schema([*features, fp.Feature("did", "category", levels=["w", "b"]), numbers], blocks=["histogram"])
+    table = {"today": sky[1:], "before": sky[:-1], "did": ["w" if day == "s" else "b" for day in sky[1:]]}
+    summary = fp.collect(schema, table | {"x": [k * k % 101 for k in range(len(sky) - 1)]})
+    for kind, target, features, options, shown in (
+        ("markov", "today", ["before"], {}, ["weights of the scores", "in the long run", "today ~ before$s"]),
+        ("hmm", "today", ["before", "did"], {}, ["start", "next state, by state", "symbol, by state", "today ~ did"]),
+        ("evt", None, ["x"], {"level": "0.7", "tail": "upper"}, ["TAIL", "upper", "LIMIT", "~ x"]),
+    ):
+        text = drawn(fp.fit(summary, kind, target, features, **options), capsys, monkeypatch)
+        for part in [f"{kind} (id m1)", *shown]:
+            assert part in text

@@ -16,15 +16,17 @@ from fedpeer.core.models.chain import Chain
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.extremes import Extremes
 from fedpeer.core.models.fit import restore
+from fedpeer.core.models.hidden import Hidden
 from fedpeer.core.models.kinds import TARGETLESS
 from fedpeer.core.models.model import Model
+from fedpeer.core.models.numbers import above
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Fitted, Predicted
 
 KEPT: Final = (  # options to fit with again
     *("lam", "mix", "components", "form", "criterion", "direction", "c", "priors"),
-    *("alpha", "delta", "steps", "enter", "leave"),
+    *("alpha", "delta", "steps", "enter", "leave", "tail", "level", "risk"),
 )
 
 _BAD = HTTPStatus.BAD_REQUEST
@@ -40,6 +42,7 @@ _KINDS: Final = {
     "mqda": "qda",
     "bayes": "gaussian_nb",
     "lsvm": "ls_svm",
+    "lsvr": "ridge",
     "oospca": "pca",
     "hba": "hbos",
     "ecod": "ecod",
@@ -50,7 +53,7 @@ _KINDS: Final = {
     "hmm": "hmm",
     "evt": "evt",
 }
-_NAMES: Final = {kind: name for name, kind in _KINDS.items() if name != "mlda"} | {
+_NAMES: Final = {kind: name for name, kind in _KINDS.items() if name not in {"mlda", "lsvr"}} | {
     **dict.fromkeys(("lda_stepwise", "lda_subset", "lda_reduced"), "lda"),
     "bernoulli_nb": "bayes",
     "graphical_lasso": "covest",
@@ -62,7 +65,6 @@ _NOT = "needs more of each row than sums, which is all that there is of them her
 _ABSENT: Final = {
     **dict.fromkeys(("lr", "kmeans", "rf_classifier", "rf_regressor", "rf_anomaly"), _NOT),
     "km": "is a curve and no model here: ask the native API for the metric kaplan_meier",
-    "lsvr": "is not there: ridge is its like",
     "powerreg": "is not there: products and powers are features of the schema, and mlr takes them",
 }
 _RANK = "rank is decided exactly, over integers, and there is no tolerance to set"
@@ -103,6 +105,8 @@ def recipe(algo: str, asked: Asked, schema: Schema) -> Recipe:
     inputs, targets = (attributes.features(schema, chosen) for chosen in (asked.inputs, asked.targets))
     if kind == "oas":
         kind = _covariance(str(options.pop("method", "oas")))
+    if algo == "lsvr":
+        options = {"lam": 1 / above("c", options.pop("c", 1)), **options}
     if kind == "gaussian_nb" and inputs and all(schema.feature(name).kind == "binary" for name in inputs):
         kind = "bernoulli_nb"
     if algo == "lda" and kind == "lda" and targets and _classes(schema, targets[0]) == 2:
@@ -225,6 +229,18 @@ def _extra(model: Result) -> dict[str, Any]:
             "stationary": [model.stationary.get(state) for state in model.counts],
             **{f"transition_{state}": list(row.values()) for state, row in model.transitions.items()},
         }
+    if isinstance(model, Hidden):
+        return {
+            "state": list(model.start),
+            "symbol": list(next(iter(model.emissions.values()))),
+            **{f"transition_{state}": list(row.values()) for state, row in model.transitions.items()},
+            **{f"emission_{state}": list(row.values()) for state, row in model.emissions.items()},
+        }
+    if isinstance(model, Extremes):
+        tails = [(name, side, tail) for name, each in model.tails.items() for side, tail in each.items()]
+        keys = ("start", "rows", "shape", "scale", "limit")
+        told = {key: [getattr(tail, key) for *_, tail in tails] for key in keys}
+        return {"attribute": [name for name, *_ in tails], "tail": [side for _, side, _ in tails], **told}
     if isinstance(model, Classifier):
         groups = {group.label: group for group in model.classes}
         return {

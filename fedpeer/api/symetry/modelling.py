@@ -118,6 +118,10 @@ async def _refit(ask: Ask, scope: str, fitted: Fitted) -> None:
     model = fitted.model
     options = {key: value for key, value in model.get("options", {}).items() if key in algorithms.KEPT}
     features = [feature.name for feature in restore(model).inputs]
+    known = {feature.name for feature in ask.node.schema(scope).features}
+    features += [name for name in model.get("dropped", ()) if model.get("path") and name in known]
+    if fitted.kind == "hmm":
+        features = [model["previous"], model["symbol"]]
     await ask.node.forget_model(scope, fitted.id)
     await ask.node.fit(scope, fitted.kind, model.get("target"), features, options, fitted.of, model_id=fitted.id)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import GaussianNB
 
 from fedpeer.core.models.fit import fit
@@ -405,9 +406,83 @@ async def test_chains_are_built_and_tell_what_follows(user: Caller) -> None:
     found = (await user.good("POST", "/projects/p/predict/h", asked))["dataframe"]
     assert found["attributeNames"] == ["seq"]
     assert found["data"][0] == ["dry"]
+    for model in ("c", "h"):
+        before = int((await user.good("GET", f"/projects/p/models/{model}"))["modelInfo"]["info"]["rows"])
+        await user.good("POST", f"/projects/p/learnpredict/{model}", frame, query="rebuildModel=true")
+        anew = (await user.good("GET", f"/projects/p/models/{model}"))["modelInfo"]
+        assert int(anew["info"]["rows"]) == before + (24 if model == "c" else 48)
+        assert anew["extra"][f"transition_{states[0]}"] == extra[f"transition_{states[0]}"]
     names = {"targetAttributeNames": ["state"], "inputAttributeNames": ["does"]}
     query = "modelid=x&algo=mc&async=false"
     assert "the same levels" in await user.bad("POST", "/projects/p/build", names, query=query)
+
+
+ALGORITHMS = {  # every id of the reference: the inputs and target with which it is built, or why it is not
+    **dict.fromkeys(("mlr", "ridge", "lasso", "elasticnet", "pcr", "plsq", "lsvr"), (MEASURES[:3], ["petal_width"])),
+    **dict.fromkeys(("lda", "bayes", "lsvm"), (MEASURES, ["Iris_virginica"])),
+    **dict.fromkeys(("covest", "oospca", "hba", "ecod", "evt"), (["sepal_width"], [])),
+    "mlda": (MEASURES, ["species"]),
+    "mc": (["before"], ["species"]),
+    "hmm": (["before", "long"], ["species"]),
+    "mqda": "needs the products of two columns by class",
+    "powerreg": "products and powers are features of the schema",
+    "km": "kaplan_meier",
+    **dict.fromkeys(("lr", "kmeans", "rf_classifier", "rf_regressor", "rf_anomaly"), "more of each row than sums"),
+}
+
+
+@pytest.mark.long
+async def test_every_algorithm_is_built_or_refused_with_the_reason(user: Caller) -> None:
+    names = [*MEASURES, "species", "Iris_virginica"]
+    frame = iris_frame(range(150), names)
+    order = [k * 7 % 150 for k in range(151)]
+    rows = [frame["data"][k] for k in order[1:]]
+    more = [[frame["data"][k][4], "yes" if float(row[2]) > 4 else "no"] for k, row in zip(order, rows, strict=False)]
+    frame = {
+        "attributeNames": [*names, "before", "long"],
+        "attributeTypes": ["C"] * 4 + ["T", "B", "T", "T"],
+        "data": [[*row, *extra] for row, extra in zip(rows, more, strict=True)],
+    }
+    await user.good("POST", "/projects", {}, query="pid=p&enableHistogram=true")
+    await user.good("POST", "/projects/p/learn", frame)
+    for algo, told in ALGORITHMS.items():
+        query = f"modelid=m-{algo}&algo={algo}&async=false"
+        inputs, targets = (MEASURES, ["species"]) if isinstance(told, str) else told
+        extra = {"level": "0.8", "tail": "upper"} if algo == "evt" else {}
+        body = {"inputAttributeNames": inputs, "targetAttributeNames": targets, "extraParameters": extra}
+        if isinstance(told, str):
+            assert told in await user.bad("POST", "/projects/p/build", body, query=query), algo
+            continue
+        info = (await user.good("POST", "/projects/p/build", body, query=query))["modelInfo"]
+        assert info["modelType"] == {"mlda": "lda", "lsvr": "ridge"}.get(algo, algo)
+        answer = (await user.good("POST", f"/projects/p/predict/m-{algo}", frame))["dataframe"]
+        assert len(answer["data"]) == 150
+        assert info["extra"] or algo in {"covest", "oospca", "hba", "ecod"}
+    body = {
+        "inputAttributeNames": MEASURES[:3],
+        "targetAttributeNames": ["petal_width"],
+        "extraParameters": {"c": "0.5"},
+    }
+    await user.good("POST", "/projects/p/build", body, query="modelid=svr&algo=lsvr&async=false")
+    told = (await user.good("GET", "/projects/p/models/svr"))["modelInfo"]["extra"]["coefficient"]
+    table = np.array([IRIS[name] for name in MEASURES[:3]]).T[order[1:]]
+    line = Ridge(2).fit(table, IRIS["petal_width"][order[1:]])
+    assert told == pytest.approx([line.intercept_, *line.coef_], rel=1e-9)
+
+
+async def test_chosen_inputs_and_chains_are_fitted_anew_from_all_there_were(user: Caller) -> None:
+    names = [*MEASURES, "species"]
+    await user.good("POST", "/projects", {}, query="pid=p")
+    mixed = [k * 7 % 150 for k in range(150)]
+    await user.good("POST", "/projects/p/learn", iris_frame(mixed[:60], names))
+    body = {"inputAttributeNames": MEASURES, "targetAttributeNames": ["species"]}
+    await user.good("POST", "/projects/p/selectModel", body, query="modelid=m&algo=mlda&async=false")
+    await user.good("POST", "/projects/p/learnpredict/m", iris_frame(mixed[60:], names), query="rebuildModel=true")
+    anew = (await user.good("GET", "/projects/p/models/m"))["modelInfo"]
+    await user.good("POST", "/projects/p/selectModel", body, query="modelid=n&algo=mlda&async=false")
+    whole = (await user.good("GET", "/projects/p/models/n"))["modelInfo"]
+    assert anew["info"]["rows"] == "150"
+    assert (anew["attributeNames"], anew["extra"]) == (whole["attributeNames"], whole["extra"])
 
 
 async def test_models_leave_as_code_and_as_themselves(iris: Caller) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+from fedpeer.core.models.chain import Chain
 from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.components import Components
 from fedpeer.core.models.covariance import Covariance
 from fedpeer.core.models.extremes import Extremes
 from fedpeer.core.models.forms.origin import Origin
+from fedpeer.core.models.hidden import Hidden
 from fedpeer.core.models.model import INTERCEPT, Model
 from fedpeer.core.models.outliers import Outliers
 from fedpeer.core.models.reports.marks import NAMES
@@ -116,7 +118,7 @@ def _measured(result: Result) -> Iterator[tuple[str, str, Cell]]:
     elif isinstance(result, Covariance):
         if result.shrinkage is not None:
             yield "shrinkage", "shrinkage", result.shrinkage
-    elif not isinstance(result, Classifier | Components):
+    elif not isinstance(result, Classifier | Components | Extremes):
         own = {k: v for k, v in result.to_dict().items() if isinstance(v, int | float) and k != "n"}
         yield from ((name, name.replace("_", " "), value) for name, value in own.items())
 
@@ -139,6 +141,10 @@ def _grids(result: Result) -> Iterator[Grid]:
         case Outliers() as model:
             rows = [(n, [len(t.edges) + 1, *map(max, t.scores)]) for n, t in model.tallies.items()]
             yield Grid("tallies", "highest score of a bin", ["bins", *model.ways], rows)
+        case Hidden() as model:
+            for key, table in (("transitions", model.transitions), ("emissions", model.emissions)):
+                heads = list(next(iter(table.values())))
+                yield Grid(key, key, heads, [(state, list(row.values())) for state, row in table.items()])
         case Extremes() as model:
             tails = [(f"{name} {side}", tail) for name, each in model.tails.items() for side, tail in each.items()]
             heads = ["start", "rows", "shape", "scale", "limit"]
@@ -209,7 +215,9 @@ def _notes(result: Result) -> Iterator[str]:
             )
         if any(name != INTERCEPT and "$" in name for name in result.coefficients):
             yield "feature$level is the difference of a level from the first level of its category"
-    if isinstance(result, Classifier) and not result.probabilities:
+    if isinstance(result, Chain):
+        yield "weights are P(class | state before), which are the scores too"
+    elif isinstance(result, Classifier) and not result.probabilities:
         yield "the scores are not probabilities"
     elif isinstance(result, Classifier):
         yield "a score is ln P(class and row), up to what is the same for all classes"
