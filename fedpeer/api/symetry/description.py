@@ -24,7 +24,8 @@ _SUMMARY = "The SymetryML REST dialect of a fedpeer node; docs/symetry.md says h
 _FLAGS = frozenset(
     {
         "allowExplore", "async", "enable", "enableHistogram", "encrypted", "explainedCovariance", "force", "grow",
-        "impute", "keepColumns", "persist", "predictBeforeLearn", "rebuildModel", "returnProjectInfo", "useLocal",
+        "fromBeginning", "impute", "overwrite", "persist", "predictBeforeLearn", "rebuildModel", "returnProjectInfo",
+        "useLocal",
     }
 )  # fmt: skip
 _QUERY: Final[dict[str, str]] = {
@@ -36,6 +37,12 @@ _QUERY: Final[dict[str, str]] = {
     "/projects/import": "pid persist",
     "/projects/dataDrift": "async",
     "/projects/{pid}/rename": "newName",
+    "/projects/fusion/create": "pid persist",
+    "/projects/{pid}/streams/create": "fromBeginning",
+    "/projects/{pid}/streams/{stream}/start": "fromBeginning",
+    "/projects/{pid}/dss/{source}/learn": "force async",
+    "/projects/{pid}/dss/{source}/forget": "batch async",
+    "/projects/{pid}/dss/predict/{model}": "indsname outdsname impute overwrite async",
     "/projects/{pid}/merge": "otherProjectName force",
     "/projects/{pid}/histogramEnable": "enable",
     "/projects/{pid}/learn": "async force grow",

@@ -99,6 +99,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET",    "/projects/{pid}/detachds/{source}", _SEE, sources.attach,     None),
     Endpoint("POST",   "/projects/{pid}/dss/predict/{model}", _ACT, sources.predict,  _OBJECT | None),
     Endpoint("GET",    "/projects/{pid}/dss/{source}/learn", _ACT, sources.learn,     None),
+    Endpoint("POST",   "/projects/{pid}/dss/{source}/learn", _ACT, sources.learn,     _OBJECT | None),
+    Endpoint("POST",   "/projects/{pid}/dss/{source}/forget", _ACT, sources.forget,   _OBJECT | None),
     Endpoint("GET",    "/projects/{pid}/dss/{source}/forget", _ACT, sources.forget,   None),
     Endpoint("POST",   "/projects/{pid}/streams/create",    _ACT, streams.create,     sources.Info),
     Endpoint("POST",   "/projects/{pid}/streams/browse",    _SEE, streams.browse,     sources.Info, role="operator"),

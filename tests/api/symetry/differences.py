@@ -121,6 +121,8 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     ("GET", "/projects/{pid}/addds/{source}"): "does nothing: every project can learn from every source of its node",
     ("GET", "/projects/{pid}/detachds/{source}"): "does nothing: what was counted is taken out by `forget`",
     ("GET", "/projects/{pid}/dss/{source}/learn"): "of a project without a schema: 409, as its types are not said",
+    ("POST", "/projects/{pid}/dss/{source}/learn"): "the body is not read: types are those of the schema",
+    ("POST", "/projects/{pid}/dss/{source}/forget"): "the body is not read: types are those of the schema",
     ("POST", "/projects/{pid}/streams/create"): (
         "type `nats` only: Kafka has no client here that could be tested with a real broker, `protobuf` is not read; "
         "one server in `nats_hosts`, whose subject must be kept by JetStream; `extra` as in docs/data.md (`columns` of "

@@ -49,6 +49,9 @@ async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds:
         assert values["jobinfo"]["isDone"]
         rows = (await user.good("GET", "/projects/p/info"))["smlInfo"]["params"]["sml_rows"]
         assert rows == {"learn": "101", "forget": "0"}[rest]  # older than 120 years is beyond the schema
+    types = {"attributeNames": ["age"], "attributeTypes": ["C"], "data": []}
+    for rest in ("learn", "forget"):
+        await user.done("POST", f"/projects/p/dss/beds/{rest}", types)
     await user.good("GET", "/projects/p/detachds/beds")
     other = beds.with_name("other.csv")
     other.write_text("age,dose,sick\n30,2,1\n")
