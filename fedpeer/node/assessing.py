@@ -14,6 +14,7 @@ from fedpeer.core.models.certificate import Contributor
 from fedpeer.core.models.choose import Choice, Contest, choose
 from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Evaluation, Terms, evaluate, wanted
+from fedpeer.core.models.fit import check_options
 from fedpeer.core.models.inputs import sources
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.validate import CrossValidation, cross_validate
@@ -65,6 +66,7 @@ class Trial:
 
 def validated(peer: Peer, trial: Trial) -> Callable[[], CrossValidation]:
     """Leave out, one after the other, every part of the total that may be shown alone; the work is to be called."""
+    check_options(trial.kind, trial.options)
     folds = parts(peer)
     if len(folds) < 2:
         raise RequestError(

@@ -25,7 +25,7 @@ from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.federation.schedule import Schedule
 from fedpeer.core.models.choose import Contest
-from fedpeer.core.models.fit import completed, fit, restore
+from fedpeer.core.models.fit import completed, fitted, restore
 from fedpeer.core.models.result import Result
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.bridging import outflow
@@ -301,7 +301,7 @@ class Node(Growth):
         summary = whose(peer, of)
         await self._say_so(peer, of, f"a model: {kind} of {target or ', '.join(features or []) or 'all features'}")
         chosen = None if features is None else list(features)
-        model = await asyncio.to_thread(lambda: fit(summary, kind, target=target, features=chosen, **options))
+        model = await asyncio.to_thread(fitted, summary, kind, target, chosen, options)
         return await self._keep_made(fed, model, summary, of, model_id)
 
     async def choose(

@@ -53,6 +53,19 @@ async def test_what_cannot_be_fitted_is_a_problem(counted: Served) -> None:
     assert (status, problem["detail"]) == (422, "ols needs a target")
 
 
+@pytest.mark.parametrize("name", ["summary", "kind", "target", "features", "self", "grid", "folds", "model_id"])
+async def test_an_option_of_any_name_is_a_problem_and_no_fault(counted: Served, name: str) -> None:
+    asked = {"kind": "ols", "target": "dose", "options": {name: "x"}}
+    for where in ("models", "validate"):
+        status, problem, _ = await counted.ask("POST", f"{FED}/{where}", asked)
+        assert (status, problem["code"]) == (422, "FP107")
+        assert f"ols has no option '{name}'" in problem["detail"]
+    job = await counted.good(
+        "POST", f"{FED}/choose?wait=30", {"kinds": {"ols": {name: 1}}, "target": "dose", "rows": NEW}
+    )
+    assert (job["state"], job["error"]["code"]) == ("failed", "FP107")
+
+
 async def test_a_model_is_evaluated_on_rows_that_are_not_kept(counted: Served) -> None:
     model = await counted.good("POST", f"{FED}/models", {"kind": "lda", "target": "sick", "features": ["age", "dose"]})
     before = [await counted.good("GET", f"{FED}{what}") for what in ("", "/data", "/models")]

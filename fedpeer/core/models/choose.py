@@ -18,7 +18,7 @@ from fedpeer.core.errors import ModelError
 from fedpeer.core.models.agreement import Score, measures, scored
 from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Terms, evaluate
-from fedpeer.core.models.fit import fit, options_of
+from fedpeer.core.models.fit import fitted, options_of
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
@@ -172,7 +172,7 @@ class _Trial:
 
     def fitted(self, kind: str, features: Sequence[str], options: Mapping[str, Any]) -> Result:
         """Fit a model to the summary."""
-        return fit(self.summary, kind, self.contest.target, list(features), **options)
+        return fitted(self.summary, kind, self.contest.target, list(features), options)
 
     def _walk(self, kind: str, options: dict[str, Any]) -> None:
         """Steps forward as long as they help, then back, a few times over."""

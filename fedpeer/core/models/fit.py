@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, overload
 
 import msgspec
@@ -90,10 +90,15 @@ def fit(
     Options are those of the kind, and `missing`, which says how predictions complete a row (docs/models.md).
     ModelError for an unknown kind, option or name, and for a summary that does not determine the model.
     """
-    known = options_of(kind)
-    unknown = next((name for name in options if name not in known), None)
-    if unknown is not None:
-        raise ModelError(f"{kind} has no option {unknown!r}", hint=f"it has {', '.join(known)}")
+    return fitted(summary, kind, target, features, options)
+
+
+def fitted(
+    summary: Summary, kind: str, target: str | None, features: Sequence[str] | None, options: Mapping[str, Any]
+) -> Result:
+    """The same with options that come from elsewhere, and may have any name."""
+    check_options(kind, options)
+    options = dict(options)
     if target is None and kind not in TARGETLESS:
         raise ModelError(f"{kind} needs a target", hint="name the feature that it predicts")
     missing = options.pop("missing", "none")
@@ -155,6 +160,14 @@ def _among(summary: Summary, names: Sequence[str]) -> Summary:
         return summary.among(names)
     except SchemaError as error:
         raise ModelError(str(error), hint=error.hint) from None
+
+
+def check_options(kind: str, options: Iterable[str]) -> None:
+    """ModelError for a kind that is not there, or that does not have one of these options."""
+    known = options_of(kind)
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        raise ModelError(f"{kind} has no option {unknown!r:.60}", hint=f"it has {', '.join(known)}")
 
 
 def options_of(kind: str) -> list[str]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.classifier import Classifier, Group
-from fedpeer.core.models.fit import fit
+from fedpeer.core.models.fit import fitted
 from fedpeer.core.models.model import INTERCEPT, Model
 from fedpeer.core.models.result import Result
 from fedpeer.core.statistics.explore import mean, variance
@@ -173,7 +173,7 @@ def _validated(
     scores, errors = {}, []
     for name, part in folds.items():
         try:
-            errors = _errors(fit(total - part, kind, target, features, **options), part)
+            errors = _errors(fitted(total - part, kind, target, features, options), part)
         except ModelError as error:
             raise ModelError(f"without {name}: {error}", hint=error.hint) from None
         scores[name] = _together([error.scored(part) for error in errors])
