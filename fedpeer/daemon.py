@@ -66,11 +66,15 @@ _log = logging.getLogger("fedpeer")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a daemon is started: its home, settings that go before the file's, how to ask for the home's passphrase."""
+    """How a daemon is started: its home, settings that go before the file's, how to ask for the home's passphrase.
+
+    `ready` is called once the API is there.
+    """
 
     home: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     passphrase: Callable[[], str] | None = None
+    ready: Callable[[], None] = lambda: None
 
 
 def init(home: Path, passphrase: Callable[[], str] | None = None) -> Path:
@@ -112,13 +116,13 @@ def serve(options: Options) -> int:
     logs.set_up(settings.log.level, as_json=settings.log.format == "json")
     home = Home.open(options.home, passphrase=options.passphrase)
     try:
-        asyncio.run(_serve(home, settings))
+        asyncio.run(_serve(home, settings, options.ready))
     finally:
         home.close()
     return 0
 
 
-async def _serve(home: Home, settings: config.Settings) -> None:
+async def _serve(home: Home, settings: config.Settings, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -137,6 +141,7 @@ async def _serve(home: Home, settings: config.Settings) -> None:
         home.write_ready(facts)
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
+        ready()
         await stop.wait()
 
 
@@ -227,7 +232,7 @@ def _listen(text: str) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise ConfigError(
-            f"the API cannot listen on {text}: {error.strerror}",
+            f"the API cannot listen on {text}: {(error.strerror or str(error)).partition(' (')[0].lower()}",
             hint="choose another address, or port 0 for a free one",
         ) from None
 

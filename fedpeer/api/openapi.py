@@ -19,7 +19,7 @@ _PARTS = {
     "member": "a member's id",
     "invite": "an invite's id",
     "batch": "a batch's id",
-    "model": "a model's id",
+    "model": "a model's id, or an unambiguous beginning, of four signs at least, of one that the node has given",
     "job": "a job's id",
     "watch": "a watch's id, or an unambiguous beginning of it",
     "stream": "a stream's id, or an unambiguous beginning of it",

@@ -86,7 +86,7 @@ def _draw_entry(entry: LogEntry, places: Mapping[str, str]) -> None:
     line.append(printable(entry.text), style=_STYLES.get(entry.level, "not dim"))
     if entry.by:
         via = "" if entry.by.endswith(entry.via) else f", {entry.via}"
-        line.append(f" ({entry.by}{via})")
+        line.append(f" ({entry.by.removeprefix('the ')}{via})")
     render.console().print(line, soft_wrap=True)
 
 

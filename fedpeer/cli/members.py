@@ -49,12 +49,17 @@ def _member(member: Member) -> tuple[object, ...]:
     if member.removed_at:
         gone = f"removed {render.moment(member.removed_at)}"
         return member.name, member.role, gone, "–", "–", "–", "–", member.id[:10], member.fingerprint
-    seen = "this node" if member.me else "now" if member.online else render.moment(member.last_seen_at)
+    seen = "this node" if member.me else "now" if member.online else _seen(member)
     kept = render.mark(member.admitted, "kept", "refused") if member.serial else "–"
     agrees = "–" if member.me else render.mark(member.agrees)
     explorable = "yes" if member.explorable else "no"
     rows = "hidden" if member.counted and not member.rows else render.count(member.rows)
     return member.name, member.role, seen, rows, kept, agrees, explorable, member.id[:10], member.fingerprint
+
+
+def _seen(member: Member) -> str:
+    """When a member was last heard, of which a restarted node knows nothing."""
+    return render.moment(member.last_seen_at) if member.last_seen_at else "not since start"
 
 
 def _draw_removed(member: str, fed: Federation) -> None:

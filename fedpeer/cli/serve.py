@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,13 @@ def serve(make_home: bool, passphrase_file: Path | None, options: tuple[str, ...
     home = frame.settings().home
     if make_home and not (home / "home.key").exists():
         daemon.init(home, _new(passphrase_file) if passphrase_file else None)
-    return daemon.serve(daemon.Options(home, pairs(options) | _settings(flags), _known(passphrase_file)))
+    return daemon.serve(daemon.Options(home, pairs(options) | _settings(flags), _known(passphrase_file), _ready))
+
+
+def _ready() -> None:
+    """Say it to a person too; programs have read the line of JSON."""
+    if sys.stderr.isatty():
+        click.secho("ready; Ctrl-C stops it. In another terminal: `fedpeer status`", fg="green", err=True)
 
 
 def _settings(flags: dict[str, Any]) -> dict[str, Any]:

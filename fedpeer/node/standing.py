@@ -31,6 +31,20 @@ def standing(state: Peer, states: Mapping[str, State], purse: Purse) -> dict[str
     }
 
 
+def measured(fed: shapes.Federation) -> dict[str, float]:
+    """What is measured of a federation, by the names of metrics."""
+    return {
+        "fedpeer_members": fed.members,
+        "fedpeer_contributors": fed.contributors,
+        "fedpeer_rows": fed.rows,
+        "fedpeer_local_rows": fed.local_rows,
+        "fedpeer_bus_connected": float(fed.bus_connected),
+        "fedpeer_converged": float(fed.converged),
+        "fedpeer_charter_version": fed.charter_version,
+        "fedpeer_epoch": fed.epoch,
+    }
+
+
 def joining_shape(state: Joining) -> shapes.Federation:
     """A federation that this node has asked to join."""
     empty: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ from fedpeer.node.glance import Glances
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.receipts import withdrawals
-from fedpeer.node.standing import joining_shape, standing, troubles
+from fedpeer.node.standing import joining_shape, measured, standing, troubles
 from fedpeer.ports import Clock, Entry
 
 Metric = float | Sequence[tuple[Mapping[str, str], float]]
@@ -36,6 +37,9 @@ Metric = float | Sequence[tuple[Mapping[str, str], float]]
 ERROR_KINDS = ("sync", "contract", "receive", "member", "bus", "data", "charter")
 ERROR_LEVELS = ("warning", "error")
 MOST_ENTRIES = 1_000
+
+_DRAWN = re.compile("[0-9a-f]{16}")  # ids of models that nobody chose
+_LEAST_BEGUN = 4
 
 
 class Views:
@@ -178,11 +182,13 @@ class Views:
         return sorted(self._fitted.get(self.resolve(fed), {}).values(), key=lambda m: m.created_at)
 
     def model(self, fed: str, model_id: str) -> shapes.Fitted:
-        """One model; UnknownError if there is none."""
-        found = self._fitted.get(self.resolve(fed), {}).get(model_id)
-        if found is None:
-            raise UnknownError(f"there is no model {model_id[:40]}")
-        return found
+        """One model, by its id, or by a beginning of one that the node has given; UnknownError if not one fits."""
+        kept = self._fitted.get(self.resolve(fed), {})
+        # A name that somebody chose is taken whole: model1 that is gone must not be model10.
+        begun = [each for each in kept if each.startswith(model_id) and _DRAWN.fullmatch(each)]
+        if model_id in kept or (len(model_id) >= _LEAST_BEGUN and len(begun) == 1):
+            return kept[model_id] if model_id in kept else kept[begun[0]]
+        raise UnknownError(f"there is no model {model_id[:40]}", hint="`fedpeer models` lists them")
 
     def health(self) -> Mapping[str, Any]:
         """`status` is ok, or degraded with what is wrong."""
@@ -199,7 +205,7 @@ class Views:
         feds = self.federations()
         rows: dict[str, list[tuple[Mapping[str, str], float]]] = {}
         for fed in feds:
-            for name, value in _measured(fed).items():
+            for name, value in measured(fed).items():
                 rows.setdefault(name, []).append(({"federation": fed.id, "name": fed.name}, value))
             if fed.state not in {"joining", "declined"}:
                 for name, value in msgspec.structs.asdict(self.stats(fed.id)).items():
@@ -423,19 +429,6 @@ def _told(decision: object) -> dict[str, Any]:
     for key in ("schema", "nonce") if isinstance(decision, Founded) else ():
         told.pop(key)
     return told
-
-
-def _measured(fed: shapes.Federation) -> dict[str, float]:
-    return {
-        "fedpeer_members": fed.members,
-        "fedpeer_contributors": fed.contributors,
-        "fedpeer_rows": fed.rows,
-        "fedpeer_local_rows": fed.local_rows,
-        "fedpeer_bus_connected": float(fed.bus_connected),
-        "fedpeer_converged": float(fed.converged),
-        "fedpeer_charter_version": fed.charter_version,
-        "fedpeer_epoch": fed.epoch,
-    }
 
 
 def _risk(state: Peer) -> float:

@@ -221,3 +221,20 @@ async def test_a_model_is_certified_with_the_contributions_that_it_is_of(counted
     await counted.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(30, start=7)})
     local = await counted.good("POST", f"{FED}/models", told | {"of": "local"})
     assert local["model"]["certificate"]["basis"]["contributors"] == [sent | {"serial": 0}]
+
+
+async def test_a_model_goes_by_a_beginning_of_an_id_that_the_node_gave_and_by_the_whole_of_another(
+    founded: Served,
+) -> None:
+    await founded.good("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": rows(60)})
+    await founded.good("POST", "/v1/federations/hearts/sync")
+    fed = "/v1/federations/hearts/models"
+    model = (await founded.good("POST", fed, {"kind": "ols", "target": "dose"}))["id"]
+    for text in (model, model[:4], model[:15]):
+        assert (await founded.good("GET", f"{fed}/{text}"))["id"] == model
+    await founded.node.fit("hearts", "ols", "dose", None, {}, model_id="trial10")
+    for text in (model[:3], "trial1", "trial", "none"):
+        status, told, _ = await founded.ask("GET", f"{fed}/{text}")
+        assert (status, told["code"], "fedpeer models" in told["hint"]) == (404, "FP110", True)
+    assert (await founded.ask("DELETE", f"{fed}/{model[:6]}"))[0] == 204
+    assert [one["id"] for one in await founded.good("GET", fed)] == ["trial10"]

@@ -12,8 +12,9 @@ import pytest
 
 from fedpeer.core.envelope import contributions, messages, receipts
 from fedpeer.core.federation import decisions
-from fedpeer.node import shapes, views
+from fedpeer.node import origins, shapes, standing, views
 from fedpeer.node.engine import PROBES
+from fedpeer.node.subjects import flowing
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -180,8 +181,14 @@ def test_every_place_where_a_daemon_is_killed_is_told_of():
 
 
 def test_every_metric_is_told_of_and_no_other():
-    source = Path(views.__file__).read_text("utf-8")
-    gauges = set(re.findall(r'"(fedpeer_\w+)"', source))
+    sources = [Path(module.__file__).read_text("utf-8") for module in (views, standing)]
+    gauges = {name for source in sources for name in re.findall(r'"(fedpeer_\w+)"', source)}
     counters = {f"fedpeer_{field.name}_total" for field in msgspec.structs.fields(shapes.SyncStats)}
     told = {word for row in rows("operations.md", "## Monitoring") for word in quoted(row[0])}
     assert told == gauges | counters
+    stream = origins.Stream(
+        id="5e1f", location="", options={}, added_at=1.0, state="running", error="", batch="", messages=1, read=1,
+        rows=1, rejected={}, unreadable={}, sequence=1, last_at=1.0, behind=0,
+    )  # fmt: skip
+    listed = {word for row in rows("operations.md", "### Streams") for word in quoted(row[0])}
+    assert listed == set(flowing(stream))

@@ -24,7 +24,7 @@ import pytest
 
 from fedpeer import daemon
 from fedpeer.adapters.system import SystemClock
-from fedpeer.cli import frame, main
+from fedpeer.cli import frame, main, serve
 from fedpeer.client import Client
 from tests.support.symetry import Caller
 
@@ -212,3 +212,14 @@ def test_a_schema_is_proposed_from_a_file(tmp_path: Path, capsys: pytest.Capture
     assert (code, told) == (0, "40 of 40 rows would be counted\n")
     assert _said(capsys, "schema", "infer", str(table), "--out", str(out))[0] == 1
     assert _said(capsys, "schema", "infer", os.devnull)[0] != 0
+
+
+def test_a_person_at_a_terminal_is_told_that_the_daemon_is_ready(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve._ready()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    serve._ready()
+    out, err = capsys.readouterr()
+    assert (out, "Ctrl-C" in err, "fedpeer status" in err) == ("", True, True)

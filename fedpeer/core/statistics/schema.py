@@ -21,6 +21,8 @@ MISSING = ("listwise", "pairwise")
 BLOCKS = ("powers", "histogram", "conditional_histogram")  # beside rows, sums, products and squares, in this order
 BINS = 64  # of a histogram where the schema does not say
 MOST = 10_000  # features, and columns
+
+_LISTED = "`fedpeer schema show` lists what there is"
 CELLS = 50_000_000  # of a bin and a 0/1 column: no more than products of the most columns
 
 _ROW_BOUND = 2**62
@@ -98,7 +100,9 @@ class Schema:
         if isinstance(column, str):
             found = self._index.get(column)
             if found is None:
-                raise SchemaError(f"no column {column!r} in the schema{forms.suggestion(column, self._index)}")
+                raise SchemaError(
+                    f"no column {column!r} in the schema{forms.suggestion(column, self._index)}", hint=_LISTED
+                )
             return found
         if not 0 <= column < len(self.columns):
             raise SchemaError(f"no column {column} in a schema of {len(self.columns)} columns")
@@ -115,7 +119,7 @@ class Schema:
             if feature.name == name:
                 return feature
         names = [feature.name for feature in self.features]
-        raise SchemaError(f"no feature {name!r} in the schema{forms.suggestion(name, names)}")
+        raise SchemaError(f"no feature {name!r} in the schema{forms.suggestion(name, names)}", hint=_LISTED)
 
     @classmethod
     def infer(cls, table: Any) -> Schema:
