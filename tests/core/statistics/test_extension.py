@@ -81,7 +81,13 @@ def counted(summary: Summary) -> dict[str, list[int]]:
     return {block.name: integers(summary.residues.part(block.name)) for block in summary.residues.layout}
 
 
-@pytest.mark.parametrize("key", OLD, ids=lambda key: "-".join([*key[:2], *key[2]]))
+KEYS = [("pairwise", "missing", tuple(BLOCKS[-1])), ("listwise", "clip", tuple(BLOCKS[-1]))]
+EVERY = [
+    pytest.param(key, id="-".join([*key[:2], *key[2]]), marks=() if key in KEYS else pytest.mark.long) for key in OLD
+]
+
+
+@pytest.mark.parametrize("key", EVERY)
 @given(ROWS)
 @settings(max_examples=8, deadline=None)
 def test_what_is_embedded_is_what_counting_again_gives(key, rows):
@@ -119,9 +125,6 @@ def by_name(summary: Summary) -> dict[tuple[str, ...], int]:
         for block, values in counted(summary).items()
         for label, value in zip(labels[block], values, strict=True)
     }
-
-
-KEYS = [("pairwise", "missing", tuple(BLOCKS[-1])), ("listwise", "clip", tuple(BLOCKS[-1]))]
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key[0])

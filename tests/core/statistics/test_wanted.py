@@ -137,6 +137,7 @@ def test_every_kind_of_table_and_of_batch_says_the_same():
         wanted(SCHEMA, 5)
 
 
+@pytest.mark.long
 @given(
     st.lists(st.sampled_from(["I", "II", "III", "IV", "NA", None]), min_size=6, max_size=6),
     st.lists(st.none() | st.decimals(-1000, 1000, places=2), min_size=6, max_size=6),
