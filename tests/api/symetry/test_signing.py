@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from fedpeer.api.call import SERVED
+from fedpeer.api.endpoint import INLINE
 from fedpeer.api.symetry import cipher, signing
 from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.node.users import KeptUsers
@@ -249,6 +252,26 @@ async def test_a_restart_does_not_make_used_signatures_good_again(
             assert (200 in told) is not kept
             assert not kept or told[-1] == 401
             assert (await two.send("GET", path, two.headers("GET", path)))[0] == 200
+
+
+async def test_a_key_that_is_revoked_while_a_long_body_is_looked_at_is_no_key(
+    founded: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller(founded.session, founded.url, founded.clock)
+    users, loop, check = founded.app[SERVED].users, asyncio.get_running_loop(), signing.check
+    assert users is not None
+    seen = []
+
+    def slowly(*what: Any) -> Any:
+        found = check(*what)
+        seen.append(threading.current_thread() is not threading.main_thread())
+        asyncio.run_coroutine_threadsafe(users.revoke("c1"), loop).result(10)
+        return found
+
+    body = {"attributeNames": ["age"], "attributeTypes": ["C"], "data": [["1"]], "errorHandling": "x" * INLINE}
+    monkeypatch.setattr(signing, "check", slowly)
+    status, told, _ = await caller.ask("POST", "/projects/hearts/learn", body)
+    assert (seen, status, told["statusString"]) == ([True], 401, "Invalid User")
 
 
 async def test_headers_that_are_given_twice_are_none(caller: Caller) -> None:
