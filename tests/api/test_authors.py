@@ -15,6 +15,7 @@ from fedpeer.api.routes import ROUTES
 from fedpeer.api.symetry.routes import ENDPOINTS
 from fedpeer.core.peer.events import SetSchedule
 from fedpeer.node.authors import acting, author
+from tests.api.symetry.test_sockets import opened, place, said, sealed
 from tests.api.test_permits import Person, person
 from tests.support.served import ADMIN, SCHEMA, VIEWER, Served, key_text, rows
 
@@ -69,6 +70,15 @@ async def test_two_users_of_different_roles_are_told_apart_by_whatever_door_they
     assert await told(founded, "founded the federation hearts", f"{FED}/log") == (admin, "token")
     fed = (await founded.good("GET", FED))["id"]
     assert {e["federation"] for e in await entries(founded, f"{FED}/log")} == {fed}
+
+
+async def test_a_message_over_a_socket_has_an_author_too(founded: Served) -> None:
+    some = await person(founded, "ward3", hearts="operator")
+    frame = {"attributeNames": ["age", "dose", "sick"], "attributeTypes": ["C", "C", "B"], "data": [["40", "1", "0"]]}
+    async with opened(some.caller, "learn") as socket:
+        sent = sealed(some.caller, place(some.caller, "learn"), ["hearts"], msgspec.json.encode(frame).decode())
+        assert (await said(socket, sent))["statusCode"] == "OK"
+    assert await told(founded, "counted 1 rows", f"{FED}/log") == ("user ward3", "signature")
 
 
 async def test_without_the_mark_at_the_door_nobody_would_be_named(

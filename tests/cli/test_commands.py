@@ -17,7 +17,7 @@ import pytest
 
 from fedpeer.cli import frame, main, prompt
 from tests.support import answers
-from tests.support.world import WORLD
+from tests.support.world import PROJECT, STREAM, WARDS, WORLD
 
 DOC = Path(__file__).parents[2] / "docs" / "cli.md"
 SECRET = "right horse battery staple"
@@ -258,3 +258,18 @@ def test_who_may_see_some_federations_only_is_shown_these(
     told = capsys.readouterr()
     assert told.out.startswith("federation   hearts")
     assert told.err == ""
+
+
+def test_the_doctor_says_what_to_look_at_in_federations_and_streams(
+    home: Path, daemon: answers.Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = home / "run" / "admin.token"
+    streams = ("GET", f"/v1/federations/{PROJECT.id}/streams")
+    daemon.answers = {**WORLD, ("GET", "/v1/federations"): [WARDS], streams: [STREAM]}
+    assert main.run(["--url", daemon.url, "--token-file", str(token), "doctor"]) == frame.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert "warn federation wards: stream ward1 waits: cannot connect to nats://localhost:4222: refused" in lines
+    assert f"warn project ward: stream {STREAM.name} waits: {STREAM.error}" in lines
+    daemon.answers = {**WORLD, ("GET", "/v1/federations"): [WARDS], streams: []}
+    assert main.run(["--url", daemon.url, "--token-file", str(token), "doctor"]) == frame.DONE
+    assert "project" not in capsys.readouterr().out
