@@ -49,7 +49,7 @@ async def reduce(ask: Ask) -> web.Response:
     heuristic = ask.query("heuristic", "default")
     if heuristic != "default":
         raise DialectError(_BAD, f"heuristic {heuristic[:40]!r} is not one: there is default")
-    given = {name: ask.query(key) for key, name in (("delta", "delta"), ("numIterations", "steps"))}
+    given = {"delta": ask.query("delta"), "steps": ask.query("numIterations")}
     return await built(ask, lambda asked, schema: _reduced({k: v for k, v in given.items() if v}, asked, schema))
 
 

@@ -123,7 +123,8 @@ async def forget(ask: Ask) -> web.Response:
 async def predict(ask: Ask) -> web.Response:
     """Predict the rows of a source and write them, with what was predicted, to the place of another one."""
     scope, model = ask.federation(), ask.request.match_info["model"]
-    inside, outside = (_called(ask, _asked(ask, key)) for key in ("indsname", "outdsname"))
+    inside = _called(ask, _needed("indsname", ask.query("indsname")))
+    outside = _called(ask, _needed("outdsname", ask.query("outdsname")))
     missing = "gaussian" if ask.flag("impute", False) else "mean"
     overwrite = ask.flag("overwrite", False)
     errand = Errand(inside.location, outside.location, inside.options, overwrite, missing, _results, first=True)
@@ -138,8 +139,7 @@ def _results(model: Result, told: Predicted, rows: Any) -> dict[str, list[Any]]:
     return {f"{key}_Result": values for key, values in algorithms.predictions(model, told, rows).items()}
 
 
-def _asked(ask: Ask, key: str) -> str:
-    name = ask.query(key)
+def _needed(key: str, name: str) -> str:
     if not name:
         raise DialectError(_BAD, f"the parameter {key} is missing: the name of a data source")
     return name
