@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from fedpeer.core.envelope.messages import MOST_REASON, Motion, Ruling
+from fedpeer.core.envelope.messages import MOST_ADDED, MOST_REASON, Motion, Ruling
 from fedpeer.core.errors import MalformedError, MismatchError, SchemaError, StateError, UnknownError
 from fedpeer.core.federation.decisions import SchemaGrown
 from fedpeer.core.identity import PeerId
@@ -53,6 +53,8 @@ def propose(turn: Turn, event: Propose) -> None:
         raise StateError("the federation's schema has all of this already")
     extended(state.roster.schema, rest)
     text = rest.to_json()
+    if len(text) > MOST_ADDED:
+        raise SchemaError(f"{len(text)} characters of additions; at most {MOST_ADDED}", hint="propose them in parts")
     same = [p for p in state.proposals.values() if (p.by, p.additions) == (state.me.peer, text) and not p.is_settled]
     if not same:
         at = int(turn.now)

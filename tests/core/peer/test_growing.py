@@ -294,6 +294,9 @@ def test_what_cannot_be_proposed_or_decided_is_refused_with_the_reason() -> None
         simulation.act(bravo, Propose(Additions.from_dict({"features": [SCHEMA.features[0].to_dict()]})))
     with pytest.raises(SchemaError):
         simulation.act(bravo, Propose(Additions.from_dict({"levels": {"x": ["III"]}})))
+    many = [{"name": f"{i:0100}", "kind": "category", "levels": ["a" * 100, "b" * 100]} for i in range(3_000)]
+    with pytest.raises(SchemaError, match="characters of additions"):
+        simulation.act(bravo, Propose(Additions.from_dict({"features": many})))
     proposal = simulation.act(bravo, Propose(FURTHER))
     with pytest.raises(PermissionRefusedError, match="only the federation's admin"):
         simulation.act(bravo, AcceptProposal(proposal.id))
