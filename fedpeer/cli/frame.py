@@ -21,6 +21,7 @@ DONE, FAILED, MISUSED, NO, UNREACHABLE, DENIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 
 
 _KEY = "fedpeer.settings"
 OVER = ("left", "removed")
+_SENTENCE = 200  # signs that the help of a command may begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,15 @@ class Group(click.Group):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.params.extend(_global_options(hidden=True))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (the signature is click's)
+        """The commands in the order in which they are used, which is that of their definitions."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (the same)
+        """Say of each command its whole first sentence."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_SENTENCE)) for name, one in self.commands.items()])
 
 
 class Root(click.Group):
