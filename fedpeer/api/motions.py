@@ -12,6 +12,12 @@ _Digest = Annotated[str, msgspec.Meta(max_length=64)]
 _Words = Annotated[str, msgspec.Meta(max_length=300)]
 
 
+class WhichSchema(Body, frozen=True):
+    """`counted`: that which this node counts under, instead of the federation's."""
+
+    counted: bool = False
+
+
 class Propose(Body, frozen=True):
     """New `features` and new `levels` of categories, in the schema's own spelling, and why."""
 

@@ -153,7 +153,7 @@ def check(location: str, schema_file: Path | None, **how: Any) -> int:
         agreed = read_schema(schema_file)
     else:
         client = frame.client()
-        agreed = Schema.from_dict(client.schema(frame.federation(client)))
+        agreed = Schema.from_dict(client.schema(frame.federation(client), counted=True))
     found = here(location, agreed, reading(**how))
     fit = daemon.compared(found, agreed)
     tried = None if fit["missing"] else tally(agreed, found.batches(agreed.needed))

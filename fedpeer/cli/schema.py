@@ -71,7 +71,7 @@ def check(table: Path, schema_file: Path | None) -> int:
         agreed = read_schema(schema_file)
     else:
         client = frame.client()
-        agreed = Schema.from_dict(client.schema(frame.federation(client)))
+        agreed = Schema.from_dict(client.schema(frame.federation(client), counted=True))
     tried = tally(agreed, daemon.source(table, agreed).batches(agreed.needed))
     frame.show(tried.report(), lambda _: _draw_tried(tried))
     return frame.DONE if tried.counted else frame.NO

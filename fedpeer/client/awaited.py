@@ -133,9 +133,9 @@ class AsyncClient(AsyncPlaces):
         """Every decision of the admin."""
         return await self._get(fed, "charter", list[CharterEntry])
 
-    async def schema(self, fed: str) -> dict[str, Any]:
-        """The federation's schema, as `Schema.from_dict` reads it."""
-        return await self._get(fed, "schema", dict[str, Any])
+    async def schema(self, fed: str, *, counted: bool = False) -> dict[str, Any]:
+        """The federation's schema, or the one that this node counts under, as `Schema.from_dict` reads it."""
+        return await self._get(fed, "schema", dict[str, Any], {"counted": counted} if counted else None)
 
     async def proposals(self, fed: str) -> list[Proposal]:
         """What this node would have the schema grow by and, at the admin, what members would."""

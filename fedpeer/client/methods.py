@@ -139,9 +139,9 @@ class Client(Places):
         """Every decision of the admin."""
         return self._get(fed, "charter", list[CharterEntry])
 
-    def schema(self, fed: str) -> dict[str, Any]:
-        """The federation's schema, as `Schema.from_dict` reads it."""
-        return self._get(fed, "schema", dict[str, Any])
+    def schema(self, fed: str, *, counted: bool = False) -> dict[str, Any]:
+        """The federation's schema, or the one that this node counts under, as `Schema.from_dict` reads it."""
+        return self._get(fed, "schema", dict[str, Any], {"counted": counted} if counted else None)
 
     def proposals(self, fed: str) -> list[Proposal]:
         """What this node would have the schema grow by and, at the admin, what members would."""

@@ -92,6 +92,8 @@ async def test_nobody_counts_what_it_has_not_agreed_to(pair: tuple[Served, Serve
     status, problem, _ = await south.ask("PUT", AGREEMENT, {"schema": "ab" * 32})
     assert (status, problem["code"]) == (404, "FP110")
     assert (await south.ask("PUT", AGREEMENT, {"schema": agreement["newest"]}, token=VIEWER))[0] == 403
+    schemas = [await south.good("GET", f"/v1/federations/hearts/schema?counted={c}") for c in ("false", "true")]
+    assert [len(schema["features"]) for schema in schemas] == [3, 2]
     agreed = await south.good("PUT", AGREEMENT, {"schema": agreement["newest"]})
     assert (agreed["schema"], agreed["text"]) == (agreement["newest"], "")
     assert (await south.good("GET", "/v1/federations/hearts"))["trouble"] == []

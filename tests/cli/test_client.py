@@ -65,6 +65,7 @@ CALLS: list[Callable[[Client], Any]] = [
     lambda c: c.leave(FED),
     lambda c: c.charter(FED),
     lambda c: c.schema(FED),
+    lambda c: c.schema(FED, counted=True),
     lambda c: c.proposals(FED),
     lambda c: c.propose(FED, {"levels": {"stage": ["IV"]}}, "since May"),
     lambda c: c.agreement(FED),

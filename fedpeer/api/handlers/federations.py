@@ -20,6 +20,7 @@ from fedpeer.api.bodies import (
     Wait,
 )
 from fedpeer.api.call import Call, Reply
+from fedpeer.api.motions import WhichSchema
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Audit, CharterEntry, Cipher, Federation, Preview, ReleaseRules, Synced
 
@@ -125,9 +126,10 @@ async def preview(call: Call[Nothing, Nothing]) -> Preview:
     return await call.node.preview(call.fed)
 
 
-async def schema(call: Call[Nothing, Nothing]) -> dict[str, Any]:
-    """What the federation has agreed to measure."""
-    return call.node.schema(call.fed).to_dict()
+async def schema(call: Call[Nothing, WhichSchema]) -> dict[str, Any]:
+    """What the federation has agreed to measure, or (`counted`) what this node does, if that is less."""
+    found = call.node.counted_schema(call.fed) if call.query.counted else call.node.schema(call.fed)
+    return found.to_dict()
 
 
 async def charter(call: Call[Nothing, Nothing]) -> list[CharterEntry]:
