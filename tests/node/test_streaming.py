@@ -74,7 +74,9 @@ class Trial:
         return await self.node.start_stream("trial", origins.Begin(place, **how), force=force)
 
     async def stop(self, stream: str) -> origins.Stream:
-        return await self.node.set_stream("trial", stream, running=False)
+        told = await self.node.set_stream("trial", stream, running=False)
+        await until(lambda: told.id not in self.node.flowing)  # until its line is down
+        return told
 
     async def counted(self, messages: int) -> None:
         await until(lambda: self.stream.messages >= messages, within_s=20)
