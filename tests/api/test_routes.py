@@ -71,7 +71,11 @@ BODIES: dict[str, Any] = {
     "federations_set_rules": {"rows": 25},
     "federations_set_pulse": {"pulsing": False},
     "federations_set_schedule": {"schedule": "h3"},
-    "models_choose": {"kinds": {"ols": {}}, "target": "dose", "rows": {"age": [30, 31], "sick": [0, 1], "dose": [1, 2]}},
+    "models_choose": {
+        "kinds": {"ols": {}},
+        "target": "dose",
+        "rows": {"age": [30, 31], "sick": [0, 1], "dose": [1, 2]},
+    },
     "models_evaluate": {"rows": {"age": [30, 31], "dose": [1.5, 2]}},
     "models_explore": {"features": ["age"]},
     "models_fit": {"kind": "ols", "target": "dose"},

@@ -370,9 +370,7 @@ PROJECT = shapes.Project(
     schema_digest="cc" * 32,
     digest="dd" * 32,
 )
-AGREEMENT = Agreement(
-    schema="cc" * 32, newest="dd" * 32, additions={"levels": {"stage": ["IV"]}}, text="stage$IV"
-)
+AGREEMENT = Agreement(schema="cc" * 32, newest="dd" * 32, additions={"levels": {"stage": ["IV"]}}, text="stage$IV")
 PROPOSAL = Proposal(
     id="5f2c91d0a7b3",
     by="south",
