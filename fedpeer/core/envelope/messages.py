@@ -24,6 +24,7 @@ MOST_ADDED = 2**20  # characters of a proposal
 ATTEMPTS = 2**20  # rounds of one second, as ranks count them
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]
+_ProposalId = Annotated[str, Meta(pattern="^[0-9a-f]{12}$", max_length=12)]
 
 
 class Kind(IntEnum):
@@ -196,7 +197,7 @@ class Visit(Value, frozen=True, tag="visit"):
 class Motion(Value, frozen=True, tag="motion"):
     """Said to the admin by a member who would have the schema grow by these additions."""
 
-    id: Annotated[str, Meta(max_length=12)]
+    id: _ProposalId
     additions: Annotated[str, Meta(max_length=MOST_ADDED)]
     comment: Annotated[str, Meta(max_length=MOST_REASON)]
 
@@ -204,7 +205,7 @@ class Motion(Value, frozen=True, tag="motion"):
 class Ruling(Value, frozen=True, tag="ruling"):
     """The answer: what became of a proposal so far."""
 
-    id: Annotated[str, Meta(max_length=12)]
+    id: _ProposalId
     state: Literal["open", "accepted", "declined"]
     reason: Annotated[str, Meta(max_length=MOST_REASON)]
 

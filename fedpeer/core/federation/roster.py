@@ -204,6 +204,8 @@ class Roster:
             raise CharterError(f"a schema grows at most {MOST_SCHEMAS - 1} times")
         if self.policy.noise is not None:
             raise CharterError("the schema cannot grow where noise was made for it: what was paid for would not hold")
+        if decision.proposer not in self.members:
+            raise CharterError("the schema grows by what a member proposed, and this is of somebody else")
         additions = Additions.from_json(decision.additions)
         if additions.to_json() != decision.additions:
             raise CharterError("additions to a schema are written in one way only")

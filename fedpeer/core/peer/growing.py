@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from msgspec import structs
 
+from fedpeer.core.errors import SchemaError
 from fedpeer.core.peer.kept import Exact
 from fedpeer.core.peer.proposals import settled
 from fedpeer.core.peer.state import Local, Peer, Settings
 from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.extension import beyond, extended
+from fedpeer.core.statistics.schema import Schema
 
 
 def grown(peer: Peer) -> Peer:
@@ -37,8 +39,16 @@ def _agreed(peer: Peer) -> Settings:
     agreed, settings = peer.agreed, peer.settings
     mine = [p for p in peer.proposals.values() if p.by == peer.me.peer and not p.is_settled]
     for proposal in mine:
-        rest = beyond(agreed, Additions.from_json(proposal.additions))
-        wanted = extended(agreed, rest).digest if rest else ""
+        wanted = _with(agreed, Additions.from_json(proposal.additions))
         if any(schema.digest == wanted for schema in peer.roster.lineage.schemas):
             settings = structs.replace(settings, agreed=wanted)
     return settings
+
+
+def _with(agreed: Schema, additions: Additions) -> str:
+    """The digest of a schema with these additions and no others; nothing where they presuppose some of others."""
+    try:
+        rest = beyond(agreed, additions)
+        return extended(agreed, rest).digest if rest else ""
+    except SchemaError:
+        return ""

@@ -137,10 +137,12 @@ def _ruled(turn: Turn, sender: PeerId, ruling: Ruling) -> None:
     proposal = state.proposals.get(ruling.id)
     if sender != state.roster.admin or proposal is None or proposal.by != state.me.peer:
         raise MismatchError("a ruling on what this node has not proposed, or not by the admin")
-    if proposal.is_settled or (proposal.state, proposal.reason) == (ruling.state, ruling.reason):
+    # What was accepted is in the charter, which may still be on its way.
+    stage: Stage = "declined" if ruling.state == "declined" else "open"
+    if proposal.is_settled or (proposal.state, proposal.reason) == (stage, ruling.reason):
         return
-    _keep(turn, replace(proposal, state=ruling.state, reason=ruling.reason))
-    if ruling.state == "declined":
+    _keep(turn, replace(proposal, state=stage, reason=ruling.reason))
+    if stage == "declined":
         text = f"the admin declined that the schema grow by {_told(proposal)}: {ruling.reason}"
         turn.note("charter", "warning", text, data={"proposal": proposal.id})
 

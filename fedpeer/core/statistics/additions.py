@@ -10,6 +10,7 @@ from fedpeer.core.statistics import forms
 from fedpeer.core.statistics.feature import Feature, listed
 
 _KEYS = ("features", "levels")
+_TOLD = 12  # names that are told in a few words
 
 
 class Declaration(Value, frozen=True):
@@ -64,9 +65,11 @@ class Additions(Value, frozen=True):
 
     @property
     def told(self) -> str:
-        """Their names, such as `stage$IV, bmi`."""
+        """Their names, such as `stage$IV, bmi`, in a few words also where there are many."""
         levels = [f"{each.feature}${level}" for each in self.levels for level in each.levels]
-        return ", ".join([*levels, *(each.name for each in self.features)])
+        names = [*levels, *(each.name for each in self.features)]
+        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+        return ", ".join(names[:_TOLD]) + more
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as JSON-able values, in the schema's spelling; what is empty is left out."""

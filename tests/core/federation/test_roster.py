@@ -17,12 +17,14 @@ from fedpeer.core.federation.decisions import (
     MemberAdmitted,
     MemberRemoved,
     ScheduleSet,
+    SchemaGrown,
     described,
 )
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.federation.roster import Roster
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.plan import Noise
+from fedpeer.core.statistics.additions import Additions
 from tests.support.simulation import CONTRACT, SCHEMA
 
 ADMIN, BRAVO, CHARLIE = (Identity.from_secret(bytes([n]) * 32) for n in range(1, 4))
@@ -90,6 +92,14 @@ def test_every_decision_has_words(decision):
     assert "\n" not in told
     if isinstance(decision, MemberRemoved):
         assert f"<{BRAVO.peer}>" in told
+
+
+def test_the_schema_grows_by_what_a_member_proposed(roster):
+    additions = Additions.from_dict({"levels": {"site": ["west"]}}).to_json()
+    with pytest.raises(CharterError, match="somebody else"):
+        roster.after(SchemaGrown(additions, CHARLIE.peer), 9)
+    with pytest.raises(CharterError, match="no feature 'site'"):
+        roster.after(SchemaGrown(additions, BRAVO.peer), 9)
 
 
 def test_noise_is_of_a_mode_that_has_a_use_for_it_and_fits_the_schema():

@@ -233,6 +233,21 @@ def test_who_proposes_agrees_to_that_and_to_nothing_else() -> None:
     assert [node.peer.agreed.feature("stage").levels[-1] for node in (admin, bravo, charlie)] == ["III", "II", "II"]
 
 
+def test_who_proposes_more_of_what_it_has_not_agreed_to_still_follows_the_charter() -> None:
+    """There is no schema that has its proposal and nothing else, so it has agreed to none."""
+    simulation, _ = lived(8)
+    admin, bravo, charlie = simulation.nodes.values()
+    before = charlie.peer.agreed
+    sex = Additions.from_dict({"features": [{"name": "sex", "kind": "category", "levels": ["f", "m"]}]})
+    grown(simulation, bravo, sex)
+    more = Additions.from_dict({"levels": {"sex": ["x"]}})
+    newest = grown(simulation, charlie, more)
+    assert charlie.peer.roster.schema == newest
+    assert charlie.peer.agreed == before
+    simulation.act(charlie, Agree(newest.digest))
+    assert charlie.peer.agreed == newest
+
+
 def test_who_joins_agrees_to_what_the_invite_shows() -> None:
     simulation, _ = lived(26)
     admin, bravo, _ = simulation.nodes.values()
@@ -361,6 +376,7 @@ def test_proposals_of_nobody_who_may_make_them_are_dropped() -> None:
         (charlie, bravo, Motion("0" * 12, FURTHER.to_json(), "")),  # to who does not decide
         (charlie, bravo, Ruling("0" * 12, "declined", "")),  # by who does not
         (charlie, admin, Motion("1" * 12, "{}", "")),
+        (charlie, admin, Motion("../../\x1b[2J", FURTHER.to_json(), "")),  # which would be shown, and name a record
         (charlie, admin, Motion("1" * 12, FURTHER.to_json() + " ", "")),
         (charlie, admin, Motion("1" * 12, '{"features": 3}', "")),
     ]
@@ -375,6 +391,18 @@ def test_proposals_of_nobody_who_may_make_them_are_dropped() -> None:
     assert admin.peer.proposals[proposal.id].by == bravo.peer.me.peer
     _heard(simulation, charlie, bravo, Ruling(proposal.id, "declined", "says charlie"))
     assert bravo.peer.proposals[proposal.id].state == "open"
+
+
+def test_that_something_was_accepted_is_for_the_charter_to_say() -> None:
+    simulation, _ = lived(18)
+    admin, bravo, _ = simulation.nodes.values()
+    proposal = simulation.act(bravo, Propose(FURTHER))
+    _heard(simulation, admin, bravo, Ruling(proposal.id, "accepted", ""))
+    assert bravo.peer.proposals[proposal.id].state == "open"
+    simulation.act(admin, AcceptProposal(proposal.id))
+    simulation.run()
+    assert bravo.peer.proposals[proposal.id].state == "accepted"
+    assert bravo.peer.agreed is bravo.peer.roster.schema
 
 
 def test_nobody_fills_the_admins_store_with_proposals() -> None:
