@@ -7,7 +7,7 @@ from nats.js import JetStreamContext
 from fedpeer.adapters.jetstream import Place, asked, stored, stream_name
 from fedpeer.core.errors import SourceError
 
-_MOST = 10_000  # subjects
+_MOST = 10_000  # subjects, or streams
 _MOST_BYTES = 4 << 20
 
 
@@ -42,4 +42,6 @@ async def _streams(place: Place, jetstream: JetStreamContext) -> list[str]:
     names: list[str] = []
     while page := await asked(place, jetstream.streams_info(offset=len(names))):
         names += [info.config.name or "" for info in page]
+        if len(names) > _MOST:
+            raise SourceError(f"{place.server} has more than {_MOST} streams", hint="name one with the option `stream`")
     return names

@@ -152,7 +152,7 @@ async def connected(place: Place) -> nats.aio.client.Client:
     client, said = _Client(passes.public_key(seed, "user") if seed else ""), list[str]()
 
     async def faulty(error: Exception) -> None:
-        said.append(str(error).removeprefix("nats: "))
+        said.append(_words(error))
 
     try:
         await client.connect(
@@ -167,7 +167,7 @@ async def connected(place: Place) -> nats.aio.client.Client:
         )
     except Exception as error:  # noqa: BLE001 whatever nats-py makes of what a server says is a failed try
         await ended(client)
-        text = said[0] if said else str(error).removeprefix("nats: ") or type(error).__name__
+        text = said[0] if said else _words(error)
         raise SourceError(f"cannot connect to {place.server}: {text}") from None
     return client
 
@@ -221,8 +221,7 @@ async def asked(place: Place, answer: Awaitable[_T]) -> _T:
 
 def explained(place: Place, error: BaseException) -> SourceError:
     """What is said of an answer that is none."""
-    text = str(error).removeprefix("nats: ") or type(error).__name__
-    return SourceError(f"{place.server} does not answer as it should: {text.splitlines()[0][:200]}")
+    return SourceError(f"{place.server} does not answer as it should: {_words(error)}")
 
 
 async def ended(client: nats.aio.client.Client) -> None:
@@ -232,6 +231,12 @@ async def ended(client: nats.aio.client.Client) -> None:
     if closing.done() and not closing.cancelled():
         closing.exception()
     closing.cancel()
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, the first line of it: a server may have written it."""
+    text = str(error).removeprefix("nats: ").strip() or type(error).__name__
+    return text.splitlines()[0][:200]
 
 
 def _is_subject(text: str) -> bool:

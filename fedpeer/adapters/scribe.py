@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any, TextIO
 
 from fedpeer.core.errors import DuplicateError, SourceError
@@ -54,12 +55,13 @@ class CsvSheet:
     def __init__(self, path: Path, *, replaced: Ours | None) -> None:
         """Nothing is at `path` before `finish`, or what is to be replaced."""
         self._path, self._replaced = path, replaced
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._names: list[str] = []
         try:
-            handle = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            # A name of its own: what a node that was killed has left here must not be in the way.
+            handle, draft = mkstemp(suffix=".part", prefix=f".{path.name}.", dir=path.parent)
         except OSError as error:
             raise SourceError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
+        self._draft = Path(draft)
         self._file: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="")
 
     @property

@@ -13,7 +13,6 @@ from typing import Any
 
 BY, VIA = "by", "via"
 CLI = "fedpeer-cli"  # how the command line calls itself; believed only where it is told who did something
-CLI = "fedpeer-cli"  # how the command line calls itself; believed only where it is told who did something
 
 
 @dataclass(frozen=True, slots=True)

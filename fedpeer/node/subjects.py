@@ -15,6 +15,7 @@ import msgspec
 from fedpeer.core import canonical
 from fedpeer.core.errors import FedpeerError, RequestError, SourceError, StateError
 from fedpeer.core.peer import events as ev
+from fedpeer.core.peer import flowing as core
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Joining, Peer
 from fedpeer.core.peer.streams import Credential, Flow, Inlet, Stream
@@ -70,6 +71,8 @@ class Subjects(Counting):
             sequence=last,
             name=begin.name,
         )
+        # Refused before anything is kept, so that what is listened to goes on as it was let in.
+        core.begun(self._streams(scope), stream, anew=force)
         before = self.credentials.get(stream.id, Credential())
         await self._let_in(stream.id, begin.credential)
         try:

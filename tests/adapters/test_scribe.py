@@ -45,6 +45,21 @@ def test_what_is_given_up_leaves_nothing(hand: FileScribe, tmp_path: Path) -> No
     assert list((tmp_path / "in").iterdir()) == []
 
 
+def test_what_a_killed_node_left_is_not_in_the_way_and_of_two_at_once_the_first_stays(
+    hand: FileScribe, tmp_path: Path
+) -> None:
+    path = tmp_path / "in" / "out.csv"
+    killed, first, second = (hand.begin(str(path), None) for _ in range(3))
+    killed.write(ROWS)
+    first.write(ROWS)
+    first.finish()
+    with pytest.raises(DuplicateError, match="by now"):
+        second.finish()
+    assert path.read_text().startswith("a,")
+    killed.abandon()
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_only_what_we_wrote_and_nobody_changed_is_replaced(hand: FileScribe, tmp_path: Path) -> None:
     path = tmp_path / "in" / "out.csv"
     ours = written(hand, path)
