@@ -21,7 +21,7 @@ import pyarrow.json
 from fedpeer.adapters.files import CODECS, FileSource, first_line, sliced, steady
 from fedpeer.adapters.headers import doubles, folded, places
 from fedpeer.core.errors import SourceError
-from fedpeer.core.statistics.cells import array_of
+from fedpeer.core.statistics.arrays import array_of
 from fedpeer.core.statistics.schema import Schema
 
 _BLOCK_BYTES = 2**20

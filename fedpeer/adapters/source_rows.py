@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fedpeer.adapters.headers import places
 from fedpeer.core.errors import SourceError
-from fedpeer.core.statistics.cells import array_of
+from fedpeer.core.statistics.arrays import array_of
 
 _SCALARS = (type(None), bool, int, float, str)
 _PLAIN = frozenset(_SCALARS)

@@ -18,8 +18,8 @@ from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.assessing import HeldOut, Trial
 from fedpeer.node.cells import Cells
-from fedpeer.node.motions import Agreement, Proposal
 from fedpeer.node.origins import Begin, Sample, Stream, Subject, Watch
+from fedpeer.node.proposals import Agreement, Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,

@@ -61,11 +61,11 @@ from fedpeer.api.handlers.papers import Export, Report
 from fedpeer.api.handlers.pictures import Picture
 from fedpeer.api.handlers.projects import Carried
 from fedpeer.api.inlets import LookAtStream, PreviewStream, SetStream, StartStream
-from fedpeer.api.motions import Agree, Decline, Propose
 from fedpeer.api.permits import Role
+from fedpeer.api.proposals import Agree, Decline, Propose
 from fedpeer.node.accounts import User
-from fedpeer.node.motions import Agreement, Proposal
 from fedpeer.node.origins import DataSource, Place, Sample, Stream, Subject, Watch
+from fedpeer.node.proposals import Agreement, Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,

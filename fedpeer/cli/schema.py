@@ -17,7 +17,7 @@ from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.wanted import TELLABLE, Wanted, wanted
-from fedpeer.node.motions import Proposal
+from fedpeer.node.proposals import Proposal
 
 TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FILE = click.Path(path_type=Path)
@@ -110,14 +110,14 @@ def propose(what: str, comment: str, rare: bool, out: Path | None, **how: Any) -
             file.write(additions.to_yaml())
         frame.show(additions.to_dict(), lambda _: render.say(f"wrote {out}: review it, then propose it", "green"))
         return
-    frame.show(client.propose(fed, additions.to_dict(), comment), _draw_motion)
+    frame.show(client.propose(fed, additions.to_dict(), comment), _draw_proposal)
 
 
 @schema.command()
 def proposals() -> None:
     """List what this node proposed and, at the admin, what members did."""
     client = frame.client()
-    frame.show(client.proposals(frame.federation(client)), _draw_motions)
+    frame.show(client.proposals(frame.federation(client)), _draw_proposals)
 
 
 @schema.command()
@@ -139,7 +139,7 @@ def agree(yes: bool) -> None:
 def accept(proposal: str) -> None:
     """Let the schema grow as proposed, for everyone (admin); what was counted stays, and is not counted again."""
     client = frame.client()
-    frame.show(client.accept(frame.federation(client), proposal), _draw_motion)
+    frame.show(client.accept(frame.federation(client), proposal), _draw_proposal)
 
 
 @schema.command()
@@ -148,7 +148,7 @@ def accept(proposal: str) -> None:
 def decline(proposal: str, reason: str) -> None:
     """Do not let the schema grow as proposed (admin)."""
     client = frame.client()
-    frame.show(client.decline(frame.federation(client), proposal, reason), _draw_motion)
+    frame.show(client.decline(frame.federation(client), proposal, reason), _draw_proposal)
 
 
 def _check_rare(client: Client, fed: str, found: Wanted) -> None:
@@ -164,7 +164,7 @@ def _check_rare(client: Client, fed: str, found: Wanted) -> None:
         )
 
 
-def _draw_motion(told: Proposal) -> None:
+def _draw_proposal(told: Proposal) -> None:
     said = {
         "sent": f"proposed {told.text}; the admin's node hears of it as soon as it can ({told.id})",
         "open": f"proposed {told.text}; the admin accepts it with `fedpeer schema accept {told.id}`",
@@ -174,8 +174,8 @@ def _draw_motion(told: Proposal) -> None:
     render.say(said[told.state], "yellow" if told.state == "declined" else "green")
 
 
-def _draw_motions(motions: list[Proposal]) -> None:
-    drawn = ((each.id, each.by, each.text, each.state, each.reason or each.comment) for each in motions)
+def _draw_proposals(proposals: list[Proposal]) -> None:
+    drawn = ((each.id, each.by, each.text, each.state, each.reason or each.comment) for each in proposals)
     render.table(("ID", "BY", "WHAT", "STATE", "WHY"), drawn, empty="nothing was proposed")
 
 

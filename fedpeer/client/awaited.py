@@ -15,7 +15,7 @@ from fedpeer.client.address import ApiError, Problem
 from fedpeer.client.awaited_places import AsyncPlaces
 from fedpeer.client.line import asked, place
 from fedpeer.node.accounts import User
-from fedpeer.node.motions import Agreement, Proposal
+from fedpeer.node.proposals import Agreement, Proposal
 from fedpeer.node.shapes import (
     Audit,
     Batch,

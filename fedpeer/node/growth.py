@@ -9,7 +9,7 @@ from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.extension import between
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.counting import schema_of
-from fedpeer.node.motions import Agreement, Proposal
+from fedpeer.node.proposals import Agreement, Proposal
 from fedpeer.node.standalone import Standalone
 from fedpeer.node.timeline import printable
 

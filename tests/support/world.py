@@ -9,7 +9,7 @@ import msgspec
 
 from fedpeer.core.statistics.additions import Additions
 from fedpeer.node import accounts, origins, shapes
-from fedpeer.node.motions import Agreement, Proposal
+from fedpeer.node.proposals import Agreement, Proposal
 from tests.support import answers
 from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
 

@@ -20,7 +20,7 @@ from fedpeer.api.bodies import (
     Wait,
 )
 from fedpeer.api.call import Call, Reply
-from fedpeer.api.motions import WhichSchema
+from fedpeer.api.proposals import WhichSchema
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.shapes import Audit, CharterEntry, Cipher, Federation, Preview, ReleaseRules, Synced
 

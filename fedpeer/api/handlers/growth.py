@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fedpeer.api.bodies import Nothing
 from fedpeer.api.call import Call
-from fedpeer.api.motions import Agree, Decline, Propose
+from fedpeer.api.proposals import Agree, Decline, Propose
 from fedpeer.core.statistics.additions import Additions
-from fedpeer.node.motions import Agreement, Proposal
+from fedpeer.node.proposals import Agreement, Proposal
 
 
 async def every(call: Call[Nothing, Nothing]) -> list[Proposal]:

@@ -17,7 +17,7 @@ from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.core.federation.exchange import LEAST, Exchange
 from fedpeer.core.federation.roster import Action
 from fedpeer.core.privacy.floor import Policy, Profile
-from fedpeer.core.statistics.cells import array_of, lattice
+from fedpeer.core.statistics.arrays import array_of, lattice
 from fedpeer.core.statistics.schema import Schema
 
 _Rows = list[list[str | int | float | bool | None]]

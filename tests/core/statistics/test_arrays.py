@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fedpeer.core.statistics.cells import array_of, lattice
+from fedpeer.core.statistics.arrays import array_of, lattice
 from fedpeer.core.statistics.collect import tally
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
