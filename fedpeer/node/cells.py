@@ -6,6 +6,7 @@ places keeps here which invite went where; no key and no password is among it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -43,6 +44,7 @@ class Cells:
         """Nothing is known before `load`."""
         self._engine = engine
         self._kept: dict[str, tuple[Cell, ...]] = {}
+        self._changing: dict[str, asyncio.Lock] = {}
 
     async def load(self, scopes: Sequence[str]) -> None:
         """Read the records; once, at the start."""
@@ -54,6 +56,10 @@ class Cells:
     def of(self, fed: str) -> tuple[Cell, ...] | None:
         """The cells of a federation, by its id; None if it is not one of cells."""
         return self._kept.get(fed)
+
+    def changing(self, fed: str) -> asyncio.Lock:
+        """What is held from reading the cells of a federation until what they become is kept."""
+        return self._changing.setdefault(fed, asyncio.Lock())
 
     async def keep(self, fed: str, cells: Sequence[Cell]) -> None:
         """Have these be the cells of a federation, by its id."""

@@ -18,7 +18,7 @@ ASSESSED: Final = "sml_model_assessment_type"
 
 _BAD = HTTPStatus.BAD_REQUEST
 _FAMILIES: Final = {"mlr": ("stepwise", "best_subset"), "lda": ("lda_stepwise", "lda_subset")}
-_FAMILIES_TOO: Final = {"mlda": "lda"}
+_SYNONYMS: Final = {"mlda": "lda"}
 _RANDOM = "subsets are not drawn at random: selector_type_brute compares all of them, selector_type_fw_bw many more"
 _SELECTORS: Final = {"selector_type_fw_bw": "both", "selector_type_simple": "order", "selector_type_brute": ""}
 _NO_SELECTORS: Final = dict.fromkeys(
@@ -26,10 +26,9 @@ _NO_SELECTORS: Final = dict.fromkeys(
 )
 _CLASSES: Final = ("binary_classification", "binary_classifier", "multiclass_classifier")
 _TASKS: Final = ("regression", *_CLASSES)
-_HINTS: Final = (  # parameters of searches that are not made here, without an effect on those that are
-    *("rnd_seed", "selector_max_iterations", "autoselect_thread_pool_size"),
-    *("autoselect_grid_type", "selector_grid_type"),
-)
+# Parameters of searches that are not made here, without an effect on those that are.
+IDLE: Final = ("rnd_seed", "selector_max_iterations", "autoselect_thread_pool_size")
+GRIDS: Final = ("autoselect_grid_type", "selector_grid_type")
 
 
 async def select(ask: Ask) -> web.Response:
@@ -69,9 +68,9 @@ def check_task(wanted: str, asked: Asked, schema: Schema) -> None:
 
 
 def _chosen(algo: str, asked: Asked, schema: Schema) -> algorithms.Recipe:
-    extra = {key: value for key, value in asked.extra.items() if key not in _HINTS}
+    extra = {key: value for key, value in asked.extra.items() if key not in (*IDLE, *GRIDS)}
     direction = selector(extra)
-    algo = _FAMILIES_TOO.get(algo, algo) or ("lda" if _classes(asked, schema) > 2 else "mlr")
+    algo = _SYNONYMS.get(algo, algo) or ("lda" if _classes(asked, schema) > 2 else "mlr")
     if algo not in _FAMILIES:
         raise DialectError(
             _BAD,

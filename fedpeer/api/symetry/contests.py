@@ -32,8 +32,6 @@ _MEASURES: Final = {
 }
 _POWERS: Final = {"tiny": (-4, 1, 2), "small": (-4, 2, 1), "normal": (-6, 4, 1), "large": (-8, 6, 1)}
 _MIXES: Final = {"tiny": 1, "small": 3, "normal": 5, "large": 9}
-_GRIDS: Final = ("autoselect_grid_type", "selector_grid_type")
-_WITHOUT: Final = ("rnd_seed", "selector_max_iterations", "autoselect_thread_pool_size")
 
 
 async def select(ask: Ask) -> web.Response:
@@ -67,9 +65,9 @@ class _Extra:
     """The parameters of a search, taken out of a context's others."""
 
     def __init__(self, told: dict[str, Any]) -> None:
-        self.left = {key: value for key, value in told.items() if key not in _WITHOUT}
+        self.left = {key: value for key, value in told.items() if key not in choosing.IDLE}
         self.search = _SEARCHES[choosing.selector(self.left)]
-        sizes = [str(self.left.pop(key)) for key in _GRIDS if key in self.left]
+        sizes = [str(self.left.pop(key)) for key in choosing.GRIDS if key in self.left]
         self.size = sizes[0].rpartition("_")[2] if sizes else ""
         if self.size and self.size not in _POWERS:
             raise DialectError(_BAD, f"grid {sizes[0][:40]!r} is not one: there are {', '.join(_POWERS)}")

@@ -28,6 +28,7 @@ _BAD = HTTPStatus.BAD_REQUEST
 _SHORTEST, _MOST = 16, 1_000
 _SCHED = "m1"
 _KEY = "sk: a cell's secret key is neither needed nor taken; its owner redeems an invite with createJoin (leave sk out)"
+_OVER = ("removed", "invite expired", "invite revoked", "invite contested")
 _RULES = ("fed_contract", "fed_profile", "fed_enforce_hipaa_compliance", "fed_local_name")
 
 
@@ -79,9 +80,10 @@ async def create(ask: Ask) -> web.Response:
             exchange=Exchange(topology="centralised"),
         )
         # From here on there is a project: what cannot be done now is done by updateCellsInfo.
-        await ask.node.cells.keep(made.id, ())
-        await ask.dialect.users.bind(ask.cid, pid, made.id)
-        values = await _filled(ask, made.id, cells, body.passwd)
+        async with ask.node.cells.changing(made.id):
+            await ask.node.cells.keep(made.id, ())
+            await ask.dialect.users.bind(ask.cid, pid, made.id)
+            values = await _filled(ask, made.id, cells, body.passwd)
         await ask.node.set_pulsing(made.id, True)
     return reply(HTTPStatus.CREATED, f"SYMETRYML Created with id:{pid}", values)
 
@@ -101,7 +103,12 @@ async def status(ask: Ask) -> web.Response:
 
 async def update(ask: Ask) -> web.Response:
     """Invite the cells that are new, and shut out those that are not named any more."""
-    scope, body = _fusion(ask), ask.body
+    scope = _fusion(ask)
+    async with ask.node.cells.changing(scope):
+        return await _updated(ask, scope, ask.body)
+
+
+async def _updated(ask: Ask, scope: str, body: CellInfos) -> web.Response:
     wanted = {cell.place: cell for cell in _cells(ask, body)}
     invites, members = {i.id: i for i in ask.node.invites(scope)}, {m.id: m for m in ask.node.members(scope)}
     kept, gone = list[Cell](), list[Cell]()
@@ -205,9 +212,6 @@ async def _shut_out(ask: Ask, scope: str, cell: Cell, invites: dict[str, Invite]
             await ask.node.remove(scope, member.id, "it is no cell of the fusion project any more")
     elif invite is not None and invite.state == "open":
         await ask.node.revoke_invite(scope, invite.id)
-
-
-_OVER = ("removed", "invite expired", "invite revoked", "invite contested")
 
 
 def _state(cell: Cell, invites: dict[str, Invite], members: dict[str, Member]) -> str:

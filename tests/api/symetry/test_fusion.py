@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ import pytest
 
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Schema
+from fedpeer.node.cells import Cells
 from tests.support.nats import until
 from tests.support.served import SCHEMA, MovableClock, Served, memory_broker, node_on, rows, serving
 from tests.support.symetry import Caller, decrypt
@@ -109,6 +111,21 @@ async def test_cells_are_added_and_shut_out_and_only_who_is_named_stays(three: A
     await until(lambda: states_of(three[0]) == {"p": "invite expired"}, within_s=20)
     (again,) = (await north.good("POST", update, {"values": [third], "passwd": PASSWORD}))["cellsInvitations"]["values"]
     assert (again["pid"], await states(north)) == ("p", {"p": "invited"})
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_two_changes_at_once_leave_no_invite_that_is_no_cells(
+    three: Any, monkeypatch: pytest.MonkeyPatch, *, guarded: bool
+) -> None:
+    if not guarded:
+        monkeypatch.setattr(Cells, "changing", lambda *_: asyncio.Lock())
+    north = caller(three[0])
+    await fused(north, [SOUTH])
+    body = {"values": [SOUTH, WEST], "passwd": PASSWORD}
+    await asyncio.gather(*(north.good("POST", "/projects/fusion/all/updateCellsInfo", body) for _ in range(2)))
+    assert len(await states(north)) == 2
+    open_ones = [invite for invite in three[0].node.invites("all") if invite.state == "open"]
+    assert (len(open_ones) == 2) is guarded
 
 
 def states_of(served: Served) -> dict[str, str]:
