@@ -30,6 +30,7 @@ _SUBSETS = 12  # features of which every subset is tried on rows
 _CELLS = 20_000_000  # values that are held
 _ROUNDS = 5  # of steps forward and back
 _TOLD = 10  # of the best that are told
+_REASONS = 20  # for what could not be fitted or judged
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +43,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The best of what was tried; `refused` counts by reason what could not be fitted or judged.
+    """The best of what was tried; `refused` counts by its commonest reasons what could not be fitted or judged.
 
     `best` are up to ten, best first; the first is the chosen one, whose score is too good, as it was chosen by that.
     """
@@ -116,7 +117,7 @@ def choose(
         rows=trial.rows,
         tried=trial.tried,
         best=[candidate for candidate, _ in order[:_TOLD]],
-        refused=dict(trial.refused),
+        refused=dict(trial.refused.most_common(_REASONS)),
     )
 
 
