@@ -39,7 +39,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str =
     drawn = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for name in columns:
         right = name.startswith(">")
-        drawn.add_column(name.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        drawn.add_column(
+            _plain(name.removeprefix(">")), justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
     for row in rows:
         drawn.add_row(*(cell if isinstance(cell, Text) else _plain(str(cell)) for cell in row))
     if drawn.row_count:

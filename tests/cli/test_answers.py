@@ -66,7 +66,7 @@ def test_other_answers_are_left_to_others():
 
 def test_terminal_codes_of_other_members_are_shown_and_not_obeyed(capsys):
     render.say("removed: \x1b[2J\x1b]0;owned\x07\nand a second line")
-    render.table(["name"], [["\x1b[31mred"]])
+    render.table(["\x1b[5mname[/bold]"], [["\x1b[31mred"]])  # columns too: messages of a stream name their own
     render.pairs([("reason", "\u202egnorw")])
     out = capsys.readouterr().out
     assert all(sign.isprintable() or sign == "\n" for sign in out)
