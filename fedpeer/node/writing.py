@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Any
 
@@ -69,11 +71,10 @@ class Writing(Subjects):
         read_by = schema if "map" in errand.options else None
         source = await asyncio.to_thread(self._open, errand.location, read_by, errand.options)
         place, _ = self.sources.placed(errand.to, {})
-        self._refuse_watched(place)
         record = (NODE, _WRITTEN + canonical.digest("written", place.encode()).hex())
         known = (await self._engine.records(NODE)).get(record[1]) if errand.overwrite else None
         ours = None if known is None else msgspec.json.decode(known, type=Ours)
-        sheet = await asyncio.to_thread(self._scribe.begin, place, ours)
+        sheet = await asyncio.to_thread(self._begun, place, ours)
 
         async def work(progress: Progress) -> origins.Written:
             try:
@@ -93,13 +94,22 @@ class Writing(Subjects):
             raise RequestError("this node writes no files")
         return self._means.scribe
 
-    def _refuse_watched(self, place: str) -> None:
-        """RequestError if what is written would be counted as rows."""
-        path = PurePath(place)
+    def _begun(self, place: str, ours: Ours | None) -> Sheet:
+        """A file in the making; RequestError if what is written would be counted as rows."""
+        sheet = self._scribe.begin(place, ours)
         peers = [state for state in self._engine.states.values() if isinstance(state, Peer)]
         for watch in (watch for peer in peers for watch in peer.watches.values()):
-            if str(path.parent) == watch.location or path.match(watch.location):
+            if _covers(watch.location, sheet.name):
+                sheet.abandon()
                 raise RequestError(f"{place} would be counted: {watch.location} is watched for new rows")
+        return sheet
+
+
+def _covers(watched: str, path: str) -> bool:
+    """Whether a file is what is watched, in that folder, or of that pattern, by whatever way each was named."""
+    real = os.path.realpath(path)
+    ways = {watched, os.path.realpath(watched)}
+    return any(str(PurePath(real).parent) == way or fnmatchcase(real, way) for way in ways)
 
 
 def predicted(model: Result, table: Any) -> shapes.Predicted:

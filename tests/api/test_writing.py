@@ -75,7 +75,11 @@ async def test_what_may_not_be_written_is_refused_and_nothing_is_left(fitted: tu
     lookout = FileLookout(Catalogue(roots=(folder,)))
     served.node._means = replace(served.node._means, lookout=lookout)
     await served.good("POST", f"{FED}/data/watches", {"location": str(folder / "new")})
-    status, problem, _ = await served.ask("POST", path, body | {"to": str(folder / "new" / "x.csv")})
-    assert (status, "is watched for new rows" in problem["detail"]) == (400, True)
+    (folder / "door").symlink_to(folder / "new")
+    for way in ("new/x.csv", "../in/new/x.csv".replace("in", folder.name), "door/x.csv"):
+        for scheme in ("", "file://"):
+            status, problem, _ = await served.ask("POST", path, body | {"to": f"{scheme}{folder}/{way}"})
+            assert (status, "is watched for new rows" in problem["detail"]) == (400, True)
+    assert list((folder / "new").iterdir()) == []
     served.node._means = replace(served.node._means, scribe=None)
     assert "writes no files" in (await served.ask("POST", path, body))[1]["detail"]
