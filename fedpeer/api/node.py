@@ -128,6 +128,7 @@ class _Commands(Protocol):
         of: str = "total",
         *,
         model_id: str = "",
+        anew: bool = False,
     ) -> Fitted: ...
     async def forget_model(self, fed: str, model_id: str) -> None: ...
     async def predict(self, fed: str, model_id: str, rows: Rows, *, missing: str = "") -> Predicted:

@@ -294,9 +294,11 @@ class Node(Growth):
         of: str = "total",
         *,
         model_id: str = "",
+        anew: bool = False,
     ) -> shapes.Fitted:
-        """Fit a model and keep it, under an id of its own unless one is given, which then is new."""
-        self._check_new_model(fed, model_id)
+        """Fit a model and keep it, under an id of its own unless one is given; `anew` in place of the one of that."""
+        if not anew:
+            self._check_new_model(fed, model_id)
         peer = self._held(fed)
         summary = whose(peer, of)
         await self._say_so(peer, of, f"a model: {kind} of {target or ', '.join(features or []) or 'all features'}")

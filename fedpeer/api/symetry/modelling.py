@@ -122,8 +122,8 @@ async def _refit(ask: Ask, scope: str, fitted: Fitted) -> None:
     features += [name for name in model.get("dropped", ()) if model.get("path") and name in known]
     if fitted.kind == "hmm":
         features = [model["previous"], model["symbol"]]
-    await ask.node.forget_model(scope, fitted.id)
-    await ask.node.fit(scope, fitted.kind, model.get("target"), features, options, fitted.of, model_id=fitted.id)
+    target, name = model.get("target"), fitted.id
+    await ask.node.fit(scope, fitted.kind, target, features, options, fitted.of, model_id=name, anew=True)
 
 
 async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str, Any]:

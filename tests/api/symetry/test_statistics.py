@@ -15,9 +15,11 @@ from scipy import stats
 from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import GaussianNB
 
+from fedpeer.core.errors import ModelError
 from fedpeer.core.models.fit import fit
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
+from fedpeer.node import commands
 from tests.api.symetry.conftest import IRIS, NAMES, iris_frame
 from tests.support.symetry import Caller
 
@@ -468,6 +470,25 @@ async def test_every_algorithm_is_built_or_refused_with_the_reason(user: Caller)
     table = np.array([IRIS[name] for name in MEASURES[:3]]).T[order[1:]]
     line = Ridge(2).fit(table, IRIS["petal_width"][order[1:]])
     assert told == pytest.approx([line.intercept_, *line.coef_], rel=1e-9)
+
+
+async def test_a_model_that_cannot_be_fitted_anew_stays_as_it_was(
+    user: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [*MEASURES, "species"]
+    await user.good("POST", "/projects", {}, query="pid=p")
+    await user.good("POST", "/projects/p/learn", iris_frame(range(0, 150, 2), names))
+    body = {"inputAttributeNames": MEASURES, "targetAttributeNames": ["species"]}
+    await user.good("POST", "/projects/p/build", body, query="algo=lda&modelid=m&async=false")
+    before = (await user.good("GET", "/projects/p/models/m"))["modelInfo"]
+
+    def failing(*_: object) -> None:
+        raise ModelError("these rows do not determine it")
+
+    monkeypatch.setattr(commands, "fitted", failing)
+    frame = iris_frame(range(1, 150, 2), names)
+    assert "determine" in await user.bad("POST", "/projects/p/learnpredict/m", frame, query="rebuildModel=true")
+    assert (await user.good("GET", "/projects/p/models/m"))["modelInfo"] == before
 
 
 async def test_chosen_inputs_and_chains_are_fitted_anew_from_all_there_were(user: Caller) -> None:
