@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
 PIP    := $(RUN)/pip --disable-pip-version-check --quiet
+# Without bytecode each worker of pytest would compile every test anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check soak bench lock clean
 .DEFAULT_GOAL := test

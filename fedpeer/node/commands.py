@@ -33,6 +33,7 @@ from fedpeer.core.peer.joining import Issued
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Bus, Joining, Peer, Settings
 from fedpeer.core.privacy.floor import Policy
+from fedpeer.core.statistics.extension import extends
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import bridging, shapes
@@ -185,7 +186,7 @@ class Node(Growth):
         """LocalError unless this node can bring the total of a federation into another one with this schema."""
         peer = self._peer(source)
         outflow(peer)
-        if peer.roster.schema.digest != schema.digest:
+        if not extends(peer.roster.schema, schema):
             raise StateError(f"{peer.roster.name} cannot be brought into a federation with another schema")
 
     async def check_contract(self, fed: str, text: str) -> shapes.ContractCheck:

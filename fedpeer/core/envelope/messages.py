@@ -20,7 +20,7 @@ MOST_HELD = 10_000
 MOST_ENTRIES = 100_000
 MOST_RECALLED = 1_000
 MOST_REASON = 300
-MOST_ADDED = 2**20  # characters of a proposal
+MOST_ADDED = 2**17  # characters of a proposal
 ATTEMPTS = 2**20  # rounds of one second, as ranks count them
 _Digest = Annotated[bytes, Meta(max_length=32)]
 _Id = Annotated[str, Meta(max_length=26)]

@@ -88,6 +88,7 @@ def test_mail_does_not_hurt_it(carried: str) -> None:
     assert read(carried, WORDS, now=NOW) == INVITATION
 
 
+@pytest.mark.long
 def test_a_passphrase_may_be_typed_with_other_spaces() -> None:
     assert read(TEXT, f"  {WORDS.replace(' ', '   ')}\n", now=NOW) == INVITATION
     wide = WORDS.translate({ord("a"): "ａ", ord(" "): "\u00a0"})
@@ -235,6 +236,7 @@ def test_made_passphrases_have_ten_words_that_follow_from_the_entropy() -> None:
         passphrase(bytes(31))
 
 
+@pytest.mark.long
 def test_an_invite_that_nobody_could_read_is_not_written() -> None:
     with pytest.raises(MalformedError):
         write(replace(INVITATION, federation_name=""), WORDS, bytes(32))

@@ -30,6 +30,7 @@ def test_padding_comes_off_again(content: bytes) -> None:
     assert unpad(pad(content)) == content
 
 
+@pytest.mark.long
 def test_few_sizes_stand_for_many_lengths() -> None:
     assert len({len(pad(bytes(n))) for n in range(100_000)}) < 170
 

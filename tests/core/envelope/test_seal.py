@@ -134,6 +134,7 @@ def test_a_cut_message_is_malformed_at_every_offset(message: bytes) -> None:
             read(longer)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("message", [to_group(), to_bob()], ids=["group", "direct"])
 def test_a_change_of_any_byte_is_seen_before_anything_is_opened(message: bytes) -> None:
     for i in range(len(message)):
@@ -149,6 +150,7 @@ def test_random_bytes_are_malformed(data: bytes) -> None:
         read(data)
 
 
+@pytest.mark.long
 @given(st.binary(min_size=300, max_size=700))
 def test_random_bytes_below_a_good_header_are_malformed_or_forged(data: bytes) -> None:
     with pytest.raises(RemoteError):

@@ -39,6 +39,7 @@ def rmse(names, fitter=None):
     return float(np.sqrt(np.mean((HELD["target"] - design(HELD) @ beta) ** 2)))
 
 
+@pytest.mark.long
 def test_the_best_of_all_subsets_is_that_of_least_errors_on_the_rows():
     model, told = choose(LEARNT, HELD, Contest({"ols": {}}, "target", NAMES, "subsets"))
     every = [list(c) for size in range(1, 7) for c in combinations(NAMES, size)]

@@ -24,6 +24,8 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from tests.support import pooled
 
+pytestmark = pytest.mark.long
+
 FINITE = st.floats(-1e70, 1e70, allow_nan=False)
 Z = stats.norm.ppf(0.975)
 
@@ -83,7 +85,6 @@ def test_the_interval_of_r2_is_that_of_the_delta_method():
     spread(regression(truths, predicted).r2, r2 - reach, r2 + reach)
 
 
-@pytest.mark.long
 def test_the_intervals_hold_the_truth_about_as_often_as_they_say():
     rng, hits = np.random.default_rng(7), np.zeros(3)
     for _ in range(300):

@@ -11,6 +11,8 @@ from fedpeer.core.models.fit import fit, restore
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 
+pytestmark = pytest.mark.long
+
 
 def schema(bins, **more):
     measured = Feature("x", min=-10, max=190, resolution="0.001")

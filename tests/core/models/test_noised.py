@@ -20,6 +20,8 @@ from fedpeer.core.statistics.noised import settled
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
+pytestmark = pytest.mark.long
+
 FEATURES = [
     Feature("x", min="-4", max="4", resolution="0.01"),
     Feature("z", min="0", max="20", resolution="0.1"),
@@ -51,7 +53,6 @@ def errors(model: Model) -> np.ndarray:
     return np.array([row["std_error"] for row in model.table])
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("rows", "rho"), [(2000, Fraction(1, 2)), (2000, Fraction(500)), (500, Fraction(2))])
 def test_intervals_of_least_squares_hold_the_truth_as_often_as_they_say(rows, rho):
     held, bare, told, runs = 0, 0, 0, 120
@@ -80,7 +81,6 @@ def test_errors_come_to_those_without_noise_as_it_goes_and_grow_with_it():
     assert (errors(loud) > 1.5 * bare).all()
 
 
-@pytest.mark.long
 def test_errors_of_one_noise_are_the_spread_of_the_coefficients_that_it_gives():
     exact = population(5000, 2)
     models = [fit(shaken(exact, Fraction(1), seed), "ols", "y") for seed in range(150)]

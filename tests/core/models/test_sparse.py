@@ -15,6 +15,8 @@ from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
 from tests.support.pooled import Pooled, classes, continuous, numbers
 
+pytestmark = pytest.mark.long
+
 SETS = ["diabetes", "iris", "linnerud"]
 
 

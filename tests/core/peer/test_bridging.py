@@ -23,6 +23,8 @@ from fedpeer.core.statistics.summary import Summary
 from tests.core.peer.test_rounds import table
 from tests.support.simulation import SCHEMA, Node, Simulation, refused, totals
 
+pytestmark = pytest.mark.long
+
 
 class Federation:
     """A federation in a simulation of its own: what bridges carry from one to another is an event."""

@@ -31,6 +31,8 @@ from tests.support.ciphers import PlainCipher
 from tests.support.flips import flipped
 from tests.support.simulation import SCHEMA, Node, Simulation, refused
 
+pytestmark = pytest.mark.long
+
 PARTS = {"bene": "beneficiary", "coord": "coordinator"}
 
 
@@ -72,7 +74,6 @@ def opened(simulation: Simulation) -> Summary:
     return simulation.nodes["bene"].peer.ledger.total
 
 
-@pytest.mark.long
 def test_in_paillier_the_beneficiary_alone_sees_the_pooled_sum_bit_for_bit():
     simulation = federation()
     outcome, _ = sync(simulation)
@@ -106,7 +107,6 @@ def test_what_the_others_hear_in_paillier_gives_no_digest_to_guess_by():
         assert secret not in canonical.encode(node.peer.standing)
 
 
-@pytest.mark.long
 def test_who_was_away_hears_of_the_end_and_still_not_of_the_sum(monkeypatch):
     simulation = federation(5)
     away = simulation.nodes["c4"]
@@ -133,7 +133,6 @@ def peer_standing(node: Node, ledger):
     return replace(node.peer, ledger=ledger).standing
 
 
-@pytest.mark.long
 def test_a_contributor_calls_when_it_has_something_new_and_not_otherwise():
     simulation = federation()
     outcome, text = sync(simulation, "c1")
@@ -146,7 +145,6 @@ def test_a_contributor_calls_when_it_has_something_new_and_not_otherwise():
     assert sync(simulation, "coord")[0] == "empty"
 
 
-@pytest.mark.long
 def test_pulses_go_on_by_themselves():
     simulation = federation()
     for node in simulation.up():
@@ -169,7 +167,6 @@ def test_pulses_go_on_by_themselves():
     assert opened(simulation).rows == 400
 
 
-@pytest.mark.long
 def test_a_sum_that_differs_from_an_earlier_one_by_too_few_is_not_added(monkeypatch):
     for guarded in (True, False):
         simulation = federation()
@@ -305,7 +302,6 @@ def test_a_round_without_all_parts_or_too_few_contributors_is_refused_with_the_r
     assert "no round was begun: 3 contributors" in simulation.nodes["bene"].said("sync")[-1]
 
 
-@pytest.mark.long
 def test_a_contributor_whose_rows_could_overflow_or_are_too_few_brings_nothing_and_reads_why():
     simulation = federation(5, profile="standard")
     few = simulation.nodes["c1"]
@@ -333,7 +329,6 @@ def test_an_opened_sum_that_fails_the_rules_is_kept_from_all():
         assert not any("1000" in text for text in node.said("sync"))
 
 
-@pytest.mark.long
 def test_a_restart_drops_the_round_and_the_next_takes_its_place(talks):
     for name in ("bene", "coord", "c0"):
         simulation = federation(seed=3)
@@ -353,7 +348,6 @@ def test_a_restart_drops_the_round_and_the_next_takes_its_place(talks):
         assert opened(simulation) == pooled(those(simulation)), name
 
 
-@pytest.mark.long
 def test_a_beneficiary_that_forgot_a_round_does_not_number_another_as_that():
     simulation = federation()
     bene = simulation.nodes["bene"]
@@ -372,7 +366,6 @@ def test_a_beneficiary_that_forgot_a_round_does_not_number_another_as_that():
     assert opened(simulation) == pooled(those(simulation))
 
 
-@pytest.mark.long
 def test_rounds_go_on_when_the_schedule_becomes_slower():
     simulation = federation()
     sync(simulation)
@@ -404,7 +397,6 @@ def test_no_secret_of_a_round_is_in_any_record(talks):
     assert not any(secret in talk.word for _, _, talk in talks)
 
 
-@pytest.mark.long
 def test_rounds_get_through_a_bad_bus():
     def fate(rng: random.Random, subject: str) -> str:
         return rng.choices(["ok", "drop", "twice"], [6, 1, 1])[0] if ".talk." in subject else "ok"
@@ -417,7 +409,6 @@ def test_rounds_get_through_a_bad_bus():
     assert not any(node.peer.disagreeing for node in simulation.up())
 
 
-@pytest.mark.long
 def test_words_again_from_others_and_of_other_rounds_change_nothing(talks):
     simulation = federation(mode="ckks")
     sync(simulation)

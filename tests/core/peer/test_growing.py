@@ -29,6 +29,8 @@ from tests.support.attack import said
 from tests.support.simulation import SCHEMA as SIMPLE
 from tests.support.simulation import Node, Simulation, totals
 
+pytestmark = pytest.mark.long
+
 SCHEMA = Schema(
     [
         Feature("x", min=-100, max=100, resolution="0.5"),

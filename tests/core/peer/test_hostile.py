@@ -80,6 +80,7 @@ def test_damaged_and_forged_messages_are_counted_and_have_no_effect(lived, make)
         assert len(victim.sent) < 5
 
 
+@pytest.mark.long
 def test_what_was_said_before_has_no_effect_again(lived):
     for victim in _attacked(lived, attack.resent, VARIANTS, kept={"counters"}):
         assert victim.state.ledger is victim.before.ledger
@@ -523,6 +524,7 @@ def test_a_farewell_shuts_out_only_who_says_it():
     assert not any("xxx" in text for text in victim.texts)
 
 
+@pytest.mark.long
 def test_random_content_under_a_members_seal_never_leaves_step(lived):
     simulation, (alfa, bravo, mallory) = lived
     rng = random.Random(2)

@@ -30,6 +30,8 @@ from fedpeer.core.statistics.residues import Residues, integers
 from fedpeer.core.statistics.summary import Summary
 from tests.support.simulation import SCHEMA, Node, Simulation, totals
 
+pytestmark = pytest.mark.long
+
 NOISE = Noise.of(Fraction(1, 2), exponent=6)
 POLICY = Policy("relaxed", noise=NOISE)
 DECLARED = Declared("patients", Fraction(1), 6)
@@ -379,7 +381,6 @@ def shown(with_row: np.ndarray, without: np.ndarray) -> float:
     return bound(max(tried, key=lambda t: bound(t, slice(None, half))), slice(half, None))
 
 
-@pytest.mark.long
 def test_what_the_best_attack_shows_of_real_releases_is_less_than_is_claimed(monkeypatch):
     claimed = epsilon(CLAIMED, DELTA)
     policy = Policy("relaxed", noise=Noise(int(CLAIMED * UNIT)))

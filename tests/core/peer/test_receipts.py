@@ -25,6 +25,8 @@ from fedpeer.core.statistics.summary import Summary
 from tests.support.attack import Victim, said
 from tests.support.simulation import SCHEMA, Node, Simulation, totals
 
+pytestmark = pytest.mark.long
+
 
 def rows(seed: int, count: int = 20) -> dict[str, list[float]]:
     rng = random.Random(seed)
@@ -300,7 +302,6 @@ def test_the_bytes_of_a_receipt_are_what_they_were():
 FATES = ["ok", "ok", "drop", "twice"]
 
 
-@pytest.mark.long
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**6), data=st.data())
 def test_receipts_arrive_in_the_end_whatever_the_bus_and_the_power_do(seed, data):

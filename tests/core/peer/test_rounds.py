@@ -23,6 +23,8 @@ from fedpeer.core.statistics.schema import Feature, Schema
 from fedpeer.core.statistics.summary import Summary
 from tests.support.simulation import SCHEMA, Node, Simulation, totals
 
+pytestmark = pytest.mark.long
+
 NAMES = ("alfa", "bravo", "charlie", "delta", "echo")
 SECURE = Exchange(mode="secure", least=3)
 
@@ -96,7 +98,6 @@ def test_whoever_comes_back_gets_the_opened_sum_and_whoever_restarts_still_has_i
     assert totals(simulation) == {digest}
 
 
-@pytest.mark.long
 def test_two_sums_that_differ_by_one_or_two_members_are_never_both_opened():
     simulation = federation()
     pulse(simulation)
@@ -130,7 +131,6 @@ def troubled(rng: random.Random, subject: str) -> str:
     return rng.choices(["ok", "drop", "twice", "late"], [80, 8, 6, 6])[0]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_the_bus_loses_and_whoever_dies_a_sum_is_that_of_its_contributors_or_is_not_there(seed: int):
     simulation = federation(seed=seed)
@@ -309,7 +309,6 @@ def test_a_preview_says_what_would_be_hidden_from_whom_and_changes_nothing():
     assert next(f.measured for f in told.examined.findings if not f.passed) == "3"
 
 
-@pytest.mark.long
 def test_rounds_go_on_after_the_schedule_became_slower_or_faster():
     simulation = federation()
     pulse(simulation)

@@ -27,6 +27,8 @@ from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
+pytestmark = pytest.mark.long
+
 NAMES = ("age", "cost", "ill", "flag")
 SCHEMA = Schema(
     [Feature("age", min=0, max=120, resolution=1), Feature("cost", min=0, max=9999, resolution=1)]
@@ -208,7 +210,6 @@ def test_rows_that_the_attacker_knows_but_one_are_not_enough_below_the_floor(
         assert VICTIM in found(left, own)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("profile", PROFILES)
 def test_random_series_of_a_hundred_releases_give_no_row(profile: str) -> None:
     """Rows come and go at random, few and many; what the rules let through is enough for the attack to be one."""

@@ -34,6 +34,7 @@ def test_it_is_what_opendp_finds(rho, delta_, expected):
     assert epsilon(Fraction(rho), Fraction(delta_)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.long
 @given(RHO, DELTA)
 @settings(max_examples=50, deadline=None)
 def test_no_order_of_a_fine_grid_gives_a_smaller_bound(rho, delta_):

@@ -24,6 +24,7 @@ def opened(**records: bytes) -> Purse:
     return Purse.restored(records, DECLARED)
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=12))
 def test_what_is_stored_is_what_was_paid_however_often_the_node_starts_again(steps):
     records: dict[str, bytes] = {}

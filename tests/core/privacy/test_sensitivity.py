@@ -102,6 +102,7 @@ KINDS = st.one_of(
 )
 
 
+@pytest.mark.long
 @given(st.lists(KINDS, min_size=1, max_size=2), st.sampled_from(["listwise", "pairwise"]), st.integers(1, 3))
 @settings(max_examples=25, deadline=None)
 def test_reaches_of_small_schemas_are_those_of_every_row(kinds, missing, rows):

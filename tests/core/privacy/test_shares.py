@@ -20,6 +20,7 @@ def sharings(draw: st.DrawFn) -> tuple[bytes, list[int], int, bytes]:
     return draw(secrets), places, draw(st.integers(1, len(places))), draw(secrets)
 
 
+@pytest.mark.long
 @given(sharings(), st.randoms())
 def test_any_threshold_of_shares_gives_the_secret(sharing, rng) -> None:
     secret, places, threshold, entropy = sharing

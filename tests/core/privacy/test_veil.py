@@ -108,6 +108,7 @@ def test_each_round_has_noise_of_its_own_and_the_same_round_the_same():
     assert both.account.spent == 2 * first.bill.charge.cost
 
 
+@pytest.mark.long
 def test_what_is_veiled_is_likely_and_what_no_rows_could_have_is_not():
     plan = NOISE.plan(SCHEMA)
     for seed in range(200):

@@ -59,6 +59,7 @@ def test_nothing_else_is_taken_for_rows_of_texts(text: bytes, width: int) -> Non
         assert [column.to_pylist() for column in columns] == [list(column) for column in zip(*told, strict=True)]
 
 
+@pytest.mark.long
 @given(st.lists(NUMBERS, min_size=1, max_size=12))
 def test_numbers_are_the_same_integers_by_both_ways(texts: list[str]) -> None:
     columns = lattice(json.dumps([[text, "1"] for text in texts], ensure_ascii=False).encode(), 2)

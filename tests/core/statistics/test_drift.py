@@ -46,6 +46,7 @@ def counted_tail(a, b):
     return float(1 - Fraction(inside(n, m), math.comb(n + m, n)))
 
 
+@pytest.mark.long
 def test_the_p_value_is_scipys_exact_one():
     rng = np.random.default_rng(4)
     for n, m, shift in ((40, 40, 0), (60, 35, 0.4), (300, 300, 0.2), (20, 150, 1.5)):
@@ -93,6 +94,7 @@ def test_with_fewer_bins_the_true_distances_are_between_the_bounds(a, b, bins):
     assert found["total_variation"] <= whole["total_variation"] + slack
 
 
+@pytest.mark.long
 @given(a=rows, b=rows)
 @settings(deadline=None, max_examples=40)
 def test_the_bounds_of_kolmogorovs_distance_are_reached_by_some_rows(a, b):

@@ -109,6 +109,7 @@ def test_decimals_and_texts_are_encoded_to_their_last_digit(limits, data):
     assert encoded(schema_of(limits), pa.array([number])) == expected
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=50), st.sampled_from(["0.1", "0.05", "0.2", "0.25"]))
 @settings(max_examples=60, deadline=None)
 def test_decimal_data_count_alike_by_every_path(hundredths, step):

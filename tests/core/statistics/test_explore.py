@@ -211,6 +211,7 @@ def test_answers_are_json():
         assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(-50, 50), st.booleans(), st.integers(0, 3)), min_size=2, max_size=12))
 @settings(max_examples=60, deadline=None)
 def test_every_number_is_the_nearest_float_and_no_split_changes_it(rows):

@@ -113,6 +113,7 @@ def test_any_split_in_any_order_has_one_digest(rows, peers, chance):
     assert total.digest == collect(SCHEMA, table(rows)).digest
 
 
+@pytest.mark.long
 @given(ROWS)
 @settings(max_examples=25, deadline=None)
 def test_readers_agree_with_rows(rows):

@@ -157,6 +157,7 @@ def kept(*ids: str) -> Patients:
     return tally(SCHEMA, {"age": [1] * len(ids), "ill": [0] * len(ids), "who": list(ids)}, key=KEY).patients
 
 
+@pytest.mark.long
 @given(rows=ROWS, more=ROWS)
 @settings(deadline=None, max_examples=50)
 def test_what_is_kept_is_read_again_to_the_same(rows, more):
@@ -194,6 +195,7 @@ def test_what_was_never_written_is_refused(data):
         Patients.from_bytes(data)
 
 
+@pytest.mark.long
 @given(data=st.binary(max_size=200), at=st.integers(0, 10**6), flip=st.integers(1, 255))
 @settings(deadline=None)
 def test_random_and_damaged_records_raise_nothing_else(data, at, flip):

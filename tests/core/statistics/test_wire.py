@@ -161,6 +161,7 @@ def test_what_rows_did_give_is_never_refused(rows, chance):
 WIDTHS = st.sampled_from([1, 2, 3, 4])
 
 
+@pytest.mark.long
 @given(WIDTHS, st.data())
 @settings(max_examples=200, deadline=None)
 def test_residues_add_like_integers_modulo_their_width(limbs, data):
