@@ -169,6 +169,9 @@ async def connected(place: Place) -> nats.aio.client.Client:
         await ended(client)
         text = said[0] if said else _words(error)
         raise SourceError(f"cannot connect to {place.server}: {text}") from None
+    except BaseException:  # whoever asked was stopped meanwhile
+        await ended(client)
+        raise
     return client
 
 
