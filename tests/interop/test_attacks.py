@@ -112,8 +112,13 @@ async def _annoy_and_be_removed(fed: str, alfa: Daemon, bravo: Daemon, peer: Pee
     )
     await raw.say(CatchUp((b"", b"\xff"), -1, b"", (b"",)), Hello(Standing(0, b"", 0, ())), to=other)
     await settled(lambda: bravo.client.stats(fed).receive_errors >= errors + 100)
+
+    # Whether it may be looked at is its own to say, so the admin writes that down; nothing else has moved.
+    await settled(lambda: bravo.client.federation(fed).charter_version > before.charter_version)
     now = bravo.client.federation(fed)
-    names = ("state", "charter_version", "epoch", "total_digest", "members", "rows")
+    assert now.charter_version == before.charter_version + 1
+    assert next(m for m in bravo.client.members(fed) if m.id == me).explorable
+    names = ("state", "epoch", "total_digest", "members", "rows")
     assert [getattr(now, n) for n in names] == [getattr(before, n) for n in names]
 
     # Speaking in another's place is refused by the broker itself.
