@@ -36,7 +36,7 @@ class AsyncPlaces(AsyncLine):
         return await self._get(fed, "streams", list[Stream])
 
     async def stream(self, fed: str, stream: str) -> Stream:
-        """One of them, by its name, its id or the beginning of that."""
+        """One of them, by its name, its id or a beginning of that."""
         return await self._get(fed, f"streams/{quote(stream, safe='')}", Stream)
 
     async def start_stream(self, fed: str, location: str, *, force: bool = False, **options: Any) -> Stream:

@@ -32,7 +32,7 @@ class Places(Line):
         return self._get(fed, "streams", list[Stream])
 
     def stream(self, fed: str, stream: str) -> Stream:
-        """One of them, by its name, its id or the beginning of that."""
+        """One of them, by its name, its id or a beginning of that."""
         return self._get(fed, f"streams/{quote(stream, safe='')}", Stream)
 
     def start_stream(self, fed: str, location: str, *, force: bool = False, **options: Any) -> Stream:

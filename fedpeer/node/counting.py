@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from fedpeer.core.envelope.access import Access
-from fedpeer.core.errors import DuplicateError, RequestError, UnknownError
+from fedpeer.core.errors import DuplicateError, RequestError
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer.kept import Seen, Watch, seen_key
 from fedpeer.core.peer.persons import patient_key
@@ -22,11 +22,10 @@ from fedpeer.node import origins, shapes
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
+from fedpeer.node.naming import named
 from fedpeer.node.sources import Sources
 from fedpeer.node.views import Views, batch_shape
 from fedpeer.ports import Commit, Feeds, Lookout, Scribe, Shelf, Source, Spot
-
-T = TypeVar("T")
 
 Rows = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 
@@ -80,7 +79,7 @@ class Counting(Views):
         return self._count(scope, posted, None, force=force)
 
     async def withdraw(self, fed: str, batch_id: str) -> shapes.Batch:
-        """Take a batch's rows out again; the beginning of its id is enough if no other begins so."""
+        """Take a batch's rows out again; a beginning of its id is enough if no other begins so."""
         scope = self.resolve(fed)
         local = self._batch_of(scope, batch_id)
         gone = batch_shape(local, self._held(scope))
@@ -220,15 +219,6 @@ def reading_job(kind: str, scope: str, source: Source) -> shapes.Job:
         maximum=source.size,
         unit=source.unit,
     )
-
-
-def named(known: Mapping[str, T], begun: str, what: str, command: str) -> T:
-    """The one whose id this is, or begins so; UnknownError if none or several do."""
-    fits = [begun] if begun in known else [each for each in known if begun and each.startswith(begun)]
-    if len(fits) != 1:
-        text = f"the ids of {len(fits) or 'no'} {what} here begin with {begun[:40]!r}"
-        raise UnknownError(text, hint=f"`{command}` lists them")
-    return known[fits[0]]
 
 
 def schema_of(held: Peer | Project) -> Schema:

@@ -21,9 +21,10 @@ from fedpeer.core.peer.state import Joining, Peer
 from fedpeer.core.peer.streams import Credential, Flow, Inlet, Stream
 from fedpeer.node import origins, shapes
 from fedpeer.node.cells import Cells
-from fedpeer.node.counting import Counting, Means, batch_for, counted, named, schema_of
+from fedpeer.node.counting import Counting, Means, batch_for, counted, schema_of
 from fedpeer.node.engine import NODE, Engine, World
 from fedpeer.node.jobs import Jobs
+from fedpeer.node.naming import named
 from fedpeer.node.sources import SAMPLE
 from fedpeer.node.views import Metric, entry_shape
 from fedpeer.ports import Commit, Entry, Feed, Feeds, Gathered
@@ -128,7 +129,7 @@ class Subjects(Counting):
         return self._heard(scope)
 
     def stream(self, fed: str, stream_id: str) -> origins.Stream:
-        """One of them, by its name, its id, or the beginning of that."""
+        """One of them, by its name, its id, or a beginning of that."""
         scope = self.resolve(fed)
         return self._stream_shape(scope, self._stream_of(scope, stream_id))
 

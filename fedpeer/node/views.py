@@ -27,6 +27,7 @@ from fedpeer.node.authors import BY, VIA
 from fedpeer.node.engine import Engine
 from fedpeer.node.glance import Glances
 from fedpeer.node.jobs import Jobs
+from fedpeer.node.naming import begun, named
 from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.receipts import withdrawals
 from fedpeer.node.standing import joining_shape, measured, standing, troubles
@@ -39,7 +40,6 @@ ERROR_LEVELS = ("warning", "error")
 MOST_ENTRIES = 1_000
 
 _DRAWN = re.compile("[0-9a-f]{16}")  # ids of models that nobody chose
-_LEAST_BEGUN = 4
 
 
 class Views:
@@ -55,14 +55,17 @@ class Views:
         self._glances = Glances()
         self._projects = Projects(engine, clock)
 
-    def resolve(self, fed: str) -> str:
-        """The id of a federation or project, from it, a beginning of it, or a name; UnknownError if not one fits."""
+    def resolve(self, fed: str, *, whole: bool = False) -> str:
+        """The id of a federation or project, from it, a beginning of it, or a name; UnknownError if not one fits.
+
+        Who asks for the `whole` means an id or a name, and no beginning.
+        """
         if fed in self._engine.states or fed in self._projects.states:
             return fed
         names = {s: _name(state) for s, state in self._engine.states.items()}
         names |= {s: project.head.name for s, project in self._projects.states.items()}
-        fits = [s for s, name in names.items() if name == fed] or [s for s in names if s.startswith(fed)]
-        if len(fits) != 1 or not fed:
+        fits = [s for s, name in names.items() if name == fed] or ([] if whole else begun(names, fed))
+        if len(fits) != 1:
             raise UnknownError(f"{len(fits) or 'no'} federations here are called {fed[:64]!r}")
         return fits[0]
 
@@ -185,10 +188,8 @@ class Views:
         """One model, by its id, or by a beginning of one that the node has given; UnknownError if not one fits."""
         kept = self._fitted.get(self.resolve(fed), {})
         # A name that somebody chose is taken whole: model1 that is gone must not be model10.
-        begun = [each for each in kept if each.startswith(model_id) and _DRAWN.fullmatch(each)]
-        if model_id in kept or (len(model_id) >= _LEAST_BEGUN and len(begun) == 1):
-            return kept[model_id] if model_id in kept else kept[begun[0]]
-        raise UnknownError(f"there is no model {model_id[:40]}", hint="`fedpeer models` lists them")
+        drawn = {each: fitted for each, fitted in kept.items() if each == model_id or _DRAWN.fullmatch(each)}
+        return named(drawn, model_id, "models", "fedpeer models")
 
     def health(self) -> Mapping[str, Any]:
         """`status` is ok, or degraded with what is wrong."""

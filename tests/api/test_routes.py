@@ -374,16 +374,16 @@ async def test_an_invite_that_does_not_say_lasts_as_the_node_is_set(founded):
 
 async def test_a_batch_goes_by_a_beginning_of_its_id_that_no_other_shares(founded: Served, monkeypatch) -> None:
     fed = "/v1/federations/hearts/data"
-    for name in ("ab12", "ab34"):
+    for name in ("abcd12", "abcd34"):
         monkeypatch.setattr(counting, "batch_for", partial(_called, name, counting.batch_for))
         await founded.good("POST", f"{fed}/rows?wait=30", {"rows": rows(20), "source": name, "force": True})
         monkeypatch.undo()
-    for text in ("ab", "b1", "ab12x"):
+    for text in ("abc", "abcd", "cd12", "abcd12x"):
         status, told, _ = await founded.ask("DELETE", f"{fed}/{text}")
         assert (status, told["code"], "fedpeer data list" in told["hint"]) == (404, "FP110", True)
     assert len(await founded.good("GET", fed)) == 2
-    assert (await founded.good("DELETE", f"{fed}/ab1"))["id"] == "ab12"
-    assert [batch["id"] for batch in await founded.good("GET", fed)] == ["ab34"]
+    assert (await founded.good("DELETE", f"{fed}/abcd1"))["id"] == "abcd12"
+    assert [batch["id"] for batch in await founded.good("GET", fed)] == ["abcd34"]
 
 
 def _called(name: str, real: Callable[..., Batch], *given: Any) -> Batch:

@@ -17,7 +17,7 @@ async def every(call: Call[Nothing, Nothing]) -> list[Stream]:
 
 
 async def one(call: Call[Nothing, Nothing]) -> Stream:
-    """One of them, by its name, its id or the beginning of that."""
+    """One of them, by its name, its id or a beginning of that."""
     return call.node.stream(call.fed, call.named("stream"))
 
 

@@ -106,7 +106,7 @@ class Ask(msgspec.Struct, frozen=True):
         try:
             if known is None and (len(pid) > _LONG or not pid.isprintable()):
                 raise UnknownError(f"{pid[:40]!r} is not a name")
-            found = self.node.resolve(known or pid)
+            found = self.node.resolve(known or pid, whole=True)
             self.permit(found)
         except UnknownError:
             text = f"Cannot Find SYMETRYML id[{pid[:80]}] for Customer id [{self.cid}]"

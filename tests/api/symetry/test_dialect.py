@@ -313,6 +313,14 @@ async def test_an_unknown_project_is_not_found(mine: Caller, point: Any) -> None
     assert (status, told["statusString"]) == (400, "Cannot Find SYMETRYML id[r5] for Customer id [c1]")
 
 
+async def test_a_project_is_called_by_its_whole_id_or_name(mine: Caller, served: Served) -> None:
+    (fed,) = (found.id for found in served.node.federations())
+    for begun in (fed[:1], fed[:2], fed[:5], fed[:-1]):
+        status, told, _ = await mine.ask("GET", f"/fedml/{begun}/info")
+        assert (status, told["statusString"]) == (400, f"Cannot Find SYMETRYML id[{begun}] for Customer id [c1]")
+    await good(mine, "GET", f"/fedml/{fed}/info")
+
+
 async def test_what_is_not_an_endpoint_says_so(mine: Caller) -> None:
     for verb, rest in (("GET", "/fedml/p1/nothing"), ("POST", "/fedml/p1/info"), ("PATCH", "/jobs")):
         status, told, _ = await mine.ask(verb, rest, {} if verb != "GET" else None)
