@@ -96,7 +96,8 @@ def grown(simulation: Simulation, proposer: Node, additions: Additions = FURTHER
     proposal = simulation.act(proposer, Propose(additions, "we measure it"))
     simulation.run()
     admin = simulation.nodes["alfa"]
-    simulation.act(admin, AcceptProposal(proposal.id))
+    assert simulation.act(admin, AcceptProposal(proposal.id)).state == "accepted"
+    assert f"{proposer.name} proposed" in admin.said("charter")[-1]
     simulation.run()
     assert {node.peer.proposals[proposal.id].state for node in (admin, proposer)} == {"accepted"}
     assert len({node.peer.roster.schema.digest for node in simulation.up()}) == 1
@@ -246,8 +247,9 @@ def test_who_proposes_more_of_what_it_has_not_agreed_to_still_follows_the_charte
     newest = grown(simulation, charlie, more)
     assert charlie.peer.roster.schema == newest
     assert charlie.peer.agreed == before
-    simulation.act(charlie, Agree(newest.digest))
+    assert simulation.act(charlie, Agree(newest.digest)) == newest.digest
     assert charlie.peer.agreed == newest
+    assert f"rows are counted under schema {newest.digest[:16]}" in charlie.said("audit")[-1]
 
 
 def test_who_joins_agrees_to_what_the_invite_shows() -> None:
@@ -275,7 +277,9 @@ def test_a_proposal_is_heard_in_the_end_and_answered() -> None:
     simulation.pass_time(25)
     assert admin.peer.proposals[proposal.id].by == bravo.peer.me.peer
     assert bravo.peer.proposals[proposal.id].state == "open"
-    simulation.act(admin, DeclineProposal(proposal.id, "nobody else measures it"))
+    assert "bravo proposes that the schema grow by" in admin.said("charter")[-1]
+    assert simulation.act(admin, DeclineProposal(proposal.id, "nobody else measures it")).state == "declined"
+    assert admin.said("charter")[-1] == "declined what bravo proposed"
     simulation.run()
     assert (bravo.peer.proposals[proposal.id].state, bravo.peer.proposals[proposal.id].reason) == (
         "declined",
@@ -309,16 +313,26 @@ def test_what_cannot_be_proposed_or_decided_is_refused_with_the_reason() -> None
     admin, bravo, _ = simulation.nodes.values()
     with pytest.raises(StateError, match="has all of this"):
         simulation.act(bravo, Propose(Additions.from_dict({"features": [SCHEMA.features[0].to_dict()]})))
-    with pytest.raises(SchemaError):
-        simulation.act(bravo, Propose(Additions.from_dict({"levels": {"x": ["III"]}})))
+    strange = {"features": [{"name": "x_nothing", "kind": "product", "of": ["x", "nothing"]}]}
+    for additions in ({"levels": {"x": ["III"]}}, strange):
+        with pytest.raises(SchemaError):
+            simulation.act(bravo, Propose(Additions.from_dict(additions)))
+    assert not bravo.peer.proposals
     many = [{"name": f"{i:0100}", "kind": "category", "levels": ["a" * 100, "b" * 100]} for i in range(3_000)]
     with pytest.raises(SchemaError, match="characters of additions"):
         simulation.act(bravo, Propose(Additions.from_dict({"features": many})))
     proposal = simulation.act(bravo, Propose(FURTHER))
-    with pytest.raises(PermissionRefusedError, match="only the federation's admin"):
-        simulation.act(bravo, AcceptProposal(proposal.id))
+    assert "proposed that the schema grow by" in bravo.said("charter")[-1]
+    for decision in (AcceptProposal(proposal.id), DeclineProposal(proposal.id)):
+        with pytest.raises(PermissionRefusedError, match="only the federation's admin"):
+            simulation.act(bravo, decision)
     with pytest.raises(UnknownError):
         simulation.act(admin, AcceptProposal("0" * 12))
+    simulation.act(admin, ev.RemoveMember(bravo.peer.me.peer, ""))
+    simulation.run()
+    for event in (Propose(FURTHER), Agree(SCHEMA.digest)):
+        with pytest.raises(StateError, match="is removed"):
+            simulation.act(bravo, event)
 
 
 def test_noise_that_was_made_for_one_schema_keeps_it() -> None:
@@ -389,7 +403,9 @@ def test_proposals_of_nobody_who_may_make_them_are_dropped() -> None:
         assert not to.peer.proposals
     proposal = simulation.act(bravo, Propose(FURTHER))
     simulation.run()
+    before = admin.peer.counters.receive_errors
     _heard(simulation, charlie, admin, Motion(proposal.id, FURTHER.to_json(), "mine"))
+    assert admin.peer.counters.receive_errors == before + 1
     assert admin.peer.proposals[proposal.id].by == bravo.peer.me.peer
     _heard(simulation, charlie, bravo, Ruling(proposal.id, "declined", "says charlie"))
     assert bravo.peer.proposals[proposal.id].state == "open"
@@ -405,6 +421,8 @@ def test_that_something_was_accepted_is_for_the_charter_to_say() -> None:
     simulation.run()
     assert bravo.peer.proposals[proposal.id].state == "accepted"
     assert bravo.peer.agreed is bravo.peer.roster.schema
+    _heard(simulation, admin, bravo, Ruling(proposal.id, "declined", "on second thoughts"))
+    assert bravo.peer.proposals[proposal.id].state == "accepted"
 
 
 def test_nobody_fills_the_admins_store_with_proposals() -> None:
