@@ -292,6 +292,30 @@ def test_a_proposal_is_heard_in_the_end_and_answered() -> None:
             simulation.act(admin, event)
 
 
+def test_a_ruling_that_was_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposing, "ASKED_S", 10.0)
+    simulation, _ = lived(27)
+    admin, bravo, _ = simulation.nodes.values()
+    proposal = simulation.act(bravo, Propose(FURTHER))
+    simulation.run()
+    simulation.act(admin, DeclineProposal(proposal.id, "not now"))
+    simulation.wire.clear()
+    simulation.kept.clear()
+    assert bravo.peer.proposals[proposal.id].state == "open"
+    simulation.pass_time(30)
+    assert bravo.peer.proposals[proposal.id].state == "declined"
+    assert admin.peer.counters.receive_errors == 0
+
+
+def test_what_the_schema_has_already_is_not_kept_for_the_admin_to_decide() -> None:
+    simulation, _ = lived(28)
+    admin, bravo, charlie = simulation.nodes.values()
+    grown(simulation, bravo)
+    known = set(admin.peer.proposals)
+    _heard(simulation, charlie, admin, Motion("2" * 12, FURTHER.to_json(), ""))
+    assert set(admin.peer.proposals) == known
+
+
 def test_of_two_proposals_for_the_same_both_are_settled_by_one_decision() -> None:
     simulation, _ = lived(12)
     admin, bravo, charlie = simulation.nodes.values()
