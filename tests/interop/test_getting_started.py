@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nats import free_port
+
 DOC = Path(__file__).parents[2] / "docs" / "getting-started.md"
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -27,9 +29,7 @@ def _address() -> tuple[str, int]:
             host = str(probe.getsockname()[0])
         except OSError:
             pytest.skip("this machine has no network but itself")
-    with socket.socket() as free:
-        free.bind((host, 0))
-        return host, int(free.getsockname()[1])
+    return host, free_port(host)
 
 
 class Machine:
@@ -70,7 +70,7 @@ class Machine:
     def end(self) -> None:
         if self.daemon is not None:
             self.daemon.send_signal(signal.SIGTERM)
-            self.daemon.communicate(timeout=20)
+            self.daemon.communicate(timeout=60)
 
 
 @pytest.fixture

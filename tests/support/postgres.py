@@ -7,12 +7,13 @@ import fcntl
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.nats import free_port
 
 _PLACE = Path("/usr/lib/postgresql")
 PASSWORD = "p%40ss w0rd'&"  # every sign that an address could get wrong
@@ -56,7 +57,7 @@ def running() -> Iterator[Postgres]:
     try:
         _call([programs / "initdb", "-D", home / "data", "-U", "owner", "--no-sync", "-E", "UTF8", "--locale=C",
                "-A", "scram-sha-256", f"--pwfile={home / 'password'}"], who)  # fmt: skip
-        port = _free_port()
+        port = free_port()
         flags = f"-F -h 127.0.0.1 -p {port} -k {home}"
         _call([programs / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o", flags, "start"], who)
         try:
@@ -107,9 +108,3 @@ def _call(command: list[object], who: dict[str, object]) -> None:
         )
         told.seek(0)
         assert done.returncode == 0, told.read().decode()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
