@@ -50,6 +50,7 @@ FURTHER = Additions.from_dict(
         ],
     }
 )
+STRANGE = Additions.from_dict({"features": [{"name": "x_nothing", "kind": "product", "of": ["x", "nothing"]}]})
 Rows = dict[str, list[Any]]
 
 
@@ -307,13 +308,28 @@ def test_a_ruling_that_was_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPat
     assert admin.peer.counters.receive_errors == 0
 
 
-def test_what_the_schema_has_already_is_not_kept_for_the_admin_to_decide() -> None:
+def test_what_the_schema_has_already_or_cannot_have_is_not_kept_for_the_admin_to_decide() -> None:
     simulation, _ = lived(28)
     admin, bravo, charlie = simulation.nodes.values()
     grown(simulation, bravo)
     known = set(admin.peer.proposals)
-    _heard(simulation, charlie, admin, Motion("2" * 12, FURTHER.to_json(), ""))
-    assert set(admin.peer.proposals) == known
+    for n, additions in enumerate((FURTHER, STRANGE)):
+        _heard(simulation, charlie, admin, Motion(f"{n:012d}", additions.to_json(), ""))
+        assert set(admin.peer.proposals) == known
+
+
+def test_what_was_declined_can_be_proposed_again() -> None:
+    simulation, _ = lived(29)
+    admin, bravo, _ = simulation.nodes.values()
+    first = simulation.act(bravo, Propose(FURTHER))
+    simulation.run()
+    simulation.act(admin, DeclineProposal(first.id))
+    simulation.pass_time(1)
+    again = simulation.act(bravo, Propose(FURTHER, "now all do"))
+    simulation.run()
+    assert [admin.peer.proposals[p.id].state for p in (first, again)] == ["declined", "open"]
+    own = simulation.act(admin, Propose(Additions.from_dict({"levels": {"stage": ["IV"]}})))
+    assert own.state == "open"
 
 
 def test_of_two_proposals_for_the_same_both_are_settled_by_one_decision() -> None:
@@ -337,10 +353,9 @@ def test_what_cannot_be_proposed_or_decided_is_refused_with_the_reason() -> None
     admin, bravo, _ = simulation.nodes.values()
     with pytest.raises(StateError, match="has all of this"):
         simulation.act(bravo, Propose(Additions.from_dict({"features": [SCHEMA.features[0].to_dict()]})))
-    strange = {"features": [{"name": "x_nothing", "kind": "product", "of": ["x", "nothing"]}]}
-    for additions in ({"levels": {"x": ["III"]}}, strange):
+    for additions in (Additions.from_dict({"levels": {"x": ["III"]}}), STRANGE):
         with pytest.raises(SchemaError):
-            simulation.act(bravo, Propose(Additions.from_dict(additions)))
+            simulation.act(bravo, Propose(additions))
     assert not bravo.peer.proposals
     many = [{"name": f"{i:0100}", "kind": "category", "levels": ["a" * 100, "b" * 100]} for i in range(3_000)]
     with pytest.raises(SchemaError, match="characters of additions"):
@@ -451,11 +466,14 @@ def test_that_something_was_accepted_is_for_the_charter_to_say() -> None:
 
 def test_nobody_fills_the_admins_store_with_proposals() -> None:
     simulation, _ = lived(19)
-    admin, _, charlie = simulation.nodes.values()
+    admin, bravo, charlie = simulation.nodes.values()
     for n in range(proposing.MOST_OPEN + 5):
         additions = Additions.from_dict({"levels": {"stage": [f"L{n}"]}})
         _heard(simulation, charlie, admin, Motion(f"{n:012d}", additions.to_json(), ""))
     assert len(admin.peer.proposals) == proposing.MOST_OPEN
+    other = simulation.act(bravo, Propose(FURTHER))
+    simulation.run()
+    assert admin.peer.proposals[other.id].state == "open"
     assert isinstance(next(iter(admin.peer.proposals.values())), Proposal)
 
 
