@@ -65,7 +65,7 @@ async def test_nobody_speaks_in_anothers_name(server):
     for subject in forged:
         assert told.told(f'"{subject.lower()}"'), f"{subject} was not noticed"
     assert mallory.connected
-    assert server.notices.told("Publish Violation")
+    await until(lambda: server.notices.told("Publish Violation"))
 
 
 async def test_nobody_hears_what_is_addressed_to_another(server):
@@ -129,10 +129,8 @@ async def test_the_welcome_can_be_fetched_by_a_joiner_that_was_away(server):
 async def test_a_removed_member_is_cut_off_and_stays_out_while_others_stay(server):
     stays, _, _ = await join(server, A)
     leaves, ear, public = await join(server, B)
-    began = time.monotonic()
     await server.set_account(FED, {public: int(time.time())})
-    await until(lambda: not leaves.connected, within_s=1)
-    assert time.monotonic() - began < 1
+    await until(lambda: ear.told("our pass was revoked") and not leaves.connected)
     await until(lambda: ear.told("cannot connect") and ear.told("refused"))
     assert not leaves.connected
     assert stays.connected
@@ -187,10 +185,24 @@ async def test_a_pass_cannot_follow_without_end_and_the_reason_is_told(server):
 
 
 async def test_an_expired_pass_is_cut_and_said_to_have_expired(server):
-    member, ear, _ = await join(server, A, grants.permissions_for_member(FED, A, expires=int(time.time()) + 2))
-    await until(lambda: ear.told("our pass has expired"), within_s=4)
+    lasts = 2
+    while (found := await _joined_before_the_end(server, lasts)) is None:
+        lasts *= 2  # on a busy machine it can take longer to connect than a pass lasts
+    member, ear = found
+    await until(lambda: ear.told("our pass has expired"))
     assert not member.connected
     await member.close()
+
+
+async def _joined_before_the_end(server: EmbeddedServer, lasts_s: int) -> tuple[NatsBus, Ear] | None:
+    """A bus whose pass ends after some seconds, if it was let in before that."""
+    rights = grants.permissions_for_member(FED, A, expires=int(time.time()) + lasts_s)
+    bus, ear = await nats.opened(nats.pass_for(server, FED, A, rights)[0], FED, A)
+    await until(lambda: ear.notices)
+    if ear.notices[0].connected:
+        return bus, ear
+    await bus.close()
+    return None
 
 
 async def test_a_killed_server_comes_back_with_what_it_kept(server):
@@ -209,8 +221,8 @@ async def test_a_killed_server_comes_back_with_what_it_kept(server):
         assert await member.newest(f"fp.{FED}.all.{A}.0") == b"kept"
         await admin.publish([(f"fp.{FED}.all.{A}.{turn + 1}", b"after %d" % turn)])
         await until(lambda t=turn: heard.bodies[-1] == b"after %d" % t)
+    await until(lambda: len(server.notices.told("up again")) == 2)
     assert len(server.notices.told("starting it again")) == 2
-    assert len(server.notices.told("up again")) == 2
 
 
 async def test_a_change_of_members_during_a_crash_is_in_force_afterwards(server):
