@@ -288,27 +288,49 @@ class Ours(NamedTuple):
 
 
 class Sheet(Protocol):
-    """A file in the making; nobody sees it before it is whole. Methods write and block; SourceError."""
+    """A file in the making; nobody sees it before it is whole. Methods write and block; SourceError.
+
+    Whoever meets an error abandons it. A process that is killed leaves at most the draft, and the file whole or not.
+    """
 
     @property
     def name(self) -> str:
         """Where it will be."""
 
+    @property
+    def draft(self) -> str:
+        """Where it is in the making, once it is opened."""
+
+    def open(self) -> None:
+        """Begin a draft."""
+
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows; the first ones name the columns."""
 
-    def finish(self) -> Ours:
-        """Have it there, whole; DuplicateError if there is something else by now."""
+    def seal(self) -> Ours:
+        """Have all of it on the disk, as a draft; what the file will be told by when it is in its place."""
+
+    def finish(self) -> None:
+        """Have it in its place, whatever happens then; DuplicateError if there is something else by now."""
 
     def abandon(self) -> None:
-        """Leave nothing. Idempotent."""
+        """Leave no draft. Idempotent."""
 
 
 class Scribe(Protocol):
     """A hand that writes files. Obligation: only below the directories of data, and over nothing that is not ours."""
 
-    def begin(self, location: str, ours: Ours | None) -> Sheet:
-        """Begin a file, in place of one only if that is still this; DuplicateError for another, SourceError."""
+    def place(self, location: str) -> str:
+        """Return what a place is called by whatever way it is named; SourceError if nothing is written there."""
+
+    def begin(self, place: str, ours: Sequence[Ours], *, draft: str) -> Sheet:
+        """A file to be, in place of one only if that is still one of these; DuplicateError for another, SourceError.
+
+        `draft` is hexadecimal and tells its draft from all others. There is none yet.
+        """
+
+    def discard(self, draft: str) -> None:
+        """Take away the draft of a process that was killed, if it is there; SourceError if that cannot be."""
 
 
 class Broker(Protocol):

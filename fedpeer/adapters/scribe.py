@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any, TextIO
 
 from fedpeer.core.errors import DuplicateError, SourceError
 from fedpeer.ports import Ours
 
 _ENDING = ".csv"
+_DRAFT = re.compile(r"\..+\.csv\.[0-9a-f]+\.part", re.IGNORECASE | re.DOTALL | re.ASCII)
 
 
 class FileScribe:
@@ -23,55 +26,73 @@ class FileScribe:
         """`roots` are the directories that may be written to."""
         self._roots = roots
 
-    def begin(self, location: str, ours: Ours | None) -> CsvSheet:
-        """Begin a file at a path, in place of one only if that is still the one that we wrote; SourceError."""
-        path = self._place(location)
-        there = _facts(path)
-        if there is not None and there != ours:
-            hint = "choose another name; overwrite replaces what the node wrote itself and nobody has changed"
-            raise DuplicateError(f"{path} is there already, and is not overwritten", hint=hint)
-        return CsvSheet(path, replaced=there)
-
-    def _place(self, location: str) -> Path:
+    def place(self, location: str) -> str:
+        """Where a file of this name would be, whatever links lead there; SourceError if none may be written."""
         if not self._roots:
             raise SourceError("data.roots names no directories, so none is written to", hint="docs/configuration.md")
         if "\0" in location:
             raise SourceError("a path has no zero byte")
-        path = Path(location.removeprefix("file://")).expanduser()
+        path = self._below(Path(location.removeprefix("file://")).expanduser())
+        if path.suffix.lower() != _ENDING or path.name.startswith((".", "_")):
+            raise SourceError(f"{path.name[:80]!r} is no name for it", hint=f"a file's name ends with {_ENDING}")
+        return str(path)
+
+    def begin(self, place: str, ours: Sequence[Ours], *, draft: str) -> CsvSheet:
+        """A file in the making, in place of one only if that is still one of ours; nothing is written yet."""
+        path = Path(place)
+        there = _facts(path)
+        if there is not None and there not in ours:
+            hint = "choose another name; overwrite replaces what the node wrote itself and nobody has changed"
+            raise DuplicateError(f"{path} is there already, and is not overwritten", hint=hint)
+        return CsvSheet(path, path.with_name(f".{path.name}.{draft}.part"), replaced=there)
+
+    def discard(self, draft: str) -> None:
+        """Take away what is left of a file in the making; SourceError if it cannot be."""
+        path = self._below(Path(draft))
+        if not _DRAFT.fullmatch(path.name):
+            raise SourceError(f"{path} is no file in the making")
+        _discard(path)
+
+    def _below(self, path: Path) -> Path:
         try:
             folder = path.parent.resolve(strict=True)
         except (OSError, RuntimeError):
             raise SourceError(f"there is no folder {path.parent}") from None
         if not any(folder.is_relative_to(root.expanduser().resolve()) for root in self._roots):
-            raise SourceError(f"{location[:200]} is not below data.roots", hint="files are written there only")
-        if path.suffix.lower() != _ENDING or path.name.startswith((".", "_")):
-            raise SourceError(f"{path.name[:80]!r} is no name for it", hint=f"a file's name ends with {_ENDING}")
+            raise SourceError(f"{str(path)[:200]} is not below data.roots", hint="files are written there only")
         return folder / path.name
 
 
 class CsvSheet:
     """A CSV file in the making, beside the place where it will be, under a name that nobody looks at."""
 
-    def __init__(self, path: Path, *, replaced: Ours | None) -> None:
+    def __init__(self, path: Path, draft: Path, *, replaced: Ours | None) -> None:
         """Nothing is at `path` before `finish`, or what is to be replaced."""
-        self._path, self._replaced = path, replaced
+        self._path, self._draft, self._replaced = path, draft, replaced
         self._names: list[str] = []
-        try:
-            # A name of its own: what a node that was killed has left here must not be in the way.
-            handle, draft = mkstemp(suffix=".part", prefix=f".{path.name}.", dir=path.parent)
-        except OSError as error:
-            raise SourceError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
-        self._draft = Path(draft)
-        self._file: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        self._file: TextIO | None = None
 
     @property
     def name(self) -> str:
         """Where the file will be."""
         return str(self._path)
 
+    @property
+    def draft(self) -> str:
+        """Where it is in the making."""
+        return str(self._draft)
+
+    def open(self) -> None:
+        """Have a draft, which nothing is written to yet."""
+        try:
+            handle = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise self._failed(error) from None
+        self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows; the first ones name the columns."""
-        lines = csv.writer(self._file, lineterminator="\n")
+        lines = csv.writer(self._opened(), lineterminator="\n")
         try:
             if not self._names:
                 self._names = list(columns)
@@ -80,35 +101,68 @@ class CsvSheet:
         except OSError as error:
             raise self._failed(error) from None
 
-    def finish(self) -> Ours:
-        """Have the file there, whole; DuplicateError if somebody has put one there meanwhile."""
+    def seal(self) -> Ours:
+        """Have all of the draft on the disk; what the file will be told by."""
+        file = self._opened()
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+        except OSError as error:
+            raise self._failed(error) from None
+        written = _facts(self._draft)
+        if written is None:
+            raise SourceError(f"{self._draft} was taken away before it was whole")
+        return written
+
+    def finish(self) -> None:
+        """Have the file in its place, also after a loss of power; DuplicateError if somebody has put one there."""
+        try:
             if self._replaced is not None and _facts(self._path) == self._replaced:
                 self._draft.replace(self._path)
             else:
                 os.link(self._draft, self._path, follow_symlinks=False)  # which a file that is there forbids
                 self._draft.unlink()
+            _sync(self._path.parent)
         except FileExistsError:
-            self.abandon()
             raise DuplicateError(f"{self._path} is there by now, and is not overwritten") from None
         except OSError as error:
-            self.abandon()
             raise self._failed(error) from None
-        written = _facts(self._path)
-        if written is None:
-            raise SourceError(f"{self._path} was taken away as soon as it was written")
-        return written
 
     def abandon(self) -> None:
-        """Leave nothing."""
-        self._file.close()
-        self._draft.unlink(missing_ok=True)
+        """Leave no draft."""
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):  # closing writes what could not be written, which is not wanted any more
+            self._file.close()
+        _discard(self._draft)
+
+    def _opened(self) -> TextIO:
+        if self._file is None:
+            raise SourceError(f"{self._draft} was not begun")
+        return self._file
 
     def _failed(self, error: OSError) -> SourceError:
         return SourceError(f"cannot write {self._path}: {(error.strerror or str(error)).lower()}")
+
+
+def _discard(draft: Path) -> None:
+    try:
+        draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise SourceError(f"cannot take away {draft}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk, as far as its file system knows how."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
 
 
 def _facts(path: Path) -> Ours | None:

@@ -384,6 +384,7 @@ class Node(Growth):
         """Read the projects, the named sources and the kept models; once, at the start."""
         await self._projects.load()
         await self.sources.load()
+        await self.drafts.sweep()
         await self.load_credentials()
         await self.cells.load(list(self._engine.states))
         for scope in [*self._engine.states, *self._projects.states]:

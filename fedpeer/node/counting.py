@@ -20,6 +20,7 @@ from fedpeer.core.statistics.collect import Collected, tally
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import origins, shapes
 from fedpeer.node.assessing import HeldOut
+from fedpeer.node.drafts import Drafts
 from fedpeer.node.engine import Engine, World
 from fedpeer.node.jobs import Jobs, Progress
 from fedpeer.node.naming import named
@@ -57,6 +58,7 @@ class Counting(Views):
         self._world = world
         self._means = means
         self.sources = Sources(engine, means.shelf)
+        self.drafts = Drafts(engine, world.entropy.draw, means.scribe)
 
     async def add_source(
         self, fed: str, location: str, *, options: Mapping[str, Any], force: bool = False

@@ -11,23 +11,19 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from fedpeer.core import canonical
 from fedpeer.core.errors import RequestError
 from fedpeer.core.models.fit import completed, restore
 from fedpeer.core.models.result import Result
 from fedpeer.core.peer.state import Peer
 from fedpeer.node import origins, shapes
 from fedpeer.node.counting import reading_job
-from fedpeer.node.engine import NODE
 from fedpeer.node.exploring import whose
 from fedpeer.node.jobs import Progress
 from fedpeer.node.subjects import Subjects
-from fedpeer.ports import Commit, Ours, Scribe, Sheet, Source
+from fedpeer.ports import Sheet, Source
 
-_WRITTEN = "written/"
 _TOGETHER = ("hmm",)  # what predicts a row from all others
 
 Columns = Mapping[str, list[Any]]
@@ -70,39 +66,28 @@ class Writing(Subjects):
         # Without a schema cells stay as they are written, which is how they are written again.
         read_by = schema if "map" in errand.options else None
         source = await asyncio.to_thread(self._open, errand.location, read_by, errand.options)
-        place, _ = self.sources.placed(errand.to, {})
-        record = (NODE, _WRITTEN + canonical.digest("written", place.encode()).hex())
-        known = (await self._engine.records(NODE)).get(record[1]) if errand.overwrite else None
-        ours = None if known is None else msgspec.json.decode(known, type=Ours)
-        sheet = await asyncio.to_thread(self._begun, place, ours)
+        place = await self.drafts.place(self.sources.placed(errand.to, {})[0])
+        self._check_unwatched(place)
+        sheet = await self.drafts.begin(place, overwrite=errand.overwrite)
 
         async def work(progress: Progress) -> origins.Written:
             try:
                 rows = await asyncio.to_thread(_written, model, source, sheet, errand, progress)
+                progress(progress.current)  # who stopped the job by now gets no file
+                await self.drafts.finish(sheet)
             except BaseException:
-                await asyncio.to_thread(sheet.abandon)
+                await self.drafts.abandon(sheet)
                 raise
-            left = await asyncio.to_thread(sheet.finish)
-            await self._engine.store(Commit({record: msgspec.json.encode(left)}))
             return origins.Written(model=kept.id, source=source.name, place=sheet.name, rows=rows)
 
         return self._jobs.start(reading_job("prediction", kept.federation, source), work)
 
-    @property
-    def _scribe(self) -> Scribe:
-        if self._means.scribe is None:
-            raise RequestError("this node writes no files")
-        return self._means.scribe
-
-    def _begun(self, place: str, ours: Ours | None) -> Sheet:
-        """A file in the making; RequestError if what is written would be counted as rows."""
-        sheet = self._scribe.begin(place, ours)
+    def _check_unwatched(self, place: str) -> None:
+        """RequestError if what is written would be counted as rows."""
         peers = [state for state in self._engine.states.values() if isinstance(state, Peer)]
         for watch in (watch for peer in peers for watch in peer.watches.values()):
-            if _covers(watch.location, sheet.name):
-                sheet.abandon()
+            if _covers(watch.location, place):
                 raise RequestError(f"{place} would be counted: {watch.location} is watched for new rows")
-        return sheet
 
 
 def _covers(watched: str, path: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from fedpeer.adapters.catalogue import Catalogue
 from fedpeer.adapters.lookout import FileLookout
 from fedpeer.adapters.scribe import FileScribe
+from fedpeer.node import writing
 from tests.support.served import VIEWER, Served, looking, rows
 
 FED = "/v1/federations/hearts"
@@ -22,7 +23,7 @@ async def fitted(founded: Served, tmp_path: Path) -> tuple[Served, str, Path]:
     """A node that may write below a directory, with a model."""
     (tmp_path / "data").mkdir()
     looking(founded, tmp_path / "data")
-    founded.node._means = replace(founded.node._means, scribe=FileScribe((tmp_path / "data",)))
+    founded.node.drafts._scribe = FileScribe((tmp_path / "data",))
     job = await founded.good("POST", f"{FED}/data/rows?wait=30", {"rows": rows(60)})
     assert job["state"] == "done", job
     asked = {"kind": "ols", "target": "dose", "features": ["age", "sick"], "of": "local"}
@@ -57,6 +58,25 @@ async def test_predictions_are_written_to_a_new_file(fitted: tuple[Served, str, 
     assert (status, problem["code"]) == (409, "FP112")
 
 
+async def test_who_stops_a_job_after_its_last_row_gets_no_file(
+    fitted: tuple[Served, str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, model, folder = fitted
+    (folder / "in.csv").write_text("age,sick\n41,1\n")
+    predicting = writing._written
+
+    def stopped(*args: Any) -> int:
+        rows = predicting(*args)
+        args[-1].cancelled.set()
+        return rows
+
+    monkeypatch.setattr(writing, "_written", stopped)
+    body = {"location": str(folder / "in.csv"), "to": str(folder / "out.csv")}
+    job = await served.good("POST", f"{FED}/models/{model}/predictions?wait=30", body)
+    assert job["state"] == "cancelled"
+    assert [each.name for each in folder.iterdir()] == ["in.csv"]
+
+
 async def test_what_may_not_be_written_is_refused_and_nothing_is_left(fitted: tuple[Served, str, Path]) -> None:
     served, model, folder = fitted
     path = f"{FED}/models/{model}/predictions?wait=30"
@@ -81,5 +101,5 @@ async def test_what_may_not_be_written_is_refused_and_nothing_is_left(fitted: tu
             status, problem, _ = await served.ask("POST", path, body | {"to": f"{scheme}{folder}/{way}"})
             assert (status, "is watched for new rows" in problem["detail"]) == (400, True)
     assert list((folder / "new").iterdir()) == []
-    served.node._means = replace(served.node._means, scribe=None)
+    served.node.drafts._scribe = None
     assert "writes no files" in (await served.ask("POST", path, body))[1]["detail"]

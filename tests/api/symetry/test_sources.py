@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 async def test_rows_of_a_source_are_predicted_into_another(user: Caller, beds: Path, served: Served) -> None:
-    served.node._means = replace(served.node._means, scribe=FileScribe((beds.parent,)))
+    served.node.drafts._scribe = FileScribe((beds.parent,))
     await user.good("POST", "/dss/create", told(beds))
     await user.good("POST", "/dss/create", told(beds.with_name("out.csv"), "out"))
     await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
