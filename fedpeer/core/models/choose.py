@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations, product
 from math import prod
 from typing import Any, Final
@@ -20,6 +21,8 @@ from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Terms, evaluate
 from fedpeer.core.models.fit import fitted, options_of
 from fedpeer.core.models.result import Result
+from fedpeer.core.models.steps import Names, fewer, more
+from fedpeer.core.models.subsets import MOST
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
 
@@ -103,8 +106,8 @@ def choose(
     contest = contest or Contest(**fields)
     trial = _Trial.of(summary, table, contest, progress)
     for kind, options in contest.entrants().items():
-        for more in _settings(contest.among(kind)):
-            trial.search(kind, {**options, **more})
+        for values in _settings(contest.among(kind)):
+            trial.search(kind, {**options, **values})
     if not trial.found:
         (reason, _), *_ = trial.refused.most_common(1) or [("there are no rows to judge by", 0)]
         raise ModelError(f"none of what was tried could be fitted and judged: {reason}")
@@ -177,28 +180,22 @@ class _Trial:
 
     def _walk(self, kind: str, options: dict[str, Any]) -> None:
         """Steps forward as long as they help, then back, a few times over."""
-        seen: dict[tuple[str, ...], float | None] = {(): None}
+        seen: dict[Names, float | None] = {(): None}
 
-        def score(names: tuple[str, ...]) -> float:
+        def score(names: Names) -> float:
             if names not in seen:
                 seen[names] = self._try(kind, list(names), options)
             value = seen[names]
             return float("-inf") if value is None else self.sign * value
 
-        now: tuple[str, ...] = ()
+        now: Names = ()
         for _ in range(_ROUNDS):
             before = now
-            for moves in (self._more, self._fewer):
+            for moves in (partial(more, self.names), fewer):
                 while (best := max(moves(now), key=score, default=now)) != now and score(best) > score(now):
                     now = best
             if now == before:
                 return
-
-    def _more(self, now: tuple[str, ...]) -> list[tuple[str, ...]]:
-        return [tuple(n for n in self.names if n in now or n == one) for one in self.names if one not in now]
-
-    def _fewer(self, now: tuple[str, ...]) -> list[tuple[str, ...]]:
-        return [tuple(n for n in now if n != one) for one in now]
 
     def _try(self, kind: str, features: list[str], options: dict[str, Any]) -> Score:
         """The score of one model; None for one that cannot be fitted or judged, which is counted."""
@@ -235,7 +232,7 @@ def _check_size(contest: Contest, names: Sequence[str]) -> None:
     if contest.search == "subsets" and len(names) > _SUBSETS:
         raise ModelError(
             f"{len(names)} features have too many subsets to judge on rows: at most {_SUBSETS}",
-            hint="search stepwise, or choose by sums: best_subset and lda_subset take 17",
+            hint=f"search stepwise, or choose by sums: best_subset and lda_subset take {MOST}",
         )
     sizes = {"all": 1, "order": len(names), "stepwise": len(names), "subsets": 2 ** len(names) - 1}
     strange = next(

@@ -19,12 +19,9 @@ from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.linear import ols
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.moments import correlations
-from fedpeer.core.models.subsets import DIGITS, MOST, WIDEST, determinants, subset
+from fedpeer.core.models.steps import DIRECTIONS, Names, descent, foremost, prefixes
+from fedpeer.core.models.subsets import DIGITS, check_size, determinants, each_size, places, subset, summed
 from fedpeer.core.statistics.summary import Summary
-
-DIRECTIONS = ("both", "forward", "backward", "order")
-
-_Names = tuple[str, ...]
 
 
 def stepwise(
@@ -43,10 +40,12 @@ def stepwise(
     if direction not in DIRECTIONS:
         raise ModelError(f"direction is {direction!r}; it must be one of {', '.join(DIRECTIONS)}")
     search = _Search.of(summary, target, features, criterion)
-    path = _prefixes(search) if direction == "order" else _steps(search, direction)
-    best = min(path, key=lambda point: float(point["value"]))
+    tried = _tried(search, direction)
+    values = [search.value(names) for names in tried]
+    path = [{"features": list(names), "value": value} for names, value in zip(tried, values, strict=True)]
+    best = tried[foremost(values, search.unit)]
     options = {"criterion": criterion, "direction": direction}
-    return _refitted("stepwise", search, best["features"], (options, path, confidence))
+    return _refitted("stepwise", search, best, (options, path, confidence))
 
 
 def best_subset(
@@ -59,20 +58,12 @@ def best_subset(
 ) -> Model:
     """Try every subset of at most 17 features, and fit the best by least squares; `path` has the best of each size."""
     search = _Search.of(summary, target, features, criterion)
-    if len(search.places) > MOST or len(search.design.columns) > WIDEST:
-        raise ModelError(
-            f"{len(search.places)} features have too many subsets to try: at most {MOST} features, of {WIDEST} columns",
-            hint="name fewer features, or use stepwise",
-        )
+    check_size(list(search.places.values()), "stepwise")
     values, names = search.every(), list(search.places)
-    sizes = np.array([k.bit_count() for k in range(len(values))])
-    path: list[dict[str, Any]] = []
-    for size in range(len(names) + 1):
-        best = int(np.argmin(np.where(sizes == size, values, np.inf)))
-        if np.isfinite(values[best]) and sizes[best] == size:
-            path.append({"features": subset(names, best), criterion: float(values[best])})
-    chosen = min(path, key=lambda point: float(point[criterion]))
-    return _refitted("best_subset", search, chosen["features"], ({"criterion": criterion}, path, confidence))
+    best = each_size(values, search.unit)
+    path = [{"features": subset(names, k), criterion: float(values[k])} for k in best]
+    chosen = subset(names, best[foremost(values[best], search.unit)])
+    return _refitted("best_subset", search, chosen, ({"criterion": criterion}, path, confidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +82,12 @@ class _Search:
         design = Design.of(summary, target, features)
         if summary.rows < 3:
             raise ModelError(f"{summary.rows} rows are too few to choose features: at least 3")
-        places: dict[str, list[int]] = {}
-        for i, column in enumerate(design.columns):
-            places.setdefault(column.feature, []).append(i)
-        return cls(design, correlations(design.products), places, _PENALTIES[criterion])
+        return cls(design, correlations(design.products), places(design.columns), _PENALTIES[criterion])
+
+    @property
+    def unit(self) -> float:
+        """What criteria err in parts of."""
+        return float(self.design.summary.rows)
 
     def value(self, names: Sequence[str]) -> float:
         """The criterion of a subset, as `ols` reports it; infinite for one that `ols` would refuse."""
@@ -109,10 +102,8 @@ class _Search:
 
     def every(self) -> Floats:
         """The criteria of all subsets: k has feature i if bit i of k is set."""
-        left, n = determinants(self.gram, list(self.places.values()))[1], self.design.summary.rows
-        widths = np.zeros(1, np.int64)
-        for block in self.places.values():
-            widths = np.concatenate([widths, widths + len(block)])
+        blocks, n = list(self.places.values()), self.design.summary.rows
+        left, widths = determinants(self.gram, blocks)[1], summed([len(block) for block in blocks])
         left = np.where(n - widths - 2 > 0, left, np.nan)
         perfect = min(map(int, np.flatnonzero(left < DIGITS)), key=lambda k: (k.bit_count(), k), default=0)
         if perfect:
@@ -154,39 +145,20 @@ _PENALTIES: dict[str, Callable[[int, int], float]] = {
 }
 
 
-def _prefixes(search: _Search) -> list[dict[str, Any]]:
+def _tried(search: _Search, direction: str) -> list[Names]:
     names = list(search.places)
-    tried = [(names[:size], search.value(names[:size])) for size in range(len(names) + 1)]
-    return [{"features": some, "value": value} for some, value in tried if np.isfinite(value)]
-
-
-def _steps(search: _Search, direction: str) -> list[dict[str, Any]]:
-    now: _Names = tuple(search.places) if direction == "backward" else ()
-    value = search.value(now)
-    if not np.isfinite(value):
+    if direction == "order":
+        return [some for some in prefixes(names) if np.isfinite(search.value(some))]
+    if direction == "backward" and not np.isfinite(search.value(names)):
         raise ModelError(
             "there is no model with all features to begin with: constant or aliased columns, or too few rows",
             hint='leave columns out, or use direction="forward"',
         )
-    path = [{"features": list(now), "value": value}]
-    while True:
-        moves = [(search.value(names), names) for names in _moves(search, now, direction)]
-        best, names = min(moves, key=lambda move: move[0], default=(value, now))
-        if not best < value:
-            return path
-        value, now = best, names
-        path.append({"features": list(now), "value": value})
+    return descent(search.value, names, direction, search.unit)
 
 
-def _moves(search: _Search, now: _Names, direction: str) -> list[_Names]:
-    """Every subset that is one feature away, in the order of the features."""
-    more = [tuple(n for n in search.places if n in now or n == name) for name in search.places if name not in now]
-    fewer = [tuple(n for n in now if n != name) for name in now]
-    return (more if direction != "backward" else []) + (fewer if direction != "forward" else [])
-
-
-def _refitted(kind: str, search: _Search, names: list[str], told: tuple[dict[str, str], Any, Any]) -> Model:
+def _refitted(kind: str, search: _Search, names: Sequence[str], told: tuple[dict[str, str], Any, Any]) -> Model:
     options, path, confidence = told
-    model = ols(search.design.summary, search.design.target.name, names, confidence=confidence)
+    model = ols(search.design.summary, search.design.target.name, list(names), confidence=confidence)
     left = [name for name in search.places if name not in names]
     return msgspec.structs.replace(model, kind=kind, options=options, path=list(path), dropped=left)

@@ -18,12 +18,11 @@ from fedpeer.core.models.classifier import Classifier
 from fedpeer.core.models.discriminant import lda
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.numbers import number
-from fedpeer.core.models.selection import DIRECTIONS
 from fedpeer.core.models.spread import Spread
-from fedpeer.core.models.subsets import MOST, WIDEST, subset
+from fedpeer.core.models.steps import DIRECTIONS, Names, descent, fewer, foremost, more, prefixes
+from fedpeer.core.models.subsets import check_size, each_size, subset
 from fedpeer.core.statistics.summary import Summary
 
-_Names = tuple[str, ...]
 _MANY = 10**6  # steps that a reduction may take
 
 
@@ -54,9 +53,10 @@ def lda_stepwise(
         if direction == "both" and levels[0] > levels[1]:
             raise ModelError(f"enter is {enter} and leave is {leave}: what enters would leave again")
         path, options = _by_tests(spread, direction, levels), options | {"enter": str(enter), "leave": str(leave)}
+        chosen = path[-1][0]
     else:
-        path = _prefixes(spread) if direction == "order" else _by_values(spread, direction)
-    chosen = path[-1][0] if criterion == "f" else min(path, key=lambda point: spread.value(point[0]))[0]
+        path = [(some, spread.told(some)) for some in _tried(spread, direction)]
+        chosen = path[foremost([spread.value(some) for some, _ in path], spread.rows)][0]
     return _refitted("lda_stepwise", spread, path, chosen, (options, priors, form))
 
 
@@ -71,19 +71,13 @@ def lda_subset(
 ) -> Classifier:
     """Compare all subsets of at most 17 features, and separate by those of the best; `path` has that of each size."""
     spread = Spread.of(summary, target, features, criterion, ("aic", "auc", "bic"))
-    names = list(spread.places)
-    if len(names) > MOST or len(spread.groups.columns) > WIDEST:
-        raise ModelError(
-            f"{len(names)} features have too many subsets to try: at most {MOST} features, of {WIDEST} columns",
-            hint="name fewer features, or use lda_stepwise",
-        )
+    check_size(list(spread.places.values()), "lda_stepwise")
     values = spread.every()
-    sizes = np.array([k.bit_count() for k in range(len(values))])
-    best = [int(np.nanargmin(np.where(sizes == size, values, np.nan))) for size in _sizes(sizes, values)]
-    chosen = [tuple(subset(names, k)) for k in best]
+    best = each_size(values, spread.rows)
+    chosen = [tuple(subset(list(spread.places), k)) for k in best]
     path = [(each, spread.told(each)) for each in chosen]
-    least = int(np.argmin(values[best]))
-    return _refitted("lda_subset", spread, path, chosen[least], ({"criterion": criterion}, priors, form))
+    least = chosen[foremost(values[best], spread.rows)]
+    return _refitted("lda_subset", spread, path, least, ({"criterion": criterion}, priors, form))
 
 
 def lda_reduced(
@@ -113,32 +107,21 @@ def lda_reduced(
     return _refitted("lda_reduced", spread, path, path[-1][0], (options, priors, form))
 
 
-_Point = tuple[_Names, dict[str, Any]]
+_Point = tuple[Names, dict[str, Any]]
 
 
-def _prefixes(spread: Spread) -> list[_Point]:
-    names = tuple(spread.places)
-    tried = (names[:size] for size in range(len(names) + 1))
-    return [(some, spread.told(some)) for some in tried if np.isfinite(spread.value(some))]
-
-
-def _by_values(spread: Spread, direction: str) -> list[_Point]:
-    """A step from subset to subset as long as that lowers the criterion."""
-    now = _begin(spread, direction)
-    value, path = spread.value(now), [(now, spread.told(now))]
-    while True:
-        more = [_with(spread, now, name) for name in spread.places if name not in now and direction != "backward"]
-        fewer = [_without(now, name) for name in now if direction != "forward"]
-        best, names = min(((spread.value(each), each) for each in [*more, *fewer]), default=(value, now))
-        if not best < value:
-            return path
-        value, now = best, names
-        path.append((now, spread.told(now)))
+def _tried(spread: Spread, direction: str) -> list[Names]:
+    names = list(spread.places)
+    if direction == "order":
+        return [some for some in prefixes(names) if np.isfinite(spread.value(some))]
+    _check_begin(spread, direction)
+    return descent(spread.value, names, direction, spread.rows)
 
 
 def _by_tests(spread: Spread, direction: str, levels: tuple[float, float]) -> list[_Point]:
     """Steps by partial F tests: out before in, and as often as there are no circles."""
-    now = _begin(spread, direction)
+    _check_begin(spread, direction)
+    now: Names = tuple(spread.places) if direction == "backward" else ()
     path, seen = [(now, spread.told(now))], {now}
     while True:
         step = _out(spread, now, levels[1]) if direction != "forward" else None
@@ -150,21 +133,26 @@ def _by_tests(spread: Spread, direction: str, levels: tuple[float, float]) -> li
         path.append((now, spread.told(now) | step[1]))
 
 
-def _in(spread: Spread, now: _Names, level: float) -> _Point | None:
+def _in(spread: Spread, now: Names, level: float) -> _Point | None:
     """The subset with one feature more whose test has the smallest p, if that is small enough."""
-    tried = [(_with(spread, now, name), name) for name in spread.places if name not in now]
-    tests = [(spread.test(now, more), more, name) for more, name in tried]
-    (found, more, name) = min(tests, key=lambda each: (each[0][1], -each[0][0]), default=((0.0, 1.0), now, ""))
-    if not found[1] <= level or more == now:
+    tried = [some for some in more(list(spread.places), now) if np.isfinite(spread.value(some))]
+    tests = [spread.test(now, some) for some in tried]
+    if not tests or (least := min(p for _, p in tests)) > level:
         return None
-    return more, {"entered": name, "f": found[0], "p": found[1]}
+    # where p is smaller than a float can tell, F does
+    values = [p for _, p in tests] if least else [np.inf if p else -f for f, p in tests]
+    at = foremost(values, abs(min(values)))
+    (name,) = set(tried[at]) - set(now)
+    return tried[at], {"entered": name, "f": tests[at][0], "p": tests[at][1]}
 
 
-def _out(spread: Spread, now: _Names, level: float) -> _Point | None:
+def _out(spread: Spread, now: Names, level: float) -> _Point | None:
     """The subset without the feature whose test has the largest p, if that is too large."""
-    tests = [(spread.test(_without(now, name), now), name) for name in now]
-    (found, name) = max(tests, key=lambda each: (each[0][1], -each[0][0]), default=((0.0, 0.0), ""))
-    return (_without(now, name), {"left": name, "f": found[0], "p": found[1]}) if found[1] > level else None
+    tests = [spread.test(some, now) for some in fewer(now)]
+    if not tests or (most := max(p for _, p in tests)) <= level:
+        return None
+    at = foremost([-p for _, p in tests], most)
+    return fewer(now)[at], {"left": now[at], "f": tests[at][0], "p": tests[at][1]}
 
 
 def _reductions(spread: Spread, share: float, limit: int) -> list[_Point]:
@@ -173,15 +161,17 @@ def _reductions(spread: Spread, share: float, limit: int) -> list[_Point]:
     apart = spread.apart()
     precision: Floats = np.asarray(np.linalg.inv(spread.within), np.float64)
     whole = rest = float(np.sum(apart * (precision @ apart)))
+    if not whole:
+        raise _alike(spread)
     path: list[_Point] = [(now, spread.told(now) | {"trace": whole, "lost": 0.0})]
     while len(now) > 1 and len(path) <= limit:
         moved = precision @ apart[columns]
-        losses = [(_loss(precision, moved, spread.among(columns, name)), name) for name in now]
-        loss, name = min(losses)
-        rest -= loss
+        losses = [_loss(precision, moved, spread.among(columns, name)) for name in now]
+        at = foremost(losses, whole)
+        rest -= losses[at]
         if whole - rest > share * whole:
             return path
-        now, gone = _without(now, name), spread.among(columns, name)
+        now, gone = fewer(now)[at], spread.among(columns, now[at])
         precision = _shrunk(precision, gone)
         columns = [column for at, column in enumerate(columns) if at not in set(gone)]
         path.append((now, spread.told(now) | {"trace": rest, "lost": 1 - rest / whole}))
@@ -201,28 +191,23 @@ def _shrunk(precision: Floats, gone: list[int]) -> Floats:
     )
 
 
-def _begin(spread: Spread, direction: str) -> _Names:
-    now = tuple(spread.places) if direction == "backward" else ()
-    if not np.isfinite(spread.value(now)):
+def _check_begin(spread: Spread, direction: str) -> None:
+    """ModelError unless there is a value to begin with."""
+    if direction == "backward" and not np.isfinite(spread.value(list(spread.places))):
         raise ModelError(
             "there is no model with all features to begin with: columns that are constant within the classes or that "
             "others determine there, or too few rows",
             hint='leave columns out, or use direction="forward"',
         )
-    return now
+    if not np.isfinite(spread.value(())):
+        raise ModelError(f"{spread.rows} rows are too few to choose features by {spread.criterion}")
 
 
-def _with(spread: Spread, now: _Names, name: str) -> _Names:
-    return tuple(each for each in spread.places if each in now or each == name)
-
-
-def _without(now: _Names, name: str) -> _Names:
-    return tuple(each for each in now if each != name)
-
-
-def _sizes(sizes: Any, values: Floats) -> list[int]:
-    """Sizes of subsets of which one at least can be fitted."""
-    return sorted({int(size) for size in sizes[np.isfinite(values)]})
+def _alike(spread: Spread) -> ModelError:
+    return ModelError(
+        f"no feature tells the classes of {spread.groups.target!r} apart by this criterion",
+        hint="fit lda with the features that you want, or wait for more data",
+    )
 
 
 def _level(name: str, value: Any) -> float:
@@ -233,14 +218,11 @@ def _level(name: str, value: Any) -> float:
 
 
 def _refitted(
-    kind: str, spread: Spread, path: list[_Point], names: _Names, told: tuple[dict[str, str], Any, str]
+    kind: str, spread: Spread, path: list[_Point], names: Names, told: tuple[dict[str, str], Any, str]
 ) -> Classifier:
     options, priors, form = told
     if not names:
-        raise ModelError(
-            f"no feature tells the classes of {spread.groups.target!r} apart by this criterion",
-            hint="fit lda with the features that you want, or wait for more data",
-        )
+        raise _alike(spread)
     groups = spread.groups
     model = lda(groups.summary, groups.target, list(names), priors=priors, form=form)
     steps = [{"features": list(each), **point} for each, point in path]

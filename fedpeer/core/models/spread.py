@@ -15,7 +15,7 @@ from fedpeer.core.errors import ModelError
 from fedpeer.core.models.groups import Groups
 from fedpeer.core.models.inputs import Floats
 from fedpeer.core.models.moments import correlations
-from fedpeer.core.models.subsets import DIGITS, determinants
+from fedpeer.core.models.subsets import DIGITS, determinants, places, summed
 from fedpeer.core.statistics.explore import centred
 from fedpeer.core.statistics.rounding import root, rounded
 from fedpeer.core.statistics.summary import Summary
@@ -47,19 +47,25 @@ class Spread:
         groups = Groups.of(summary, target, features)
         if criterion == "auc" and len(groups.counts) != 2:
             raise ModelError(f"the criterion 'auc' is for two classes, and {target!r} has {len(groups.counts)}")
-        places: dict[str, list[int]] = {}
-        for i, column in enumerate(groups.columns):
-            places.setdefault(column.feature, []).append(i)
         within, factor = groups.within()
         whole = centred(summary, [summary.schema.index(column.name) for column in groups.columns])
         scale = Fraction(sum(groups.counts), factor)
         pairs = zip(within.diagonal(), whole.diagonal(), strict=True)
         shares = [rounded(scale * Fraction(int(w), int(t))) if t else 0.0 for w, t in pairs]
         with np.errstate(divide="ignore"):
-            return cls(groups, criterion, places, correlations(within), correlations(whole), np.log(shares))
+            logs = np.log(shares)
+        return cls(groups, criterion, places(groups.columns), correlations(within), correlations(whole), logs)
+
+    @property
+    def rows(self) -> int:
+        """The rows of all classes, which is also what values err in parts of."""
+        return sum(self.groups.counts)
 
     def value(self, names: Sequence[str]) -> float:
-        """What a subset is compared by, the lower the better; infinite for one that `lda` would refuse."""
+        """What a subset is compared by, the lower the better: its criterion, or for `auc` −n·ln(1 + Δ²).
+
+        Infinite for one that `lda` would refuse, and where no more than 1e-13 of a column's variance is its own.
+        """
         used = [i for name in names for i in self.places[name]]
         return float(self._values(np.array([self._log(used)]), np.array([len(used)]))[0])
 
@@ -67,11 +73,8 @@ class Spread:
         """The values of all subsets: k has feature i if bit i of k is set."""
         blocks = list(self.places.values())
         logs = determinants(self.within, blocks)[0] - determinants(self.total, blocks)[0]
-        moved, widths = np.zeros(1), np.zeros(1, np.int64)
-        for block in blocks:
-            moved = np.concatenate([moved, moved + self.shares[block].sum()])
-            widths = np.concatenate([widths, widths + len(block)])
-        return self._values(logs + moved, widths)
+        moved = summed([float(self.shares[block].sum()) for block in blocks])
+        return self._values(logs + moved, summed([len(block) for block in blocks]))
 
     def told(self, names: Sequence[str]) -> dict[str, Any]:
         """Λ of a subset, its criterion, and of two classes what normal ones of this distance would give."""
@@ -89,7 +92,7 @@ class Spread:
         """The partial F of the features that `more` has besides, and its p; Rao's (1951), exact for one column."""
         a, b = ([i for name in names for i in self.places[name]] for names in (fewer, more))
         m, h = len(b) - len(a), len(self.groups.counts) - 1
-        log, free = self._log(b) - self._log(a), sum(self.groups.counts) - h - 1 - len(a)
+        log, free = self._log(b) - self._log(a), self.rows - h - 1 - len(a)
         if not math.isfinite(log) or free < m:
             return 0.0, 1.0
         power = math.sqrt((m * m * h * h - 4) / (m * m + h * h - 5)) if m * m + h * h > 5 else 1.0
@@ -100,7 +103,7 @@ class Spread:
     def apart(self) -> Floats:
         """√n_k·(x̄_k − x̄) of each column, in units of √W_jj: times its transpose that is B."""
         within, factor = self.groups.within()
-        n, total = sum(self.groups.counts), self.groups.sums.sum(axis=0)
+        n, total = self.rows, self.groups.sums.sum(axis=0)
         rows = []
         for j in range(len(self.groups.columns)):
             row = []
@@ -124,9 +127,9 @@ class Spread:
         )
 
     def _values(self, logs: Floats, widths: Any) -> Floats:
-        n, classes = sum(self.groups.counts), len(self.groups.counts)
+        n, classes = self.rows, len(self.groups.counts)
         if self.criterion == "auc":
-            values = -self._distances(logs, widths)
+            values = -n * np.log1p(self._distances(logs, widths))
         else:
             penalty = _PENALTIES.get(self.criterion, _PENALTIES["bic"])(n)
             values = n * logs + penalty * (classes - 1) * widths
@@ -134,7 +137,7 @@ class Spread:
 
     def _distances(self, logs: Floats, widths: Any) -> Floats:
         """Δ² of two normal classes without bias (Lachenbruch and Mickey 1968), from D² with W/(n − 2)."""
-        n, both = sum(self.groups.counts), math.prod(self.groups.counts)
+        n, both = self.rows, math.prod(self.groups.counts)
         with np.errstate(over="ignore"):
             square = np.expm1(-logs) * (n * (n - 2) / both)
         return np.maximum((n - widths - 3) / (n - 2) * square - widths * (n / both), 0) if n > 2 else square * np.nan

@@ -9,11 +9,13 @@ import statsmodels.api as sm
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.fit import fit, restore
+from fedpeer.core.models.steps import foremost
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Feature, Schema
 from tests.support.pooled import continuous, numbers
 
 SETS = ["diabetes", "iris", "linnerud"]
+DISCRIMINANTS = [("lda_stepwise", "flag"), ("lda_subset", "flag")]
 
 
 @cache
@@ -116,3 +118,26 @@ def test_no_feature_at_all_can_be_the_best():
     summary = collect(Schema([continuous(name, values) for name, values in table.items()]), table)
     assert fit(summary, "stepwise", "y").columns == []
     assert fit(summary, "best_subset", "y").columns == []
+
+
+def aliased(order):
+    """Features of which the first and the last of the alphabet determine each other, in an order."""
+    rng = np.random.default_rng(2)
+    flag, b, c = np.arange(60) % 2, rng.integers(-99, 99, 60), rng.integers(-99, 99, 60)
+    a = rng.integers(-99, 99, 60) + b + c + 60 * flag
+    table = {"a": a, "b": b, "c": c + 40 * flag, "z": 7 - 3 * a, "y": a + b - c + rng.integers(-30, 30, 60)}
+    features = [Feature(name, min=-2000, max=2000, resolution=1) for name in [*order, "y"]]
+    return collect(Schema([*features, Feature("flag", "binary")]), {**table, "flag": flag})
+
+
+@pytest.mark.parametrize("order", ["bcaz", "bcza", "zbca", "abcz", "zcba"])
+@pytest.mark.parametrize(("kind", "target"), [("stepwise", "y"), ("best_subset", "y"), *DISCRIMINANTS])
+def test_of_subsets_that_are_worth_the_same_the_first_is_taken(kind, target, order):
+    model = fit(aliased(order), kind, target, list(order), criterion="aic")
+    assert {"a", "z"} & set(model.columns) == {min("az", key=order.index)}
+
+
+def test_values_that_differ_by_rounding_are_equal():
+    assert foremost([3.0, 1.0 + 1e-13, 1.0], 1) == 1
+    assert foremost([3.0, 1.0 + 1e-10, 1.0], 1) == 2
+    assert foremost([np.inf, np.inf], 1) == 0

@@ -208,12 +208,17 @@ def mixed():
     return collect(Schema(features), table)
 
 
-@pytest.mark.parametrize("kind", ["lda_stepwise", "lda_subset"])
-@pytest.mark.parametrize("key", ["bic", "f"])
-def test_a_category_goes_in_as_a_whole_and_what_is_singular_stays_out(kind, key):
-    if (kind, key) == ("lda_subset", "f"):
-        return
-    model = fit(mixed(), kind, "kind", criterion=key)
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("lda_stepwise", {"criterion": "bic"}),
+        ("lda_stepwise", {"criterion": "f"}),
+        ("lda_stepwise", {"criterion": "f", "enter": 1, "leave": 1}),
+        ("lda_subset", {"criterion": "bic"}),
+    ],
+)
+def test_a_category_goes_in_as_a_whole_and_what_is_singular_stays_out(kind, options):
+    model = fit(mixed(), kind, "kind", **options)
     assert {"site$s", "site$e"} <= set(model.columns)
     assert ("a" in model.columns) != ("twin" in model.columns)
     assert "flat" not in model.columns
@@ -245,9 +250,12 @@ def test_what_cannot_be_is_refused_by_name():
 def test_where_no_feature_tells_the_classes_apart_there_is_no_model():
     table = {"a": np.tile([1.0, 2.0], 20), "k": np.repeat([0, 1], 20)}
     summary = collect(Schema([continuous("a", table["a"]), Feature("k", "binary")]), table)
-    for kind in ("lda_stepwise", "lda_subset"):
+    for kind in ("lda_stepwise", "lda_subset", "lda_reduced"):
         with pytest.raises(ModelError, match="no feature tells the classes of 'k' apart"):
             fit(summary, kind, "k")
+    two = {name: values[::20] for name, values in table.items()}
+    with pytest.raises(ModelError, match="2 rows are too few to choose features by auc"):
+        fit(collect(summary.schema, two), "lda_stepwise", "k", criterion="auc")
 
 
 @pytest.mark.parametrize("name", SETS)
