@@ -117,7 +117,7 @@ def named(request: web.Request, part: str) -> str:
 def scope(served: Served, request: web.Request, who: Who, name: str, need: Role) -> str:
     """Return the id of a federation or project; UnknownError for one that `who` may not see, as for none."""
     try:
-        found = served.node.resolve(name)
+        found = served.node.resolve(name, seen=lambda each: who.may("viewer", each))
         check(who, need, found, what=told(request))
     except UnknownError:
         if not who.may("viewer"):

@@ -5,7 +5,7 @@ Ids are drawn, so a short text that means something else, as a name that is gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from fedpeer.core.errors import UnknownError
@@ -19,6 +19,20 @@ LEAST_BEGUN: Final = 4  # drawn signs: with base32 one text in a million begins 
 def begun(ids: Iterable[str], text: str) -> list[str]:
     """The drawn ids that begin with a text of at least `LEAST_BEGUN` of their drawn signs."""
     return [each for each in ids if each.startswith(text) and len(text) >= _least(each)]
+
+
+def called(names: Mapping[str, str], text: str, rather: Sequence[Callable[[str], bool]], *, whole: bool) -> str:
+    """The id of what is called so, or, unless the `whole` is meant, whose id begins so; UnknownError if not one is.
+
+    Of several of one name it is the only one that is `rather` meant: each of these, in turn, leaves some of them.
+    """
+    fits = [each for each, name in names.items() if name == text] or ([] if whole else begun(names, text))
+    for preferred in rather:
+        fits = ([each for each in fits if preferred(each)] or fits) if len(fits) > 1 else fits
+    if len(fits) != 1:
+        hint = f"say which by its id: {', '.join(fits)}" if fits else None
+        raise UnknownError(f"{len(fits) or 'no'} federations here are called {text[:64]!r}", hint=hint)
+    return fits[0]
 
 
 def named(known: Mapping[str, T], text: str, what: str, command: str) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from fedpeer.node.authors import BY, VIA
 from fedpeer.node.engine import Engine
 from fedpeer.node.glance import Glances
 from fedpeer.node.jobs import Jobs
-from fedpeer.node.naming import begun, named
+from fedpeer.node.naming import called, named
 from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.receipts import withdrawals
 from fedpeer.node.standing import joining_shape, measured, standing, troubles
@@ -39,6 +39,7 @@ ERROR_KINDS = ("sync", "contract", "receive", "member", "bus", "data", "charter"
 ERROR_LEVELS = ("warning", "error")
 MOST_ENTRIES = 1_000
 
+_OVER = ("left", "removed", "declined")
 _DRAWN = re.compile("[0-9a-f]{16}")  # ids of models that nobody chose
 
 
@@ -55,19 +56,18 @@ class Views:
         self._glances = Glances()
         self._projects = Projects(engine, clock)
 
-    def resolve(self, fed: str, *, whole: bool = False) -> str:
+    def resolve(self, fed: str, *, whole: bool = False, seen: Callable[[str], bool] = bool) -> str:
         """The id of a federation or project, from it, a beginning of it, or a name; UnknownError if not one fits.
 
-        Who asks for the `whole` means an id or a name, and no beginning.
+        Who asks for the `whole` means an id or a name, and no beginning. Of several of one name it is the one that may
+        be `seen` by who asks, and the one that is not over.
         """
         if fed in self._engine.states or fed in self._projects.states:
             return fed
         names = {s: _name(state) for s, state in self._engine.states.items()}
         names |= {s: project.head.name for s, project in self._projects.states.items()}
-        fits = [s for s, name in names.items() if name == fed] or ([] if whole else begun(names, fed))
-        if len(fits) != 1:
-            raise UnknownError(f"{len(fits) or 'no'} federations here are called {fed[:64]!r}")
-        return fits[0]
+        over = {s for s, state in self._engine.states.items() if state.phase in _OVER}
+        return called(names, fed, (seen, lambda scope: scope not in over), whole=whole)
 
     def node(self) -> shapes.NodeInfo:
         """The node itself."""

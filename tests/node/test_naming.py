@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fedpeer.core.errors import UnknownError
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.engine import PROJECT
-from fedpeer.node.naming import LEAST_BEGUN, named
+from fedpeer.node.naming import LEAST_BEGUN, called, named
 from tests.node.test_projects import node_at
 from tests.support.served import SCHEMA
 
@@ -47,6 +47,16 @@ def test_the_beginning_of_every_project_stands_for_none() -> None:
     for signs in range(len(PROJECT) + 1):
         with pytest.raises(UnknownError):
             found({PROJECT + "0123456789abcdef"}, PROJECT[:signs])
+
+
+def test_of_several_of_one_name_the_one_that_is_rather_meant_is_found() -> None:
+    names = {"one": "hearts", "two": "hearts", "three": "hearts", "four": "lungs"}
+    seen, alive = {"one", "two", "four"}, {"two", "three"}
+    assert called(names, "hearts", (seen.__contains__, alive.__contains__), whole=True) == "two"
+    assert called(names, "lungs", (alive.__contains__,), whole=True) == "four"
+    with pytest.raises(UnknownError, match="2 federations here are called 'hearts'") as fault:
+        called(names, "hearts", (seen.__contains__, lambda _: False), whole=True)
+    assert fault.value.hint == "say which by its id: one, two"
 
 
 async def test_a_node_finds_a_project_by_name_id_and_beginning(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from fedpeer.node.shapes import Explored, Fitted, Predicted, Validated
 
 async def explore(call: Call[Explore, Nothing]) -> Explored:
     """Statistics of all features, of one, or of a pair; or a metric."""
-    body = call.body
-    if body.against and call.fed in {project.id for project in call.node.projects()}:
-        call.permit("viewer", call.node.resolve(body.against))
+    body, against = call.body, call.body.against
+    if against and call.fed in {project.id for project in call.node.projects()}:
+        against = call.resolve(against, "viewer")
     return await call.node.explore(
-        call.fed, body.features, body.of, metric=body.metric, options=body.options, against=body.against
+        call.fed, body.features, body.of, metric=body.metric, options=body.options, against=against
     )
 
 

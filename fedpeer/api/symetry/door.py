@@ -102,16 +102,23 @@ class Ask(msgspec.Struct, frozen=True):
         RoleError if the user may not do there what the endpoint does.
         """
         pid = self.pid if pid is None else pid
-        known = self.dialect.users.project(self.cid, pid)
         try:
-            if known is None and (len(pid) > _LONG or not pid.isprintable()):
-                raise UnknownError(f"{pid[:40]!r} is not a name")
-            found = self.node.resolve(known or pid, whole=True)
+            found = self._called(pid)
             self.permit(found)
         except UnknownError:
             text = f"Cannot Find SYMETRYML id[{pid[:80]}] for Customer id [{self.cid}]"
             raise DialectError(HTTPStatus.BAD_REQUEST, text) from None
         return found
+
+    def _called(self, pid: str) -> str:
+        known = self.dialect.users.project(self.cid, pid)
+        if known is None:
+            if len(pid) > _LONG or not pid.isprintable():
+                raise UnknownError(f"{pid[:40]!r} is not a name")
+            return self.node.resolve(pid, whole=True, seen=lambda each: self.who.may("viewer", each))
+        if self.node.resolve(known, whole=True) != known:
+            raise UnknownError(f"what was called {pid[:40]!r} is gone")
+        return known
 
     def permit(self, scope: str = "") -> None:
         """Refuse what the user may not do in a federation or project (none: on the whole node)."""

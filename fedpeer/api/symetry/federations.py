@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 
 from aiohttp import web
@@ -11,7 +9,8 @@ from aiohttp import web
 from fedpeer.api.symetry import entities, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
-from fedpeer.core.errors import ContractError, UnknownError
+from fedpeer.api.symetry.naming import naming
+from fedpeer.core.errors import ContractError
 from fedpeer.node.shapes import Federation
 
 # What a federation requires before its admin has added a contract: rows.
@@ -19,7 +18,6 @@ NO_CONTRACT = "ROWS() >= 1"
 
 INVITE_S = 2 * 3600  # that an invite is good for
 _JOIN_WAIT_S = 30.0
-_GONE = ("left", "removed", "declined")
 
 
 async def create(ask: Ask) -> web.Response:
@@ -156,34 +154,3 @@ async def aws(ask: Ask) -> web.Response:
 
 def _federation(ask: Ask) -> Federation:
     return ask.node.federation(ask.federation())
-
-
-@contextmanager
-def naming(ask: Ask, pid: str | None = None) -> Iterator[str]:
-    """Yield the new project's name, kept for this request; DialectError if the user has a project of that name."""
-    pid = _free(ask, ask.query("pid") if pid is None else pid)
-    mine = (ask.cid, pid)
-    ask.dialect.naming.add(mine)
-    try:
-        yield pid
-    finally:
-        ask.dialect.naming.discard(mine)
-
-
-def _free(ask: Ask, given: str) -> str:
-    if not ask.flag("persist", True):
-        raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a project is always kept")
-    pid = maps.new_pid(given)
-    known = ask.dialect.users.project(ask.cid, pid)
-    if (ask.cid, pid) in ask.dialect.naming or (known is not None and _alive(ask, known)):
-        raise DialectError(HTTPStatus.CONFLICT, f"Customer [{ask.cid}] already have SYMETRYML with id[{pid}]")
-    return pid
-
-
-def _alive(ask: Ask, fed: str) -> bool:
-    try:
-        if ask.node.resolve(fed) in {project.id for project in ask.node.projects()}:
-            return True
-        return ask.node.federation(fed).state not in _GONE
-    except UnknownError:
-        return False

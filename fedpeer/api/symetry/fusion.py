@@ -17,7 +17,8 @@ from aiohttp import web
 from fedpeer.api.symetry import maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
-from fedpeer.api.symetry.federations import INVITE_S, NO_CONTRACT, naming
+from fedpeer.api.symetry.federations import INVITE_S, NO_CONTRACT
+from fedpeer.api.symetry.naming import naming
 from fedpeer.core.errors import UnknownError
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.statistics.schema import Schema

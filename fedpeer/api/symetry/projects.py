@@ -12,8 +12,8 @@ from aiohttp import web
 from fedpeer.api.symetry import entities, jobs, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
-from fedpeer.api.symetry.federations import naming
 from fedpeer.api.symetry.learning import local
+from fedpeer.api.symetry.naming import give_up, naming, seen, taken
 from fedpeer.core.statistics.schema import Schema
 
 _BAD = HTTPStatus.BAD_REQUEST
@@ -36,12 +36,12 @@ async def create(ask: Ask) -> web.Response:
 
 async def names(ask: Ask) -> web.Response:
     """What the user calls the projects that it may see."""
-    return reply(200, values=entities.string_list(sorted(_seen(ask))))
+    return reply(200, values=entities.string_list(sorted(seen(ask))))
 
 
 async def every(ask: Ask) -> web.Response:
     """What each of them is."""
-    found = _seen(ask)
+    found = seen(ask)
 
     async def work() -> jobs.Values:
         return {"smlInfoList": {"values": [entities.info(ask.node, pid, found[pid]) for pid in sorted(found)]}}
@@ -58,7 +58,7 @@ async def delete(ask: Ask) -> web.Response:
     """Delete a project with its rows and models; a federation is left instead."""
     scope = _alone(ask, "is a federation: it is left (`fedpeer leave`), and what others hold of it is not ours")
     await ask.node.delete_project(scope)
-    await ask.dialect.users.unbind(ask.cid, ask.pid)
+    await give_up(ask)
     return reply(200, f"Project [{ask.pid}] was deleted")
 
 
@@ -87,12 +87,13 @@ async def unfreeze(ask: Ask) -> web.Response:
 async def rename(ask: Ask) -> web.Response:
     """Let the user call a project something else; a federation keeps its own name."""
     scope, new = ask.federation(), maps.new_pid(ask.query("newName"))
-    if new in _seen(ask):
-        raise DialectError(HTTPStatus.CONFLICT, f"Customer [{ask.cid}] already have SYMETRYML with id[{new}]")
-    if local(ask, scope) is not None:
-        await ask.node.change_project(scope, name=new)
-    await ask.dialect.users.bind(ask.cid, new, scope)
-    await ask.dialect.users.unbind(ask.cid, ask.pid)
+    if new in seen(ask):
+        raise taken(ask, new)
+    with naming(ask, new):
+        if local(ask, scope) is not None:
+            await ask.node.change_project(scope, name=new)
+        await ask.dialect.users.bind(ask.cid, new, scope)
+        await give_up(ask)
     return reply(200, f"Project renamed to [{new}]")
 
 
@@ -168,11 +169,3 @@ def _with_bins(schema: Schema, *, wanted: bool) -> Schema:
     kept = [block for block in schema.blocks if "histogram" not in block]
     form["blocks"] = [*kept, "histogram", "conditional_histogram"] if wanted else kept
     return Schema.from_dict({key: value for key, value in form.items() if value != []})
-
-
-def _seen(ask: Ask) -> dict[str, str]:
-    """What the user may look at, by the user's own name, or else by its own."""
-    told = {fed.id: fed.name for fed in ask.node.federations()} | {one.id: one.name for one in ask.node.projects()}
-    mine = {pid: scope for pid, scope in ask.dialect.users.called(ask.cid).items() if scope in told}
-    named = {name: scope for scope, name in told.items() if scope not in mine.values() and name not in mine}
-    return {pid: scope for pid, scope in (mine | named).items() if ask.who.may("viewer", scope)}
