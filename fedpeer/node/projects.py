@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from fedpeer.core.errors import UnknownError
 from fedpeer.core.peer import project as core
@@ -18,6 +18,8 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.node import shapes
 from fedpeer.node.engine import NODE, PROJECT, Engine
 from fedpeer.ports import Clock, Commit, Entropy, Entry
+
+T = TypeVar("T")
 
 _TOLD_S = 60.0
 
@@ -50,9 +52,19 @@ class Projects:
         project = core.made(_drawn(entropy), Head(name, text, now, now))
         return await self._put(project, f"made the project {name}")
 
-    async def take(self, data: bytes, name: str, entropy: Entropy) -> tuple[Project, tuple[bytes, ...]]:
-        """A project out of the bytes of another, which may come from another node; its models come along."""
-        project, models = await asyncio.to_thread(received, _drawn(entropy), data, name)
+    async def take(
+        self, data: bytes, name: str, entropy: Entropy, read: Callable[[Sequence[bytes]], list[T]]
+    ) -> tuple[Project, list[T]]:
+        """A project out of the bytes of another, which may come from another node; its models, as read, come along.
+
+        Nothing is made of what cannot be read in full.
+        """
+
+        def work() -> tuple[Project, list[T]]:
+            project, models = received(_drawn(entropy), data, name)
+            return project, read(models)
+
+        project, models = await asyncio.to_thread(work)
         return await self._put(project, f"took in the project {project.head.name}"), models
 
     async def tell(self, scope: str, event: Any) -> Local:

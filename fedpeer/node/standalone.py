@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -69,20 +69,16 @@ class Standalone(Writing):
     async def import_project(self, data: bytes, name: str = "") -> shapes.Project:
         """A project out of such bytes, under a name of its own if one is given."""
         self._check_room()
-        project, models = await self._projects.take(data, checked_name(name) if name else "", self._world.entropy)
-        for told in models:
-            await self.keep_model(project.id, told)
+        called = checked_name(name) if name else ""
+        project, models = await self._projects.take(data, called, self._world.entropy, _kept_each)
+        for fitted in models:
+            await self._keep_fitted(msgspec.structs.replace(fitted, federation=project.id))
         return project_shape(project)
 
     async def keep_model(self, fed: str, told: bytes, model_id: str = "") -> shapes.Fitted:
         """Keep a model that was exported as JSON; ModelError if it is none."""
         self._check_new_model(fed, model_id)
-        scope = self.resolve(fed)
-        try:
-            fitted = msgspec.json.decode(told, type=shapes.Fitted)
-        except msgspec.DecodeError as error:
-            raise RequestError(f"these bytes are not a kept model: {error}") from None
-        restore(fitted.model)
+        scope, fitted = self.resolve(fed), _kept(told)
         fitted = msgspec.structs.replace(fitted, federation=scope, id=model_id or self._world.entropy.draw(8).hex())
         return await self._keep_fitted(fitted)
 
@@ -109,8 +105,8 @@ class Standalone(Writing):
         return fitted
 
     def _check_new_model(self, fed: str, model_id: str) -> None:
-        if model_id and not _MODEL.fullmatch(model_id):
-            raise RequestError("a model's id has 1 to 64 of the letters, digits and the signs _ . -")
+        if model_id:
+            _check_id(model_id)
         if model_id in self._fitted.get(self.resolve(fed), {}):
             raise DuplicateError(f"there is a model {model_id} already", hint="choose another id, or forget that one")
 
@@ -125,3 +121,28 @@ def checked_name(name: str) -> str:
         return check_name(name)
     except MalformedError as error:
         raise RequestError(str(error), hint="choose a short printable name") from None
+
+
+def _check_id(model_id: str) -> None:
+    if not _MODEL.fullmatch(model_id):
+        raise RequestError("a model's id has 1 to 64 of the letters, digits and the signs _ . -")
+
+
+def _kept(told: bytes) -> shapes.Fitted:
+    """A model that was exported as JSON; ModelError, RequestError if it is none."""
+    try:
+        fitted = msgspec.json.decode(told, type=shapes.Fitted)
+    except msgspec.DecodeError as error:
+        raise RequestError(f"these bytes are not a kept model: {error}") from None
+    restore(fitted.model)
+    return fitted
+
+
+def _kept_each(told: Sequence[bytes]) -> list[shapes.Fitted]:
+    """The models of a project, under their own ids."""
+    models = {fitted.id: fitted for fitted in map(_kept, told)}
+    for model_id in models:
+        _check_id(model_id)
+    if len(models) < len(told):
+        raise RequestError("two models of the project have one id")
+    return list(models.values())

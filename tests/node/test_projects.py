@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from fedpeer.adapters.source_rows import RowsSource
 from fedpeer.adapters.store_sqlite import SqliteStore
 from fedpeer.adapters.system import SystemClock, SystemEntropy
 from fedpeer.api import jobs as waiting
-from fedpeer.core.errors import DuplicateError, RequestError, StoreError, UnknownError
+from fedpeer.core.errors import DuplicateError, FedpeerError, RequestError, StoreError, UnknownError
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.commands import Node
 from fedpeer.node.counting import Means
@@ -113,3 +115,26 @@ async def test_names_and_numbers_have_bounds(tmp_path: Path, monkeypatch: pytest
         await node.create_project("one")
         with pytest.raises(RequestError, match="1 projects already"):
             await node.create_project("two")
+
+
+async def test_models_travel_with_a_project_under_their_names(tmp_path: Path) -> None:
+    async with node_at(tmp_path) as node:
+        await node.create_project("ward", Schema.from_dict(SCHEMA))
+        await ended(node, await node.add_rows("ward", rows(60), source="t"))
+        for name in ("m1", "m2"):
+            await node.fit("ward", "ols", "dose", ["age"], {}, model_id=name)
+        copy = await node.import_project(await node.export_project("ward"), "copy")
+        assert sorted(model.id for model in node.models(copy.id)) == ["m1", "m2"]
+        assert node.model("copy", "m1") == replace(node.model("ward", "m1"), federation=copy.id)
+
+
+async def test_of_a_project_that_cannot_be_read_nothing_is_made(tmp_path: Path) -> None:
+    async with node_at(tmp_path) as node:
+        await node.create_project("ward", Schema.from_dict(SCHEMA))
+        await ended(node, await node.add_rows("ward", rows(60), source="t"))
+        good = await node.fit("ward", "ols", "dose", ["age"], {}, model_id="m1")
+        kept, strange = (msgspec.json.encode(each) for each in (good, replace(good, id="../x")))
+        for models in ((kept, kept), (kept, strange), (kept, b"{}")):
+            with pytest.raises(FedpeerError):
+                await node.import_project(node._projects.carried(node.resolve("ward"), models), "broken")
+        assert [project.name for project in node.projects()] == ["ward"]
