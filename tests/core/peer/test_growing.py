@@ -237,6 +237,20 @@ def test_who_proposes_agrees_to_that_and_to_nothing_else() -> None:
     assert [node.peer.agreed.feature("stage").levels[-1] for node in (admin, bravo, charlie)] == ["III", "II", "II"]
 
 
+def test_what_others_add_meanwhile_changes_nothing_of_what_was_agreed_to() -> None:
+    simulation, _ = lived(30)
+    admin, bravo, charlie = simulation.nodes.values()
+    declined = simulation.act(bravo, Propose(FURTHER))
+    simulation.run()
+    simulation.act(admin, DeclineProposal(declined.id))
+    simulation.pass_time(1)
+    mine = grown(simulation, bravo, Additions.from_dict({"features": [{"name": "hiv", "kind": "binary"}]}))
+    simulation.act(bravo, Propose(Additions.from_dict({"levels": {"stage": ["IV"]}})))
+    simulation.run()
+    assert grown(simulation, charlie) == bravo.peer.roster.schema
+    assert bravo.peer.agreed == mine
+
+
 def test_who_proposes_more_of_what_it_has_not_agreed_to_still_follows_the_charter() -> None:
     """There is no schema that has its proposal and nothing else, so it has agreed to none."""
     simulation, _ = lived(8)
