@@ -245,10 +245,11 @@ def test_what_others_add_meanwhile_changes_nothing_of_what_was_agreed_to() -> No
     simulation.act(admin, DeclineProposal(declined.id))
     simulation.pass_time(1)
     mine = grown(simulation, bravo, Additions.from_dict({"features": [{"name": "hiv", "kind": "binary"}]}))
-    simulation.act(bravo, Propose(Additions.from_dict({"levels": {"stage": ["IV"]}})))
+    open_still = simulation.act(bravo, Propose(Additions.from_dict({"levels": {"stage": ["IV"]}})))
     simulation.run()
     assert grown(simulation, charlie) == bravo.peer.roster.schema
     assert bravo.peer.agreed == mine
+    assert {node.peer.proposals[open_still.id].state for node in (admin, bravo)} == {"open"}
 
 
 def test_who_proposes_more_of_what_it_has_not_agreed_to_still_follows_the_charter() -> None:
