@@ -11,9 +11,10 @@ from aiohttp import web
 
 from fedpeer.api.auth import Throttle, Tokens
 from fedpeer.api.node import Node
-from fedpeer.api.permits import Role, Who, check
+from fedpeer.api.permits import Role, Who, check, check_job
 from fedpeer.api.symetry.users import Users
 from fedpeer.core.errors import StateError, UnknownError
+from fedpeer.node.shapes import Job
 
 B = TypeVar("B")
 Q = TypeVar("Q")
@@ -91,6 +92,12 @@ class Call(Generic[B, Q]):
     def permit(self, need: Role, federation: str) -> None:
         """Refuse what the one who asks may not do in a federation that the path does not name."""
         check(self.who, need, federation, what=told(self.request))
+
+    def job(self, need: Role) -> Job:
+        """Return the job in the path; UnknownError for one that does not concern who asks."""
+        found = self.node.job(self.named("job"))
+        check_job(self.who, need, found, what=told(self.request))
+        return found
 
     def resolve(self, name: str, need: Role) -> str:
         """Return the id of a federation or project that the body names, once the role is found there."""

@@ -16,6 +16,7 @@ import msgspec
 
 from fedpeer.api.faults import RoleError
 from fedpeer.core.errors import UnknownError
+from fedpeer.node.shapes import Job
 from fedpeer.node.users import Account
 
 Role = Literal["anyone", "viewer", "operator", "admin"]
@@ -61,6 +62,19 @@ def check(who: Who, need: Role, scope: str = "", *, what: str) -> None:
     if scope and not who.may("viewer", scope):
         raise UnknownError(f"{who.name} has nothing of this name here")
     raise RoleError(f"this needs the role {need}, which {who.name} does not have{' here' if scope else ''}")
+
+
+def sees(who: Who, job: Job) -> bool:
+    """Whether somebody may look at a job: where it works, or, if that is no one place, everywhere, or at its own."""
+    return who.may("viewer", job.federation) or (not job.federation and job.by == who.name)
+
+
+def check_job(who: Who, need: Role, job: Job, *, what: str) -> None:
+    """Refuse what is not allowed with a job; UnknownError for one that `who` may not look at."""
+    if not sees(who, job):
+        raise UnknownError(f"there is no job {job.id}")
+    if job.federation or job.by != who.name:
+        check(who, need, job.federation, what=what)
 
 
 def check_somewhere(who: Who, need: Role, *, what: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from fedpeer.core.errors import FedpeerError, StateError, UnknownError
+from fedpeer.node.authors import author
 from fedpeer.node.shapes import Failure, Job
 
 KEPT = 1_000
@@ -51,9 +52,10 @@ class Jobs:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, job: Job, work: Callable[[Progress], Awaitable[Any]]) -> Job:
-        """Start work; `job` says what it is (id and times are filled in here)."""
-        progress = Progress()
-        job = msgspec.structs.replace(job, id=self._draw(8).hex(), started_at=self._now())
+        """Start work; `job` says what it is (its id, its start and whose doing it is are filled in here)."""
+        progress, who = Progress(), author()
+        by = who.name if who else ""
+        job = msgspec.structs.replace(job, id=self._draw(8).hex(), started_at=self._now(), by=by)
         self._jobs[job.id] = (job, progress)
         while len(self._jobs) > KEPT and self._oldest_is_over():
             self._jobs.popitem(last=False)

@@ -184,7 +184,7 @@ class Failure(Shape, frozen=True):
 
 
 class Job(Shape, frozen=True):
-    """Long work: `current` of `maximum` in `unit`; `result` when done, `error` when failed."""
+    """Long work: `current` of `maximum` in `unit`; `result` when done, `error` when failed; `by` is who began it."""
 
     id: str
     kind: str
@@ -197,6 +197,7 @@ class Job(Shape, frozen=True):
     unit: str
     result: Any = None
     error: Failure | None = None
+    by: str = ""  # user ward3 | the admin's token | the viewer's token
 
 
 class LogEntry(Shape, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fedpeer.api import jobs as waiting
 from fedpeer.api.bodies import AddRows, AddSource, Nothing, Wait, WatchData, WithdrawRows
 from fedpeer.api.call import Call, Reply
+from fedpeer.api.permits import sees
 from fedpeer.node.assessing import HeldOut
 from fedpeer.node.origins import Watch
 from fedpeer.node.shapes import Batch, Job, Withdrawal
@@ -65,21 +66,17 @@ async def receipts(call: Call[Nothing, Nothing]) -> list[Withdrawal]:
 
 async def jobs(call: Call[Nothing, Nothing]) -> list[Job]:
     """Long work, running and ended."""
-    return [one for one in call.node.jobs() if call.who.may("viewer", one.federation)]
+    return [one for one in call.node.jobs() if sees(call.who, one)]
 
 
 async def job(call: Call[Nothing, Wait]) -> Job:
     """One piece of long work; `wait` for its end."""
-    found = call.node.job(call.named("job"))
-    call.permit("viewer", found.federation)
-    return await waiting.ended(call.node, found, call.query.wait)
+    return await waiting.ended(call.node, call.job("viewer"), call.query.wait)
 
 
 async def cancel(call: Call[Nothing, Nothing]) -> Job:
     """Stop long work; what it did is undone."""
-    found = call.node.job(call.named("job"))
-    call.permit("operator", found.federation)
-    return await call.node.cancel_job(found.id)
+    return await call.node.cancel_job(call.job("operator").id)
 
 
 async def _begun(call: Call[AddSource, Wait] | Call[AddRows, Wait] | Call[WithdrawRows, Wait], job: Job) -> Reply:

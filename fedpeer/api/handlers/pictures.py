@@ -40,8 +40,7 @@ async def of_model(call: Call[Nothing, Nothing]) -> web.Response:
 async def of_job(call: Call[Nothing, Nothing]) -> web.Response:
     """A picture of what a job has found: `roc.svg` of an evaluation."""
     name, form = _named(call)
-    job = call.node.job(call.named("job"))
-    call.permit("viewer", job.federation)
+    job = call.job("viewer")
     if not isinstance(job.result, Evaluated):
         raise RequestError(
             f"job {job.id} has made nothing to draw", hint="draw a job that evaluated a model, once done"

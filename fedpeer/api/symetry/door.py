@@ -122,7 +122,7 @@ class Ask(msgspec.Struct, frozen=True):
 
     def permit(self, scope: str = "") -> None:
         """Refuse what the user may not do in a federation or project (none: on the whole node)."""
-        permits.check(self.who, self.point.need, scope, what=f"{self.request.method} {self.request.path[:200]!r}")
+        permits.check(self.who, self.point.need, scope, what=told(self.request))
 
     def sealed(self, entity: Any) -> Any:
         """Return an entity as this client wants it: in the vendor's form if it sends its own bodies so."""
@@ -230,8 +230,7 @@ def _permitted(ask: Ask) -> None:
             return
         ask.federation()
     elif ask.point.shared:
-        what = f"{ask.request.method} {ask.request.path[:200]!r}"
-        permits.check_somewhere(ask.who, ask.point.need, what=what)
+        permits.check_somewhere(ask.who, ask.point.need, what=told(ask.request))
     else:
         ask.permit()
 

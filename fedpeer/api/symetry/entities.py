@@ -121,15 +121,15 @@ def _alone(project: Project) -> dict[str, Any]:
     }
 
 
-def job_info(job: Job, cid: str) -> dict[str, Any]:
-    """A JobInfo."""
+def job_info(job: Job) -> dict[str, Any]:
+    """A JobInfo; its owner is the user who began it, by name."""
     done = job.state != "running"
     told = msgspec.to_builtins(job.result)
     result = told if isinstance(told, dict) else {}
     return {
         "jobId": job.id,
         "jobType": job.kind,
-        "owner": cid,
+        "owner": job.by.removeprefix("user "),
         "startingDate": int(job.started_at * 1000),
         "current": job.current,
         "maximum": job.maximum,

@@ -19,10 +19,9 @@ from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.federations import INVITE_S, NO_CONTRACT
 from fedpeer.api.symetry.naming import naming
-from fedpeer.core.errors import UnknownError
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.cells import Cell, invited
+from fedpeer.node.cells import Cell
 from fedpeer.node.shapes import Invite, Member
 
 _BAD = HTTPStatus.BAD_REQUEST
@@ -119,7 +118,7 @@ async def _updated(ask: Ask, scope: str, body: CellInfos) -> web.Response:
     new = [cell for place, cell in wanted.items() if place not in {one.place for one in kept}]
     _check_password(body, new)
     for cell in gone:
-        await _shut_out(ask, scope, cell, invites)
+        await ask.node.cells.shut_out(scope, cell)
     return reply(200, values=await _filled(ask, scope, new, body.passwd, kept))
 
 
@@ -183,36 +182,12 @@ async def _filled(
     ask: Ask, scope: str, cells: Sequence[Cell], password: str, before: Sequence[Cell] = ()
 ) -> dict[str, Any]:
     """Invite or bring these cells, keep them beside those from before, and return the invites as an entity."""
-    kept, invitations = list(before), []
-    try:
-        for cell in cells:
-            if cell.source:
-                await ask.node.bridge(scope, cell.source, on=True)
-                kept.append(cell)
-                continue
-            made = await ask.node.invite(scope, role="member", expires_in_s=INVITE_S, passphrase=password)
-            kept.append(invited(cell, made.id))
-            told = {"host": cell.host, "cid": cell.cid, "pid": cell.pid}
-            invitations.append({**told, "encryptedGroupInfo": made.text, "fedInfoEncrypted": made.text})
-    finally:
-        await ask.node.cells.keep(scope, kept)
-    return {"cellsInvitations": {"values": invitations}}
-
-
-async def _shut_out(ask: Ask, scope: str, cell: Cell, invites: dict[str, Invite]) -> None:
-    if cell.source:
-        try:
-            await ask.node.bridge(scope, cell.source, on=False)
-        except UnknownError:
-            return
-        return
-    invite = invites.get(cell.invite)
-    if invite is not None and invite.redeemed_by:
-        member = next((m for m in ask.node.members(scope) if m.id == invite.redeemed_by), None)
-        if member is not None and not member.removed_at:
-            await ask.node.remove(scope, member.id, "it is no cell of the fusion project any more")
-    elif invite is not None and invite.state == "open":
-        await ask.node.revoke_invite(scope, invite.id)
+    texts = await ask.node.cells.add(scope, before, cells, expires_in_s=INVITE_S, passphrase=password)
+    values = [
+        {"host": cell.host, "cid": cell.cid, "pid": cell.pid, "encryptedGroupInfo": text, "fedInfoEncrypted": text}
+        for cell, text in texts.items()
+    ]
+    return {"cellsInvitations": {"values": values}}
 
 
 def _state(cell: Cell, invites: dict[str, Invite], members: dict[str, Member]) -> str:

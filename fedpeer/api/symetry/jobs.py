@@ -10,6 +10,8 @@ import msgspec
 from aiohttp import web
 
 from fedpeer.api import jobs as waiting
+from fedpeer.api import permits
+from fedpeer.api.call import told as asked
 from fedpeer.api.node import Rows
 from fedpeer.api.symetry import algorithms, entities
 from fedpeer.api.symetry.door import Ask
@@ -31,7 +33,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 async def every_job(ask: Ask) -> web.Response:
     """Long work, running and ended."""
-    found = [entities.job_info(job, ask.cid) for job in ask.node.jobs() if ask.who.may("viewer", job.federation)]
+    found = [_info(job) for job in ask.node.jobs() if permits.sees(ask.who, job)]
     return reply(200, values={"jobinfo": found})
 
 
@@ -82,7 +84,7 @@ async def counted(ask: Ask, scope: str, rows: Rows) -> None:
 
 def told(ask: Ask, job: Job, *, text: str = "Job Created") -> web.Response:
     """Answer with a job: running (which is said with this text), done, or what went wrong."""
-    values = {"jobinfo": entities.job_info(job, ask.cid)}
+    values = {"jobinfo": _info(job)}
     if job.state == "running":
         headers = {"Location": f"/symetry/rest/{ask.cid}/jobs/{job.id}", "sym-job-id": job.id}
         return reply(HTTPStatus.ACCEPTED, text, values, headers=headers)
@@ -92,6 +94,11 @@ def told(ask: Ask, job: Job, *, text: str = "Job Created") -> web.Response:
     conflict = job.error is not None and job.error.code == DuplicateError.code
     why = job.error.detail if job.error is not None else f"the job was {job.state}"
     raise DialectError(HTTPStatus.CONFLICT if conflict else HTTPStatus.BAD_REQUEST, why, values)
+
+
+def _info(job: Job) -> Values:
+    """A JobInfo; what this dialect was to find is an entity of the answer, and no detail."""
+    return entities.job_info(msgspec.structs.replace(job, result=None) if isinstance(job.result, Answered) else job)
 
 
 def _entities(ask: Ask, job: Job) -> Values:
@@ -104,7 +111,7 @@ def _job(ask: Ask) -> Job:
     text = ask.request.match_info["job"]
     try:
         job = ask.node.job(text)
-        ask.permit(job.federation)
+        permits.check_job(ask.who, ask.point.need, job, what=asked(ask.request))
     except UnknownError:
         raise DialectError(HTTPStatus.BAD_REQUEST, "No such job") from None
     return job
