@@ -22,7 +22,7 @@ _METRICS: Final = {
         *("ftest", "ftestmu", "anova", "chi2", "gain"),
     )
 }
-_LISTS = ("hist_bins",)
+_IDLE: Final = {"hist_use_random": ("false", "0")}  # parameters of what is not done here, and values that ask for none
 
 
 async def explore(ask: Ask) -> web.Response:
@@ -50,7 +50,7 @@ async def vif(ask: Ask) -> web.Response:
         found = {places[name]: str(value) for name, value in values["vif"].items() if value is not None}
         return {"KSVSMap": {"values": [found]}}
 
-    return await _one(ask, "vif", told, keep=())
+    return await _one(ask, "vif", told)
 
 
 async def pca(ask: Ask) -> web.Response:
@@ -62,7 +62,7 @@ async def pca(ask: Ask) -> web.Response:
 
 async def svd(ask: Ask) -> web.Response:
     """Singular values and vectors of the standardised rows."""
-    return await _one(ask, "exploresvd", dict, keep=())
+    return await _one(ask, "exploresvd", dict)
 
 
 async def selection(ask: Ask) -> web.Response:
@@ -71,32 +71,27 @@ async def selection(ask: Ask) -> web.Response:
     def told(values: Mapping[str, Any]) -> jobs.Values:
         return {"stringList": {"values": values["features"]}, "svdValues": values["svdValues"]}
 
-    return await _one(ask, "exploresvdfs", told, keep=("keep",))
+    return await _one(ask, "exploresvdfs", told)
 
 
 async def density(ask: Ask) -> web.Response:
     """How attributes are distributed."""
-    return await _one(ask, "densityEstimate", dict, keep=_LISTS)
+    return await _one(ask, "densityEstimate", dict)
 
 
 async def conditional(ask: Ask) -> web.Response:
     """How continuous attributes are distributed where binary ones are 1."""
-    return await _one(ask, "conditionalDensityEstimate", dict, keep=_LISTS)
+    return await _one(ask, "conditionalDensityEstimate", dict)
 
 
 async def _one(
-    ask: Ask,
-    metric: str,
-    told: Any,
-    *,
-    keep: tuple[str, ...] = ("pcaNumDimension",),
-    rename: Mapping[str, str] | None = None,
-    **options: Any,
+    ask: Ask, metric: str, told: Any, *, rename: Mapping[str, str] | None = None, **options: Any
 ) -> web.Response:
     scope = ask.federation()
     asked = read(ask, ask.body.one, ask.node.schema(scope))
     names = rename or {}
-    options |= {names.get(k, k): v for k, v in asked.extra.items() if k in keep and v not in (None, "")}
+    given = {k: v for k, v in asked.extra.items() if v not in (None, "") and str(v).lower() not in _IDLE.get(k, ())}
+    options |= {names.get(key, key): value for key, value in given.items()}
     chosen = [*asked.inputs, *asked.targets] or _names(ask)
 
     async def work() -> jobs.Values:

@@ -181,6 +181,18 @@ async def test_histograms_are_counted_from_the_first_row_on(user: Caller) -> Non
     assert found["median"] == pytest.approx(2, abs=0.1)
     (density,) = (await user.good("POST", "/projects/p1/densityEstimate", asked))["densityList"]
     assert (density["attrName"], len(density["histogram"])) == ("x", 4)
+    await user.good("POST", "/projects/p1/densityEstimate", {**asked, "extraParameters": {"hist_use_random": "false"}})
+    for key in ("hist_min", "hist_max", "hist_use_random"):
+        for rest in (
+            "densityEstimate",
+            "conditionalDensityEstimate",
+            "vif",
+            "explorepca",
+            "exploresvd",
+            "exploresvdfs",
+        ):
+            said = await user.bad("POST", f"/projects/p1/{rest}", {"extraParameters": {key: "1"}})
+            assert f"{rest} has no option '{key}'" in said
     pairs = {"inputAttributes": ["0", "1"]}
     (given,) = (await user.good("POST", "/projects/p1/conditionalDensityEstimate", pairs))["densityList"]
     assert given["attrName"] == "x|b"
