@@ -101,6 +101,8 @@ def _draw_chosen(job: Job) -> None:
         for each in told["best"]
     )
     render.table(("KIND", f">{_name(told['measure'])}", "FEATURES", "OPTIONS"), rows)
+    if told["left_out"]:
+        render.say(f"{render.count(told['left_out'], 'row')} left out, where a feature is missing", "dim")
     for reason, count in told["refused"].items():
         render.say(f"{render.count(count)} not judged: {reason}", "dim")
 

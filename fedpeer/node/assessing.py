@@ -12,10 +12,8 @@ from fedpeer.core.errors import RequestError
 from fedpeer.core.identity import PeerId
 from fedpeer.core.models.certificate import Contributor
 from fedpeer.core.models.choose import Choice, Contest, choose
-from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Evaluation, Terms, evaluate, wanted
 from fedpeer.core.models.fit import check_options
-from fedpeer.core.models.inputs import sources
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.validate import CrossValidation, cross_validate
 from fedpeer.core.peer.project import Project
@@ -113,8 +111,4 @@ def selected(
     summary: Summary, source: Source, contest: Contest, progress: Callable[[int], None]
 ) -> tuple[Result, Choice]:
     """Read the features that are tried and the truth, once; try every model on them, telling how many were tried."""
-    schema = summary.schema
-    names = [column.name for column in chosen(schema, contest.target, contest.features)]
-    goal = named(schema, contest.target).name
-    wanted = dict.fromkeys([*(feature.name for feature in sources(schema, names)), goal])
-    return choose(summary, source.batches(list(wanted)), contest, progress=progress)
+    return choose(summary, source.batches(contest.wanted(summary.schema)), contest, progress=progress)

@@ -1,6 +1,7 @@
 """Choosing among models by rows that they have not seen: of kinds, of features and of options, the best is kept.
 
-What is tried is fitted from the summary; the rows are read once and held while models are compared on them.
+What is tried is fitted from the summary; the rows are read once and held while models are compared on them. All are
+compared on the same rows, for a model that is judged only where a feature is there may have the easier ones.
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from math import prod
 from typing import Any, Final
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.agreement import Score, measures, scored
 from fedpeer.core.models.design import chosen, named
 from fedpeer.core.models.evaluate import Terms, evaluate
 from fedpeer.core.models.fit import fitted, options_of
+from fedpeer.core.models.inputs import inputs, sources
 from fedpeer.core.models.result import Result
 from fedpeer.core.models.steps import Names, fewer, more
 from fedpeer.core.models.subsets import MOST
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.table import batches
 
@@ -48,12 +53,14 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The best of what was tried; `refused` counts by its commonest reasons what could not be fitted or judged.
 
-    `best` are up to ten, best first; the first is the chosen one, whose score is too good, as it was chosen by that.
+    `rows` are those that all were compared on, `left_out` those that lack a feature which is tried. `best` are up to
+    ten, best first; the first is the chosen one, whose score is too good, as it was chosen by that.
     """
 
     measure: str
     target: str
     rows: int
+    left_out: int
     tried: int
     best: list[Candidate]
     refused: dict[str, int]
@@ -85,6 +92,17 @@ class Contest:
         names = [self.kinds] if isinstance(self.kinds, str) else self.kinds
         return dict(names) if isinstance(names, Mapping) else {name: {} for name in names}
 
+    def completes(self) -> bool:
+        """Whether all that is tried completes rows with gaps, so that these can be judged on too."""
+        ways = [self.grid.get("missing", [options.get("missing", "none")]) for options in self.entrants().values()]
+        return all(way != "none" for way in chain.from_iterable(ways))
+
+    def wanted(self, schema: Schema) -> list[str]:
+        """The columns of a table that are read: those of the features that are tried, and the truth."""
+        names = [column.name for column in chosen(schema, self.target, self.features)]
+        goal = named(schema, self.target).name
+        return list(dict.fromkeys([*(feature.name for feature in sources(schema, names)), goal]))
+
     def among(self, kind: str) -> dict[str, Sequence[Any]]:
         """The part of the grid that is of a kind's options; ModelError for a kind that is not there."""
         known = options_of(kind)
@@ -109,7 +127,7 @@ def choose(
         for values in _settings(contest.among(kind)):
             trial.search(kind, {**options, **values})
     if not trial.found:
-        (reason, _), *_ = trial.refused.most_common(1) or [("there are no rows to judge by", 0)]
+        ((reason, _),) = trial.refused.most_common(1)
         raise ModelError(f"none of what was tried could be fitted and judged: {reason}")
     order = sorted(trial.found, key=lambda each: -trial.sign * each[0].score)
     first, options = order[0]
@@ -117,7 +135,8 @@ def choose(
     return model, Choice(
         measure=trial.measure,
         target=contest.target,
-        rows=trial.rows,
+        rows=sum(part.num_rows for part in trial.held),
+        left_out=trial.left_out,
         tried=trial.tried,
         best=[candidate for candidate, _ in order[:_TOLD]],
         refused=dict(trial.refused.most_common(_REASONS)),
@@ -133,8 +152,8 @@ class _Trial:
     names: list[str]
     measure: str
     sign: int
-    held: list[Any]
-    rows: int
+    held: list[pa.RecordBatch]
+    left_out: int
     progress: Callable[[int], None] | None
     found: list[tuple[Candidate, dict[str, Any]]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
@@ -149,15 +168,18 @@ class _Trial:
         measure = contest.measure or next(iter(known))
         if measure not in known:
             raise ModelError(f"measure is {measure!r:.40}; of {contest.target!r} it must be one of {', '.join(known)}")
-        names = list(dict.fromkeys(c.feature for c in chosen(summary.schema, contest.target, contest.features)))
+        columns = chosen(summary.schema, contest.target, contest.features)
+        names = list(dict.fromkeys(column.feature for column in columns))
         _check_size(contest, names)
-        held, rows, cells = [], 0, 0
-        for batch in batches(table):
-            held.append(batch)
-            rows, cells = rows + batch.num_rows, cells + batch.num_rows * batch.num_columns
+        held, left_out, cells = [], 0, 0
+        for batch in batches(table, contest.wanted(summary.schema)):
+            whole = batch if contest.completes() else _complete(batch, summary.schema, [c.name for c in columns])
+            held.append(whole)
+            left_out += batch.num_rows - whole.num_rows
+            cells += whole.num_rows * whole.num_columns
             if cells > _CELLS:
                 raise ModelError(f"more than {_CELLS:,} values to judge models by", hint="name a part of these rows")
-        return cls(summary, contest, names, measure, known[measure], held, rows, progress)
+        return cls(summary, contest, names, measure, known[measure], held, left_out, progress)
 
     def search(self, kind: str, options: dict[str, Any]) -> None:
         """Try a kind with these options on the features that the search goes through."""
@@ -216,6 +238,12 @@ class _Trial:
         told = {key: str(option) for key, option in options.items()}
         self.found.append((Candidate(kind=kind, features=features, options=told, score=value), options))
         return value
+
+
+def _complete(batch: pa.RecordBatch, schema: Schema, names: Sequence[str]) -> pa.RecordBatch:
+    """The rows that have all of these columns."""
+    ((_, columns),) = inputs(batch, schema, names)
+    return batch.filter(pa.array(~np.any([np.isnan(columns[name]) for name in names], axis=0)))
 
 
 def _settings(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
