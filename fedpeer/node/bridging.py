@@ -5,7 +5,8 @@ Nothing is remembered here. Whatever a crash has left undone is found out when t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 from fedpeer.core.errors import LocalError, StateError, UnknownError
 from fedpeer.core.peer.bridge import Bridged, Inflow, SetBridge
@@ -14,6 +15,7 @@ from fedpeer.core.peer.state import BRIDGE, Peer, State
 from fedpeer.core.statistics.extension import embed, extends
 from fedpeer.core.statistics.summary import Summary
 
+Ask = Callable[[str, SetBridge | Bridged], Awaitable[Any]]
 Steps = tuple[SetBridge | None, Bridged]
 
 
@@ -47,6 +49,14 @@ def steps(source: Peer, target: Peer, *, on: bool) -> Steps:
     if reason:
         raise StateError(f"{source.roster.name} cannot be brought into {name}: {reason}")
     return SetBridge(target.federation, name, on), event
+
+
+async def bridge(ask: Ask, source: Peer, target: Peer, *, on: bool) -> None:
+    """Have one federation be brought into another from here on, or no longer; LocalError if it cannot."""
+    decided, told = steps(source, target, on=on)
+    if decided is not None:
+        await ask(source.federation, decided)
+    await ask(target.federation, told)
 
 
 def _newer(source: Peer, target: Peer) -> Iterator[tuple[str, Bridged]]:

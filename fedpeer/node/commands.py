@@ -175,11 +175,8 @@ class Node(Growth):
 
     async def bridge(self, fed: str, source: str, *, on: bool) -> shapes.Federation:
         """Bring the total of another federation into this one as this node's contribution, or no longer."""
-        target, origin = self._peer(fed), self._peer(source)
-        decided, told = bridging.steps(origin, target, on=on)
-        if decided is not None:
-            await self._engine.ask(origin.federation, decided)
-        await self._engine.ask(target.federation, told)
+        target = self._peer(fed)
+        await bridging.bridge(self._engine.ask, self._peer(source), target, on=on)
         return self.federation(target.federation)
 
     def check_bridge(self, source: str, schema: Schema) -> None:

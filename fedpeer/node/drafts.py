@@ -44,7 +44,8 @@ class Drafts:
             except SourceError as error:
                 self._warn(error)
             else:
-                await self._engine.store(Commit({(NODE, name): None}))
+                with contextlib.suppress(StoreError):  # a node whose disk is full starts all the same
+                    await self._engine.store(Commit({(NODE, name): None}))
 
     async def place(self, location: str) -> str:
         """Where a file of this name would be; SourceError if none may be written there."""

@@ -44,7 +44,7 @@ class Subjects(Counting):
         self.behind: dict[str, int | None] = {}  # how many messages of it are still to come, as far as is known
         self.broken: dict[str, int] = {}  # how often its line broke since the start
         self.credentials: dict[str, Credential] = {}  # of those streams that have one
-        self.cells = Cells(engine)
+        self.cells = Cells(engine, world.entropy.draw)
 
     async def load_credentials(self) -> None:
         """Read what streams are let in with; once, at the start."""

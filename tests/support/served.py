@@ -123,12 +123,17 @@ class Served:
 
 @asynccontextmanager
 async def node_on(
-    broker: MemoryBroker, clock: MovableClock, name: str, *, ciphers: Ciphers = no_ciphers
+    broker: MemoryBroker,
+    clock: MovableClock,
+    name: str,
+    *,
+    ciphers: Ciphers = no_ciphers,
+    store: MemoryStore | None = None,
 ) -> AsyncIterator[Node]:
-    """A real node whose ports are in memory."""
+    """A real node whose ports are in memory, begun anew or on what a store has."""
     entropy = SystemEntropy()
     world = World(
-        store=MemoryStore(),
+        store=store or MemoryStore(),
         clock=clock,
         entropy=entropy,
         open_bus=lambda line: MemoryBus(broker, federation=line.federation, name=f"{line.federation}/{line.name}"),

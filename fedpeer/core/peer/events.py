@@ -46,11 +46,12 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class IssueInvite:
-    """The admin's operator asks for an invite; answered with `Issued`."""
+    """The admin's operator asks for an invite; answered with `Issued`. `name` is its id, if that was drawn before."""
 
     role: str
     expires_in_s: int
     passphrase: str | None = field(default=None, repr=False)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

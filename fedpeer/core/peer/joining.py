@@ -167,7 +167,9 @@ def issue_invite(turn: Turn, event: IssueInvite) -> None:
     state, now = turn.state, int(turn.now)
     if sum(r.state == "open" for r in state.invites.values()) >= OPEN_INVITES:
         raise InviteError("too many open invites", hint="revoke some: `fedpeer invite list`")
-    name = canonical.digest("invite id", turn.draw("invite id")).hex()[:16]
+    name = event.name or canonical.digest("invite id", turn.draw("invite id")).hex()[:16]
+    if name in state.invites:
+        raise InviteError(f"there is an invite {name} already", hint="an id serves once")
     access, broker = _joiner_access(turn, name, now + event.expires_in_s)
     invitation = Invitation(
         federation=state.federation,

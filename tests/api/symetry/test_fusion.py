@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from fedpeer.adapters.store_memory import MemoryStore
+from fedpeer.core.errors import InviteError
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.node.cells import Cells
+from fedpeer.node.cells import Cell, Cells
+from fedpeer.ports import Commit
 from tests.support.nats import until
 from tests.support.served import SCHEMA, MovableClock, Served, memory_broker, node_on, rows, serving
 from tests.support.symetry import Caller, decrypt
@@ -126,6 +129,76 @@ async def test_two_changes_at_once_leave_no_invite_that_is_no_cells(
     assert len(await states(north)) == 2
     open_ones = [invite for invite in three[0].node.invites("all") if invite.state == "open"]
     assert (len(open_ones) == 2) is guarded
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_node_that_is_killed_at_any_time_has_no_open_invite_and_no_bridge_that_is_no_cells(
+    three: Any, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    north = caller(three[0])
+    await north.good("POST", "/fedml/create", {"fed_name": "hearts", **RELAXED}, query="pid=hearts")
+    await fused(north, [SOUTH])
+    before, stores = three[0].node.cells.of(three[0].node.resolve("all")), list[MemoryStore]()
+    commit, keep = MemoryStore.commit, Cells.keep
+
+    def watched(self: MemoryStore, change: Commit) -> list[int]:
+        done = commit(self, change)
+        if self is three[0].node._engine._world.store:
+            stores.append(self.copy())
+        return done
+
+    async def late(self: Cells, fed: str, cells: Any) -> None:
+        if not any(cell.pending for cell in cells):
+            await keep(self, fed, cells)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "commit", watched)
+        if not kept:
+            patch.setattr(Cells, "keep", late)
+        body = {"values": [SOUTH, WEST, {**WEST, "pid": "other"}, OWN], "passwd": PASSWORD}
+        await north.good("POST", "/projects/fusion/all/updateCellsInfo", body)
+    found = [await _started(three[0], store) for store in stores]
+    assert (all(own for _, own in found)) is kept
+    assert {cells for cells, _ in found} == {before, three[0].node.cells.of(three[0].node.resolve("all"))}
+
+
+async def _started(served: Served, store: MemoryStore) -> tuple[Any, bool]:
+    """The cells of a node that starts with a store, and whether all that is open is theirs."""
+    async with node_on(memory_broker(), served.clock, "north", store=store) as node:
+        await node.load()
+        cells = node.cells.of(node.resolve("all"))
+        assert cells is not None
+        opened = {invite.id for invite in node.invites("all") if invite.state == "open"}
+        source = node._engine.peer(node.resolve("hearts"))
+        brought = {source.federation} if source.roster.bridges else set()
+        return cells, (opened, brought) == (
+            {cell.invite for cell in cells if cell.invite},
+            {cell.source for cell in cells if cell.source},
+        )
+
+
+@pytest.mark.long
+async def test_cells_are_invited_all_or_none(three: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    north, done = caller(three[0]), Cells._done
+    await north.good("POST", "/fedml/create", {"fed_name": "hearts", **RELAXED}, query="pid=hearts")
+    await fused(north, [SOUTH])
+
+    async def failing(self: Cells, fed: str, cell: Cell, expires_in_s: int, passphrase: str) -> str:
+        if cell.pid == "other":
+            raise InviteError("too many open invites")
+        return await done(self, fed, cell, expires_in_s, passphrase)
+
+    body = {"values": [SOUTH, WEST, OWN, {**WEST, "pid": "other"}], "passwd": PASSWORD}
+    with monkeypatch.context() as patch:
+        patch.setattr(Cells, "_done", failing)
+        assert "too many" in await north.bad("POST", "/projects/fusion/all/updateCellsInfo", body)
+    assert await states(north) == {"p-south": "invited"}
+    assert [invite.state for invite in three[0].node.invites("all")].count("open") == 1
+    assert not three[0].node._engine.peer(three[0].node.resolve("hearts")).roster.bridges
+    values = await north.good("POST", "/projects/fusion/all/updateCellsInfo", body)
+    assert [one["pid"] for one in values["cellsInvitations"]["values"]] == ["p-west", "other"]
+    assert await states(north) == {"p-south": "invited", "p-west": "invited", "hearts": "bridged", "other": "invited"}
 
 
 def states_of(served: Served) -> dict[str, str]:

@@ -334,6 +334,20 @@ def test_open_invites_are_bounded(monkeypatch):
     assert len({r.id for r in turn.state.invites.values()}) == 1_000
 
 
+def test_an_id_that_was_drawn_before_serves_one_invite(monkeypatch):
+    simulation = Simulation()
+    alfa = simulation.found("alfa")
+    monkeypatch.setattr("fedpeer.core.envelope.invite.write", lambda *_: "")
+    turn = Turn(alfa.peer, simulation.now, b"e" * 32)
+    event = ev.IssueInvite("member", 60, None, "ab" * 8)
+    issue_invite(turn, event)
+    before = turn.state.invites
+    assert list(before) == [event.name]
+    with pytest.raises(InviteError, match="already"):
+        issue_invite(turn, event)
+    assert turn.state.invites == before
+
+
 def test_an_embedded_bus_gives_each_joiner_a_pass_of_its_own():
     simulation = Simulation()
     alfa = simulation.found("alfa")
