@@ -84,7 +84,7 @@ class Extremes(Result, frozen=True, kw_only=True):
         """Read the dict form; ModelError for anything that is not a set of tails."""
         model = super().from_dict(form)
         tails = [tail for each in model.tails.values() for tail in each.items()]
-        if not tails or any(side not in _SIDES["both"] or tail.scale <= 0 for side, tail in tails):
+        if not tails or any(side not in _SIDES["both"] or not _possible(tail) for side, tail in tails):
             raise ModelError("not a model: it has no tails")
         return model
 
@@ -131,6 +131,10 @@ def evt(
     )
 
 
+def _possible(tail: Tail) -> bool:
+    return tail.scale > 0 and 0 < tail.rows <= tail.all and _SHAPES[0] <= tail.shape <= _SHAPES[1]
+
+
 def _tail(summary: Summary, column: Column, side: str, shares: tuple[Fraction, Fraction]) -> Tail:
     """The bins from the end on that hold no more than the share of the rows, and the distribution of these."""
     counts, edges = _bins(summary, column)
@@ -148,6 +152,12 @@ def _tail(summary: Summary, column: Column, side: str, shares: tuple[Fraction, F
             f"the {side} {float(shares[0]):.3g} of {column.name!r} is {inside} rows in {len(used)} bins, which say too "
             f"little of a tail: at least {_FEWEST} rows in 3",
             hint='lower the level, have more rows or narrower bins, or look at one tail="upper"',
+        )
+    if shares[1] * n >= inside:
+        raise ModelError(
+            f"risk is {float(shares[1]):.3g}, and in the bins of the {side} tail of {column.name!r} are only "
+            f"{inside} of {n} rows",
+            hint="name a smaller risk or a lower level, or have narrower bins",
         )
     limits = np.array([float(edge - edges[first]) for edge in edges[first:]])
     shape, scale = _fitted(np.array(counts[first:], np.float64), limits)

@@ -137,10 +137,26 @@ def test_what_has_no_tail_is_refused(how, text):
         fit(collect(schema(500), drawn()), "evt", **({"features": ["x"]} | how))
 
 
+def test_a_risk_that_is_not_in_the_tail_is_refused():
+    """In bins of five the tail holds 2 % of the rows, though the level would allow 5 %."""
+    rows = {"x": np.round(90 + 10 * stats.norm.rvs(size=2000, random_state=0), 3), "b": np.zeros(2000)}
+    summary = collect(schema(40), rows)
+    tail = fit(summary, "evt", features=["x"], tail="upper", risk="0.01").tails["x"]["upper"]
+    assert tail.start < tail.limit
+    assert tail.rows < 80
+    with pytest.raises(ModelError, match=f"risk is 0.04.*tail of 'x' are only {tail.rows} of 2000 rows"):
+        fit(summary, "evt", features=["x"], tail="upper", risk="0.04")
+
+
 def test_without_histograms_there_are_no_tails():
     plain = Schema([Feature("x", min=-10, max=190, resolution="0.001")])
     with pytest.raises(ModelError, match="needs the block histogram"):
         fit(collect(plain, {"x": drawn()["x"]}), "evt")
     form = fit(collect(schema(500), spread()), "evt", features=["x"]).to_dict()
-    with pytest.raises(ModelError, match="it has no tails"):
-        restore(form | {"tails": {}})
+    tail = form["tails"]["x"]["upper"]
+    for tails in (
+        {},
+        *({"x": {"upper": tail | wrong}} for wrong in ({"rows": 0}, {"all": 1}, {"scale": 0}, {"shape": -2})),
+    ):
+        with pytest.raises(ModelError, match="it has no tails"):
+            restore(form | {"tails": tails})
