@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import sqrt
 from typing import Final
 
 from fedpeer.core.models.evaluate import Evaluation
 from fedpeer.core.statistics.feature import Feature
+from fedpeer.core.statistics.rounding import root
 
 Score = float | None
 
 _NUMBERS: Final = {"rmse": -1, "mae": -1, "r2": 1}
-_CLASSES: Final = {"accuracy": 1, "kappa": 1, "mcc": 1, "macro_recall": 1, "macro_precision": 1, "macro_f1": 1}
+_MEANS: Final = ("accuracy", "kappa", "mcc", "macro_recall", "macro_precision", "macro_f1", "weighted_f1")
 _SHARES: Final = (
     "auc",
     "accuracy",
@@ -25,16 +25,20 @@ _SHARES: Final = (
     "specificity",
     "ppv",
     "npv",
+    "weighted_f1",
 )
+_CLASSES: Final = dict.fromkeys(_MEANS, 1)
 _TWO: Final = dict.fromkeys(_SHARES, 1) | {"brier": -1}
 _OWN: Final = {"kappa", "mcc", "weighted_f1"}
 
 
 def measures(target: Feature) -> Mapping[str, int]:
     """The measures for a target, the usual one first: 1 if more is better, −1 if less is."""
-    if target.kind == "category" and len(target.levels) > 2:
-        return {**_CLASSES, "weighted_f1": 1}
-    return _NUMBERS if target.measured or target.derived else {**_TWO, "weighted_f1": 1, **_NUMBERS}
+    if target.measured or target.derived:
+        return _NUMBERS
+    if len(target.levels) > 2:
+        return _CLASSES
+    return _TWO | (_NUMBERS if target.kind == "binary" else {})
 
 
 def scored(told: Evaluation, measure: str) -> Score:
@@ -60,6 +64,7 @@ def _agreement(told: Evaluation, measure: str) -> Score:
         return float(Fraction(hits * n - both, n * n - both)) if n * n != both else None
     if measure == "mcc":
         spread = (n * n - sum(s * s for s in said)) * (n * n - sum(t * t for t in true))
-        return (hits * n - both) / sqrt(spread) if spread else None
+        size = root(Fraction((hits * n - both) ** 2, spread)) if spread else None
+        return size if size is None or hits * n >= both else -size
     shares = (Fraction(t * 2 * table[a][a], t + s) for a, t, s in zip(labels, true, said, strict=True) if t + s)
     return float(sum(shares, Fraction(0)) / n)

@@ -14,6 +14,7 @@ from fedpeer.core.models.choose import Contest, choose
 from fedpeer.core.models.evaluate import evaluate
 from fedpeer.core.models.fit import fit
 from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.schema import Feature
 from tests.support.pooled import classes, numbers
 
 
@@ -132,6 +133,12 @@ def test_every_measure_of_a_target_is_told_by_some_model():
     learnt, _, held = parts(classes("wine"))
     for measure in measures(learnt.schema.feature("class")):
         assert scored(evaluate(fit(learnt, "lda", "class", list(held)[:2]), held), measure) is not None, measure
+
+
+def test_a_category_of_two_levels_is_not_judged_as_a_number():
+    two = Feature("k", "category", levels=["a", "b"])
+    assert set(measures(Feature("k", "binary"))) - set(measures(two)) == {"rmse", "mae", "r2"}
+    assert next(iter(measures(two))) == "auc"
 
 
 def test_kinds_compete_and_what_cannot_be_fitted_is_told():
