@@ -103,7 +103,8 @@ class NatsFeeds:
         """Return the first rows that are kept of a subject, by column."""
         self._need_roots()
         async with opened(Place.of(inlet, self.roots)) as (place, jetstream):
-            return sampled(await first(place, jetstream, most), place.options, most)
+            found = await first(place, jetstream, most)
+            return await asyncio.to_thread(sampled, found, place.options, most)
 
     def _need_roots(self) -> None:
         if not self.roots:
@@ -136,7 +137,8 @@ class NatsFeed:
         if not told:
             return None
         self._position = told[-1][0]
-        return self._read(told)
+        # Seconds for millions of bytes, in which nothing else would be answered.
+        return await asyncio.to_thread(self._read, told)
 
     async def acknowledge(self, until: int) -> None:
         """Acknowledge what was delivered up to this number."""

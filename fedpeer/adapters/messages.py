@@ -84,6 +84,8 @@ def sampled(bodies: Iterable[bytes], options: Mapping[str, Any], most: int) -> d
             rows += list(_lines_of(body, options) if options.get("format") == "csv" else _objects(body))
         except UnreadableError:
             continue
+        if len(rows) >= most:
+            break
     names = list(dict.fromkeys(name for row in rows[:most] for name in row))
     return {name: [row.get(name) for row in rows[:most]] for name in names}
 

@@ -192,7 +192,7 @@ class Subjects(Counting):
         if not any(columns.values()):
             return ev.Flowed(flow)
         held = self._held(scope)
-        source = self._means.open_rows(stream.location, columns, schema_of(held))
+        source = await asyncio.to_thread(self._means.open_rows, stream.location, columns, schema_of(held))
         collected = await asyncio.to_thread(counted, source, held)
         batch = batch_for(self._world, stream.location, collected)
         if stream.batch in held.batches:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedpeer.adapters.messages import LONGEST, Messages, UnreadableError
+from fedpeer.adapters.messages import LONGEST, Messages, UnreadableError, sampled
 from fedpeer.core.statistics.schema import Feature, Schema
 
 SCHEMA = Schema([Feature("x", min=0, max=10, resolution=1), Feature("s", "binary")], patient="who")
@@ -63,3 +63,9 @@ def test_a_key_that_is_called_otherwise_and_one_that_is_not_there():
     assert messages.read('{"Gro\u0308\u00dfe": 3, "who": 7}'.encode()) == [[3, None, 7]]
     lines = Messages.of(SCHEMA, {"format": "csv", "columns": "a,b,s", "map": {"a": "x", "b": "who"}})
     assert lines.read(b"1,2,3") == [["1", "3", "2"]]
+
+
+def test_no_more_messages_are_looked_at_than_there_are_rows_to_show():
+    bodies = iter([b"not json", b'[{"x": 1}, {"x": 2}]', b'{"y": 3}'])
+    assert sampled(bodies, {}, 2) == {"x": [1, 2]}
+    assert next(bodies) == b'{"y": 3}'

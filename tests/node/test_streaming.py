@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -529,3 +530,27 @@ async def test_a_stream_goes_on_under_what_the_schema_has_grown_into(server, bus
         local = trial.engine.peer(node.resolve("wards")).local
         assert (local.rows, local.sum("c$d"), local.count("y"), local.sum("y")) == (20 + 30, 10, 30, 15)
         assert node.stream("wards", stream.id).rejected == {"c": {"unknown level": 10}}
+
+
+async def test_messages_are_read_and_looked_at_where_nothing_else_waits_for_it(server, bus, home, monkeypatch):
+    threads: dict[str, set[int]] = {"read": set(), "rows": set(), "sampled": set()}
+
+    def told(name: str, work: Any) -> Any:
+        def done(*args: Any) -> Any:
+            threads[name].add(threading.get_ident())
+            return work(*args)
+
+        return done
+
+    monkeypatch.setattr(feed_nats.Messages, "read", told("read", feed_nats.Messages.read))
+    monkeypatch.setattr(Catalogue, "rows", told("rows", Catalogue.rows))
+    monkeypatch.setattr(feed_nats, "sampled", told("sampled", feed_nats.sampled))
+    place = f"nats://{server}/{SUBJECT}"
+    await publish(bus, range(5))
+    async with living(home) as trial:
+        await trial.begin(place)
+        await trial.counted(5)
+        assert trial.peer.local == table(range(5))
+        assert len((await NatsFeeds((home,)).sample(Inlet(place), 3))["x"]) == 3
+    assert all(threads.values())
+    assert threading.get_ident() not in set.union(*threads.values())
