@@ -117,7 +117,7 @@ class Hidden(Result, frozen=True, kw_only=True):
 def hmm(summary: Summary, target: str, features: Sequence[str] | None, *, alpha: Any = 0) -> Hidden:
     """Count which state follows which, and which symbol comes with it: `features` are the state before and the symbol.
 
-    The first state of a sequence is as likely as its share of all rows. `alpha` is added to every count.
+    The first state of a sequence is as likely as its share of all rows that have one. `alpha` is added to every count.
     """
     extra, goal = smoothing(alpha), category(summary.schema, target)
     before, symbol = _roles(summary.schema, target, features)
@@ -126,7 +126,8 @@ def hmm(summary: Summary, target: str, features: Sequence[str] | None, *, alpha:
     steps = conditional(counts, extra, [f"{state!r} comes before" for state in states])
     seen = crossed(summary, target, states, symbol, symbols)
     shown = conditional(seen, extra, [f"{state!r} comes with" for state in states])
-    (start,) = conditional([[sum(row) for row in seen]], extra, [""])
+    alone = [row[k] for k, row in enumerate(crossed(summary, target, states, target, states))]
+    (start,) = conditional([alone], extra, [""])
     return Hidden(
         kind="hmm",
         target=target,

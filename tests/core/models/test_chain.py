@@ -136,6 +136,8 @@ def test_gaps_leave_the_pairs_that_are_there():
     seen = Counter((a, b) for a, b in zip(rows["before"], rows["state"], strict=True) if a)
     assert sum(seen.values()) == chain.n == hidden.n
     assert all(chain.counts[a][b] == seen[a, b] for a in STATES for b in STATES)
+    shares = Counter(rows["state"])
+    assert hidden.start == {state: float(Fraction(shares[state], 400)) for state in STATES}
     with_both = Counter((b, s) for b, s in zip(rows["state"], rows["does"], strict=True) if s)
     for state in STATES:
         total = sum(with_both[state, symbol] for symbol in SYMBOLS)
