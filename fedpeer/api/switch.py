@@ -78,11 +78,11 @@ class Switch(web.AbstractResource):
 
     def url_for(self, **_: str) -> NoReturn:
         """Refuse: nothing here has a name."""
-        raise NotImplementedError
+        raise TypeError(f"no route below {self._prefix} has a name to make a URL of: write its path")
 
     def add_prefix(self, prefix: str) -> NoReturn:
         """Refuse: it is no part of another application."""
-        raise NotImplementedError
+        raise TypeError(f"the routes below {self._prefix} were made for it, and not for {prefix}{self._prefix}")
 
 
 def _ends(node: _Node, segments: list[str], at: int) -> Iterator[tuple[int, web.AbstractResource]]:

@@ -76,3 +76,13 @@ async def test_a_path_goes_where_the_library_sends_it(prefix: str, lines: list[t
     for path in paths(lines):
         for method in ("GET", "PUT") if len(lines) > 9 else ("GET", "PUT", "POST", "DELETE"):
             assert await taken(ours, method, path) == await taken(theirs, method, path), (method, path)
+
+
+def test_what_a_switch_cannot_do_is_said_in_words() -> None:
+    served = web.Application()
+    switch = Switch("/v1", [("GET", "/v1/a", nothing)])
+    served.router.register_resource(switch)
+    with pytest.raises(TypeError, match="no route below /v1 has a name"):
+        switch.url_for(fed="x")
+    with pytest.raises(TypeError, match="below /v1 were made for it, and not for /all/v1"):
+        web.Application().add_subapp("/all", served)
