@@ -1,6 +1,8 @@
-"""Damage by one bit: it is noticed, or it is another summary and says so; never the same one."""
+"""Damage: of one bit, which is noticed or makes another summary that says so; and of a text in several places."""
 
 from __future__ import annotations
+
+from hypothesis import strategies as st
 
 from fedpeer.core.errors import FedpeerError
 from fedpeer.core.statistics.summary import Summary
@@ -21,4 +23,14 @@ def flipped(data: bytes, bit: int) -> bytes:
     """The data with one bit flipped."""
     wrong = bytearray(data)
     wrong[bit // 8] ^= 1 << bit % 8
+    return bytes(wrong)
+
+
+def mangled(text: str, data: st.DataObject) -> bytes:
+    """The text with up to four short pieces exchanged for drawn bytes, cut off somewhere."""
+    wrong = bytearray(text.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(wrong) - 1))
+        wrong[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    del wrong[data.draw(st.integers(1, len(wrong) + 1)) :]
     return bytes(wrong)

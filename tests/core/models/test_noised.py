@@ -12,13 +12,11 @@ from fedpeer.core.models import noised as room
 from fedpeer.core.models.fit import KINDS, fit, restore
 from fedpeer.core.models.model import Model
 from fedpeer.core.models.validate import cross_validate
-from fedpeer.core.privacy.noise import noise
-from fedpeer.core.privacy.plan import allot
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
-from fedpeer.core.statistics.noised import settled
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import noised
 
 pytestmark = pytest.mark.long
 
@@ -43,12 +41,6 @@ def population(rows: int, seed: int, schema: Schema = SCHEMA) -> Summary:
     return collect(schema, {"x": x, "z": z, "b": b, "c": np.array(["k", "l", "m"])[c].tolist(), "y": y})
 
 
-def shaken(exact: Summary, rho: Fraction, seed: int) -> Summary:
-    plan = allot(exact.schema, rho)
-    drawn = noise(plan.layout, plan.each, seed.to_bytes(32, "big"))
-    return Summary(exact.schema, settled(exact.schema, exact.residues + drawn, plan.variances), plan.variances)
-
-
 def errors(model: Model) -> np.ndarray:
     return np.array([row["std_error"] for row in model.table])
 
@@ -59,7 +51,7 @@ def test_intervals_of_least_squares_hold_the_truth_as_often_as_they_say(rows, rh
     for seed in range(runs):
         exact = population(rows, seed)
         try:
-            model = fit(shaken(exact, rho, seed + 1), "ols", "y")
+            model = fit(noised(exact, rho, seed + 1), "ols", "y")
         except ModelError:
             continue
         told += len(TRUTH)
@@ -77,20 +69,20 @@ def test_errors_come_to_those_without_noise_as_it_goes_and_grow_with_it():
     bare = errors(fit(exact, "ols", "y"))
     calm = fit(Summary(SCHEMA, exact.residues, (1, 0, 0, 0)), "ols", "y")  # hardly any, and none of it drawn
     np.testing.assert_allclose(errors(calm), bare, rtol=0.02)
-    loud = fit(shaken(exact, Fraction(10), 1), "ols", "y")
+    loud = fit(noised(exact, Fraction(10), 1), "ols", "y")
     assert (errors(loud) > 1.5 * bare).all()
 
 
 def test_errors_of_one_noise_are_the_spread_of_the_coefficients_that_it_gives():
     exact = population(5000, 2)
-    models = [fit(shaken(exact, Fraction(1), seed), "ols", "y") for seed in range(150)]
+    models = [fit(noised(exact, Fraction(1), seed), "ols", "y") for seed in range(150)]
     spread = np.std([list(model.coefficients.values()) for model in models], axis=0, ddof=1)
     said = np.sqrt(np.mean([errors(model) ** 2 for model in models], axis=0) - errors(fit(exact, "ols", "y")) ** 2)
     np.testing.assert_allclose(spread, said, rtol=0.25)
 
 
 def test_a_model_of_sums_with_noise_says_what_accounts_for_it_and_is_kept_like_any_other():
-    summary = shaken(population(2000, 3), Fraction(1), 3)
+    summary = noised(population(2000, 3), Fraction(1), 3)
     ols = fit(summary, "ols", "y")
     assert ols.certificate is not None
     assert ols.certificate.noise.startswith("noise: accounted for in standard errors")
@@ -109,14 +101,14 @@ def test_a_model_of_sums_with_noise_says_what_accounts_for_it_and_is_kept_like_a
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - room.KINDS))
 def test_kinds_that_cannot_have_noise_say_so(kind):
     with pytest.raises(ModelError, match="cannot be fitted from sums that carry noise"):
-        fit(shaken(population(500, 4), Fraction(1), 4), kind, None if kind in {"oas", "hbos"} else "c")
+        fit(noised(population(500, 4), Fraction(1), 4), kind, None if kind in {"oas", "hbos"} else "c")
 
 
 @pytest.mark.parametrize("kind", sorted(room.KINDS))
 @pytest.mark.parametrize("rho", [Fraction(1, 10**6), Fraction(1, 50), Fraction(100)])
 def test_however_large_the_noise_a_kind_fits_or_says_why_not(kind, rho):
     for seed in range(5):
-        summary = shaken(population(300, seed), rho, seed)
+        summary = noised(population(300, seed), rho, seed)
         try:
             model = fit(summary, kind, None if kind == "pca" else "y")
         except ModelError as fault:
@@ -129,7 +121,7 @@ def test_however_large_the_noise_a_kind_fits_or_says_why_not(kind, rho):
 
 def test_sums_shorter_than_the_noise_are_raised_to_it_and_then_give_a_ridge():
     exact = population(300, 5)
-    summary = shaken(exact, Fraction(1, 50), 5)
+    summary = noised(exact, Fraction(1, 50), 5)
     with pytest.raises(ModelError, match="larger than what it hides"):
         fit(summary, "ols", "y")
     raised = fit(summary, "ridge", "y", lam=1)
@@ -139,7 +131,7 @@ def test_sums_shorter_than_the_noise_are_raised_to_it_and_then_give_a_ridge():
 
 
 def test_options_and_rows_that_noise_leaves_no_meaning_are_refused():
-    summary = shaken(population(500, 6), Fraction(1), 6)
+    summary = noised(population(500, 6), Fraction(1), 6)
     for options, said in (
         ({"singular": "drop"}, "no option 'singular'"),
         ({"intercept": False}, "no option 'intercept'"),
@@ -150,6 +142,6 @@ def test_options_and_rows_that_noise_leaves_no_meaning_are_refused():
     assert fit(summary, "ols", "y", ["x"], missing="mean").completion is not None
     gaps = Schema(FEATURES, missing="pairwise")
     with pytest.raises(ModelError, match="rows without gaps"):
-        fit(shaken(population(500, 6, gaps), Fraction(1), 6), "ols", "y")
+        fit(noised(population(500, 6, gaps), Fraction(1), 6), "ols", "y")
     with pytest.raises(ModelError, match="carry noise"):
         cross_validate({"one": summary, "other": summary}, "ols", "y")

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedpeer.core.contract.admit import SENDING, Admitted, admit
-from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, protect
 from fedpeer.core.privacy.traces import Past
@@ -26,6 +24,7 @@ from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.lineage import Lineage
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import sendable
 
 pytestmark = pytest.mark.long
 
@@ -58,8 +57,7 @@ def released(series: list[list[Row]], policy: Policy | None, *, all_earlier: boo
         summary = summed(rows)
         last = left[-1] if left else None
         if policy is not None:
-            admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=3)
-            assert isinstance(admitted, Admitted)
+            admitted = sendable(summary)
             if not isinstance(protect(admitted, policy, last, past if all_earlier else None), Shareable):
                 continue
         if last is not None:
@@ -264,8 +262,7 @@ def test_a_table_of_fewer_rows_than_columns_can_be_solved_for_and_stays(count: i
     summary = collect(GRADES, {name: [row[i] for row in table] for i, name in enumerate("abcd")})
     assert table in [sorted(found) for found in solved(summary)]
     assert len(solved(summary)) <= 2
-    admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=3)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(summary)
     assert not isinstance(protect(admitted, PROFILES[profile], None), Shareable)
 
 

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.contract.admit import SENDING, Admitted, admit
-from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.cells import Counted, smallest
 from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
@@ -21,6 +19,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import sendable
 
 RELAXED, STANDARD = Policy("relaxed"), Policy("standard")
 FEATURES = [Feature("x", min=0, max=99, resolution=1), Feature("a", "binary")]
@@ -30,8 +29,7 @@ POWERS = Schema(FEATURES, blocks=["powers"])
 
 
 def _release(summary: Summary, policy: Policy = STANDARD, last: Summary | None = None) -> Shareable | Withheld:
-    admitted = admit(summary, Contract.parse("ROWS() >= 1"), SENDING, peers=1)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(summary, 1)
     return protect(admitted, policy, last)
 
 

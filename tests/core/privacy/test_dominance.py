@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.contract.admit import SENDING, Admitted, admit
-from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.disclosure import Release
 from fedpeer.core.privacy.dominance import dominated
 from fedpeer.core.privacy.floor import Policy
@@ -20,6 +18,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import sendable
 
 HIGH = 40
 NUMBERS = [Feature("cost", min=0, max=HIGH, resolution=1), Feature("flag", "binary")]
@@ -89,8 +88,7 @@ def test_the_largest_share_is_never_larger_than_what_is_said(percent: int) -> No
 
 
 def _released(summary: Summary, policy: Policy, last: Summary | None = None) -> Shareable | Withheld:
-    admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=3)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(summary)
     return protect(admitted, policy, last)
 
 

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fedpeer.core.contract.admit import SENDING, Admitted, admit
-from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.cells import Counted, smallest
 from fedpeer.core.privacy.disclosure import Release, risk
 from fedpeer.core.privacy.floor import Policy
@@ -22,6 +20,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import sendable
 
 RELAXED, STANDARD = Policy("relaxed"), Policy("standard")
 LEVELS = ["red", "green", "blue"]
@@ -53,8 +52,7 @@ def counted(table: list[Row], schema: Schema = SCHEMA) -> Summary:
 
 
 def released(summary: Summary, policy: Policy = STANDARD, last: Summary | None = None) -> Shareable | Withheld:
-    admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=1)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(summary, 1)
     return protect(admitted, policy, last)
 
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fedpeer.core.contract.admit import SENDING, Admitted, admit
-from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.likeness import SMIRNOV, Compared, compared
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
@@ -18,6 +16,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import sendable
 
 FEATURES = [Feature("x", min=0, max=63, resolution=1), Feature("flag", "binary")]
 SCHEMA = Schema(FEATURES, blocks=["histogram"], bins=64)  # a bin a value, so that SciPy sees the same
@@ -103,8 +102,7 @@ def test_the_integral_of_constants_is_that_they_are_equal() -> None:
 
 
 def _released(new: Summary, last: Summary | None, policy: Policy) -> Shareable | Withheld:
-    admitted = admit(new, Contract.parse("PEERS() > 0"), SENDING, peers=3)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(new)
     return protect(admitted, policy, last)
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedpeer.core.contract.admit import SENDING, Admitted, admit
-from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy.disclosure import risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
@@ -20,6 +18,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.released import sendable
 
 WIDEST = 8  # of a column, in standard deviations
 COMPARED = 400  # rows of others against which a row of the release is told, each time
@@ -31,8 +30,7 @@ def _schema(columns: int) -> Schema:
 
 def _released(rows: Any, schema: Schema, policy: Policy) -> Shareable | Withheld:
     summary = collect(schema, {f"x{i}": column for i, column in enumerate(rows.T)})
-    admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=3)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(summary)
     return protect(admitted, policy, None)
 
 

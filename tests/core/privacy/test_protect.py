@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedpeer.core.contract.admit import RECEIVING, SENDING, Admitted, admit
+from fedpeer.core.contract.admit import RECEIVING, Admitted, admit
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.privacy import protect as station
 from fedpeer.core.privacy.disclosure import risk
@@ -20,6 +20,7 @@ from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from tests.support import clinic
+from tests.support.released import sendable
 
 Table = dict[str, list[Any]]
 
@@ -32,8 +33,7 @@ SMALL = Schema(
 
 
 def _release(summary: Summary, policy: Policy = STANDARD, last: Summary | None = None) -> Shareable | Withheld:
-    admitted = admit(summary, Contract.parse("PEERS() > 0"), SENDING, peers=1)
-    assert isinstance(admitted, Admitted)
+    admitted = sendable(summary, 1)
     return protect(admitted, policy, last)
 
 

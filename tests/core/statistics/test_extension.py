@@ -23,6 +23,7 @@ from fedpeer.core.statistics.plausible import implausible
 from fedpeer.core.statistics.residues import Residues, integers
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
+from tests.support.flips import mangled
 
 FEATURES = [
     Feature("sick", "binary"),
@@ -424,13 +425,8 @@ FORMS = {Additions.from_yaml: additions_to(PAIRWISE).to_yaml(), Additions.from_j
 @given(data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_mangled_forms_are_refused_or_are_additions(read, data):
-    text = bytearray(FORMS[read].encode())
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(text) - 1))
-        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    del text[data.draw(st.integers(1, len(text) + 1)) :]
     try:
-        said = read(bytes(text))
+        said = read(mangled(FORMS[read], data))
     except FedpeerError:
         return
     assert Additions.from_json(said.to_json()) == said

@@ -14,16 +14,14 @@ from fedpeer.core.contract.admit import RECEIVING, Admitted, admit
 from fedpeer.core.contract.functions import FUNCTIONS
 from fedpeer.core.contract.grammar import Contract
 from fedpeer.core.errors import LocalError
-from fedpeer.core.privacy.noise import noise
-from fedpeer.core.privacy.plan import allot
 from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.explore import explore
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.metrics import METRICS, measure
-from fedpeer.core.statistics.noised import settled
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 from fedpeer.core.statistics.uncertain import deviations, of_count, of_sum
+from tests.support.released import noised
 
 FEATURES = [
     Feature("x", min="-10", max="10", resolution="0.5"),
@@ -44,12 +42,6 @@ def rows(count: int, seed: int = 1) -> dict[str, list[str]]:
         "b": [str(int(rng.random() < 0.3)) for _ in range(count)],
         "c": [rng.choice("klm") for _ in range(count)],
     }
-
-
-def noised(exact: Summary, rho: Fraction, seed: int) -> Summary:
-    plan = allot(exact.schema, rho)
-    drawn = noise(plan.layout, plan.each, seed.to_bytes(32, "big"))
-    return Summary(exact.schema, settled(exact.schema, exact.residues + drawn, plan.variances), plan.variances)
 
 
 @pytest.mark.long
