@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fedpeer.api.symetry import algorithms, attributes, choosing, jobs
+from fedpeer.api.symetry import algorithms, attributes, choosing, jobs, sources
 from fedpeer.api.symetry.contexts import Asked, read
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError
@@ -43,7 +43,8 @@ async def select(ask: Ask) -> web.Response:
         raise DialectError(_BAD, f"algo {algo} predicts no target that the rows of a source could judge")
     grid = _grid(extra.size) if extra.size else {}
     grid = {key: values for key, values in grid.items() if key in options_of(recipe.kind) and key not in extra.left}
-    return await _held(ask, Contest({recipe.kind: recipe.options}, recipe.target, recipe.features, grid=grid), extra)
+    contest = Contest({recipe.kind: recipe.options}, recipe.target, recipe.features, grid=grid)
+    return await _held(ask, contest, extra, asked.of)
 
 
 async def auto(ask: Ask) -> web.Response:
@@ -53,12 +54,12 @@ async def auto(ask: Ask) -> web.Response:
     recipe = algorithms.recipe("mlr" if task == "regression" else "lda", replace(asked, extra=extra.left), schema)
     choosing.check_task(task, asked, schema)
     if task == "regression":
-        kinds: dict[str, Any] = {"ols": {}, "ridge": {}, "elastic_net": {}}
+        kinds: dict[str, Any] = {"ols": recipe.options, "ridge": {}, "elastic_net": {}}
     else:
         kinds = {"lda": recipe.options, "gaussian_nb": {}, "ridge_classifier": {}}
     known = {option for kind in kinds for option in options_of(kind)}
     grid = {key: values for key, values in _grid(extra.size or "tiny").items() if key in known}
-    return await _held(ask, Contest(kinds, recipe.target or "", recipe.features, grid=grid), extra)
+    return await _held(ask, Contest(kinds, recipe.target or "", recipe.features, grid=grid), extra, asked.of)
 
 
 class _Extra:
@@ -86,14 +87,10 @@ def _read(ask: Ask) -> tuple[Asked, Schema, _Extra]:
     return asked, schema, _Extra(asked.extra)
 
 
-async def _held(ask: Ask, contest: Contest, extra: _Extra) -> web.Response:
-    scope, name = ask.federation(), named(ask)
-    source = ask.request.match_info["source"]
-    if source not in {each.name for each in ask.node.sources.all()}:
-        raise DialectError(HTTPStatus.NOT_FOUND, f"Cannot Find Data Source [{source[:64]}]")
+async def _held(ask: Ask, contest: Contest, extra: _Extra, of: str) -> web.Response:
+    scope, name, source = ask.federation(), named(ask), sources.named(ask)
     whole = replace(contest, search=extra.search, measure=extra.measure)
-    of = read(ask, ask.body.one, ask.node.schema(scope)).of
-    job = await ask.node.choose(scope, whole, HeldOut(f"source:{source}"), of, model_id=name)
+    job = await ask.node.choose(scope, whole, HeldOut(f"source:{source.name}"), of, model_id=name)
     return await jobs.begun(ask, job)
 
 

@@ -23,8 +23,18 @@ _NOTHING = ""  # the id that a name stands for which was given up
 @contextmanager
 def naming(ask: Ask, pid: str | None = None) -> Iterator[str]:
     """Yield the new project's name, kept for this request; DialectError if the user has a project of that name."""
-    pid = _free(ask, ask.query("pid") if pid is None else pid)
-    mine = (ask.cid, pid)
+    if not ask.flag("persist", True):
+        raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a project is always kept")
+    with giving(ask, ask.query("pid") if pid is None else pid) as name:
+        yield name
+
+
+@contextmanager
+def giving(ask: Ask, pid: str) -> Iterator[str]:
+    """Yield a name, kept for this request; DialectError if it is none, or the user has a project of that name."""
+    mine, known = (ask.cid, maps.new_pid(pid)), ask.dialect.users.project(ask.cid, pid)
+    if mine in ask.dialect.naming or (known is not None and _alive(ask, known)):
+        raise taken(ask, pid)
     ask.dialect.naming.add(mine)
     try:
         yield pid
@@ -64,16 +74,6 @@ async def give_up(ask: Ask) -> None:
 
 def _names(ask: Ask) -> dict[str, str]:
     return {fed.id: fed.name for fed in ask.node.federations()} | {one.id: one.name for one in ask.node.projects()}
-
-
-def _free(ask: Ask, given: str) -> str:
-    if not ask.flag("persist", True):
-        raise DialectError(HTTPStatus.BAD_REQUEST, "persist=false is not supported: a project is always kept")
-    pid = maps.new_pid(given)
-    known = ask.dialect.users.project(ask.cid, pid)
-    if (ask.cid, pid) in ask.dialect.naming or (known is not None and _alive(ask, known)):
-        raise taken(ask, pid)
-    return pid
 
 
 def _alive(ask: Ask, scope: str) -> bool:

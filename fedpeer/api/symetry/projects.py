@@ -13,7 +13,7 @@ from fedpeer.api.symetry import entities, jobs, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.learning import local
-from fedpeer.api.symetry.naming import give_up, naming, seen, taken
+from fedpeer.api.symetry.naming import give_up, giving, naming, seen, taken
 from fedpeer.core.statistics.schema import Schema
 
 _BAD = HTTPStatus.BAD_REQUEST
@@ -89,7 +89,7 @@ async def rename(ask: Ask) -> web.Response:
     scope, new = ask.federation(), maps.new_pid(ask.query("newName"))
     if new in seen(ask):
         raise taken(ask, new)
-    with naming(ask, new):
+    with giving(ask, new):
         if local(ask, scope) is not None:
             await ask.node.change_project(scope, name=new)
         await ask.dialect.users.bind(ask.cid, new, scope)

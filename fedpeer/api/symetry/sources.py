@@ -53,7 +53,7 @@ async def create(ask: Ask) -> web.Response:
 
 async def update(ask: Ask) -> web.Response:
     """Give a name another place."""
-    name = _named(ask).name
+    name = named(ask).name
     location, options = _place(ask.body)
     await ask.node.sources.keep(name, location, options, anew=True)
     return reply(200)
@@ -66,12 +66,12 @@ async def every(ask: Ask) -> web.Response:
 
 async def info(ask: Ask) -> web.Response:
     """What a name stands for."""
-    return reply(200, values={"dsinfo": ask.sealed(_told(_named(ask)))})
+    return reply(200, values={"dsinfo": ask.sealed(_told(named(ask)))})
 
 
 async def sample(ask: Ask) -> web.Response:
     """The first rows of a source."""
-    source = _named(ask)
+    source = named(ask)
     return reply(
         200, values={"dataframe": frame(await ask.node.sources.sample(source.location, source.options, SAMPLE))}
     )
@@ -94,20 +94,20 @@ async def browse(ask: Ask) -> web.Response:
 
 async def delete(ask: Ask) -> web.Response:
     """Forget a name; what was counted stays."""
-    await ask.node.sources.forget(_named(ask).name)
+    await ask.node.sources.forget(named(ask).name)
     return reply(200)
 
 
 async def attach(ask: Ask) -> web.Response:
     """Say that a source is there for a project, as every source is."""
     refuse_rows(ask, ask.federation())
-    _named(ask)
+    named(ask)
     return reply(200, "nothing to do: every project can learn from every source of its node")
 
 
 async def learn(ask: Ask) -> web.Response:
     """Count the rows of a source."""
-    scope, name = ask.federation(), _named(ask).name
+    scope, name = ask.federation(), named(ask).name
     refuse_rows(ask, scope)
     job = await ask.node.add_source(scope, f"source:{name}", options={}, force=ask.flag("force", False))
     return await jobs.begun(ask, job)
@@ -115,7 +115,7 @@ async def learn(ask: Ask) -> web.Response:
 
 async def forget(ask: Ask) -> web.Response:
     """Take the rows of a source out again, exactly."""
-    scope, source = ask.federation(), _named(ask)
+    scope, source = ask.federation(), named(ask)
     rows = HeldOut(location=source.location, options=source.options)
     return await jobs.begun(ask, await ask.node.withdraw_rows(scope, rows, ask.query("batch")))
 
@@ -145,7 +145,8 @@ def _needed(key: str, name: str) -> str:
     return name
 
 
-def _named(ask: Ask) -> DataSource:
+def named(ask: Ask) -> DataSource:
+    """Return the source in the path; DialectError if there is none of this name."""
     return _called(ask, ask.request.match_info["source"])
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from fedpeer.api.symetry.description import asked
+from fedpeer.api.symetry.door import Ask
 from tests.support import real
 from tests.support.served import Served
 from tests.support.symetry import ASKED, Caller
@@ -17,6 +19,18 @@ from tests.support.symetry import ASKED, Caller
 IRIS, _ = real.iris(uci=True)
 _ALIKE = ("test_an_unknown_project_is_not_found", "test_what_is_not_an_endpoint_says_so")
 NAMES = [name for name in IRIS if name != "species"]
+
+
+@pytest.fixture(autouse=True)
+def described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever parameter an endpoint asks for is one that its description has; else it is a bug, which is a 500."""
+    query = Ask.query
+
+    def watched(ask: Ask, name: str, default: str = "") -> str:
+        assert ask.point.method == "WS" or name in asked(ask.point), f"{ask.point.path} asks for {name}"
+        return query(ask, name, default)
+
+    monkeypatch.setattr(Ask, "query", watched)
 
 
 @pytest.fixture
