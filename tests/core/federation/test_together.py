@@ -99,6 +99,6 @@ def test_two_hundred_members_are_looked_at_within_seconds() -> None:
     for n in range(MOST + 3):
         versions |= dict.fromkeys(rng.sample(peers, 20), b"%d" % n)
         history.append(dict(versions))
-    began = time.perf_counter()
+    began = time.process_time()
     assert shown(history[-1], history[:-1]) == ()
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
