@@ -302,16 +302,21 @@ async def _read(body: bytes, kind: Any) -> Any:
     return await endpoint.decoded(body, kind)
 
 
+def counted(request: web.Request, no: DialectError, cid: str) -> DialectError:
+    """Return the no to a request, or, where there were too many bad signatures, that; each is counted and logged."""
+    if not isinstance(no, SigningError):
+        return no
+    try:
+        request.app[SERVED].throttle.record(request.remote or "", asyncio.get_running_loop().time())
+        permits.refused(f"user {cid}", told(request), no.text)
+    except ThrottledError as enough:
+        return from_fault(enough) if no.status == HTTPStatus.UNAUTHORIZED else no
+    return no
+
+
 def _refused(request: web.Request, no: DialectError) -> web.Response:
-    headers = {}
-    if isinstance(no, SigningError):
-        cid, what = request.match_info["cid"], f"{request.method} {request.path[:200]!r}"
-        try:
-            request.app[SERVED].throttle.record(request.remote or "", asyncio.get_running_loop().time())
-            permits.refused(f"user {cid}", what, no.text)
-        except ThrottledError as enough:
-            if no.status == HTTPStatus.UNAUTHORIZED:
-                no, headers = from_fault(enough), {"Retry-After": "60"}
+    no = counted(request, no, request.match_info["cid"])
+    headers = {"Retry-After": "60"} if no.status == HTTPStatus.TOO_MANY_REQUESTS else {}
     response = reply(no.status, no.text, no.values, headers=headers)
     if no.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         response.force_close()

@@ -105,8 +105,9 @@ def to_create(body: Map, bus: str) -> dict[str, str]:
 def to_join(body: Map) -> dict[str, str]:
     """Return the texts of a join map, the invite under `invite` and its password under `passwd`."""
     told = _known(body, _JOIN)
-    if told.get(_HEALTH, "false") != "false":
-        raise DialectError(_BAD, f"{_HEALTH} is for whoever creates the federation: its charter says so to all")
+    for key in (_HEALTH, "fed_use_smpc"):
+        if told.get(key, "false") != "false":
+            raise DialectError(_BAD, f"{key} is for whoever creates the federation: its charter says so to all")
     _check_promises(told, "")
     text = told.get("fedInfoEncrypted") or told.get("encryptedGroupInfo") or told.get("fed_req_token")
     word = told.get("passwd") or told.get("fed_secret_key")

@@ -17,11 +17,10 @@ from aiohttp import WSMsgType, web
 from multidict import CIMultiDictProxy, MultiDict
 
 from fedpeer.api import problems, strict
-from fedpeer.api.call import SERVED, Served
-from fedpeer.api.faults import ThrottledError
+from fedpeer.api.call import SERVED
 from fedpeer.api.symetry import learning, modelling, signing
-from fedpeer.api.symetry.door import Dialect, Endpoint, admitted, answered
-from fedpeer.api.symetry.envelope import DialectError, SigningError, from_fault, reply
+from fedpeer.api.symetry.door import Dialect, Endpoint, admitted, answered, counted
+from fedpeer.api.symetry.envelope import DialectError, from_fault, reply
 from fedpeer.api.symetry.maps import Frame
 from fedpeer.core.errors import FedpeerError, RequestError
 
@@ -144,7 +143,9 @@ async def _answered(request: web.Request, data: bytes, dialect: Dialect, point: 
     try:
         response = await answered(await _asked(request, data, dialect, point))
     except DialectError as no:
-        response = _refused(request.app[SERVED], request, no)
+        head = _parted(data)[0]  # without which there is no such no
+        refused = counted(request, no, head.headers[-1])
+        response = reply(refused.status, refused.text, refused.values)
     except FedpeerError as fault:
         refused = from_fault(fault)
         response = reply(refused.status, refused.text, refused.values)
@@ -186,12 +187,3 @@ def _parted(data: bytes) -> tuple[_Head, bytes]:
         raise RequestError("a message is the length of its header, a comma, the header and the payload")
     start = len(told) + 1
     return strict.decode(data[start : start + int(told)], _Head), data[start + int(told) :]
-
-
-def _refused(served: Served, request: web.Request, no: DialectError) -> web.Response:
-    if isinstance(no, SigningError) and no.status == HTTPStatus.UNAUTHORIZED:
-        try:
-            served.throttle.record(request.remote or "", asyncio.get_running_loop().time())
-        except ThrottledError as enough:
-            no = from_fault(enough)
-    return reply(no.status, no.text, no.values)

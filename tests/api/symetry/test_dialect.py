@@ -94,6 +94,9 @@ async def test_an_invite_is_taken_as_its_map_too(pair: tuple[Served, Served]) ->
     values = (await good(north, "POST", "/fedml/p1/getEncrypted", {"passwd": PASSWORD}))["values"]
     asked = {**values["fedInvitation"], "fed_secret_key": PASSWORD, "fed_local_name": "the south"}
     await good(south, "POST", "/fedml/createJoin", asked, query="pid=p2")
+    for promise in ("fed_use_smpc", "fed_enforce_hipaa_compliance"):
+        said = await south.bad("POST", "/fedml/createJoin", {**asked, promise: "true"}, query="pid=p3")
+        assert said == f"{promise} is for whoever creates the federation: its charter says so to all"
     members = await pair[0].good("GET", "/v1/federations/hearts/members")
     assert sorted(m["name"] for m in members) == ["north", "the south"]
     status, told, _ = await south.ask("POST", "/fedml/createJoin", asked, query="pid=p2")

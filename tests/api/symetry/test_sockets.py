@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from fedpeer.api.call import SERVED
 from tests.api.symetry.conftest import iris_frame
 from tests.support.served import Served, key_text
 from tests.support.symetry import ASKED, Caller, current, digest, encrypt
@@ -145,6 +146,18 @@ async def test_what_is_no_message_is_refused(project: Caller, message: str) -> N
             head = json.dumps(broken)
             assert (await said(socket, f"{len(head)},{head}{{}}"))["statusCode"] == "BAD_REQUEST"
         assert (await said(socket, b"\xff\xfe"))["statusCode"] == "BAD_REQUEST"
+
+
+async def test_wrong_signatures_are_logged_and_are_not_taken_without_end(
+    project: Caller, served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.app[SERVED].throttle, "_most", 3)
+    async with opened(project, "learn") as socket:
+        wrong = [sealed(project, place(project, "learn"), ["p"], "{}", key=key_text(bytes(16))) for _ in range(4)]
+        told = [(await said(socket, message))["statusCode"] for message in wrong]
+    assert told == ["UNAUTHORIZED"] * 3 + ["TOO_MANY_REQUESTS"]
+    logged = [entry.getMessage() for entry in caplog.records if "/symetry/ws/" in entry.getMessage()]
+    assert logged == ["refused 'user c1': GET '/symetry/ws/learn': Invalid Signature"] * 3
 
 
 async def test_what_is_no_socket_is_refused_and_too_much_is_ended(project: Caller) -> None:
