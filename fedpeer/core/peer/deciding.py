@@ -24,6 +24,7 @@ from fedpeer.core.peer.events import (
     SetPulsing,
     SetSchedule,
 )
+from fedpeer.core.peer.proposals import ended
 from fedpeer.core.peer.state import Peer
 from fedpeer.core.peer.turn import Turn
 
@@ -62,6 +63,7 @@ def shut_out(turn: Turn, peer: PeerId, reason: str) -> None:
     """Record the removal, begin an epoch without the member, and have the broker cut it off."""
     name = turn.name(peer)
     turn.decide(MemberRemoved(peer, reason))
+    turn.change(proposals=ended(turn.state.proposals, peer))
     turn.tell(peer, CatchUp(turn.state.charter.entries[1:], 0, b"", ()))
     new_epoch(turn)
     turn.effects.append(Enforce())

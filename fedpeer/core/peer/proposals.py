@@ -17,6 +17,7 @@ from fedpeer.core.statistics.schema import Schema
 
 # How many that are settled are remembered.
 _KEPT = 100
+_GONE = "who proposed it is no member any more"
 
 Stage = Literal["sent", "open", "accepted", "declined"]
 
@@ -84,6 +85,14 @@ def together(proposals: Mapping[str, Proposal], one: Proposal) -> dict[str, Prop
     found = {**proposals, one.id: one}
     over = sorted((each.at, name) for name, each in found.items() if each.is_settled)[:-_KEPT]
     return {name: each for name, each in found.items() if (each.at, name) not in over}
+
+
+def ended(proposals: Mapping[str, Proposal], by: str) -> Mapping[str, Proposal]:
+    """The proposals now that a member is none any more: what it has left open is declined."""
+    for each in list(proposals.values()):
+        if each.by == by and not each.is_settled:
+            proposals = together(proposals, replace(each, state="declined", reason=_GONE))
+    return proposals
 
 
 def _settled(proposal: Proposal, schema: Schema) -> Proposal:

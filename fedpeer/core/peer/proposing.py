@@ -33,8 +33,9 @@ from fedpeer.core.statistics.additions import Additions
 from fedpeer.core.statistics.extension import beyond, extended
 from fedpeer.core.statistics.schema import Schema
 
-# How many of a member's proposals can be open, so that none can fill the admin's store.
-MOST_OPEN = 20
+# How many of a member's proposals can be open, and of how many characters together, so that none can fill the admin's
+# store.
+MOST_OPEN, MOST_WAITING = 20, 2 * MOST_ADDED
 # How often a proposal is said again: until the admin has it, and then to hear what became of it.
 SAID_S, ASKED_S = 10.0, 3_600.0
 
@@ -149,10 +150,12 @@ def _ruled(turn: Turn, sender: PeerId, ruling: Ruling) -> None:
 
 def _received(turn: Turn, sender: PeerId, motion: Motion) -> Proposal:
     """A proposal that was not known, and is from now on unless it cannot hold."""
-    schema, proposals = turn.state.roster.schema, turn.state.proposals.values()
-    reason, is_there = _judged(schema, motion.additions)
-    if sum(p.by == sender and not p.is_settled for p in proposals) >= MOST_OPEN:
+    reason, is_there = _judged(turn.state.roster.schema, motion.additions)
+    waiting = [p.additions for p in turn.state.proposals.values() if p.by == sender and not p.is_settled]
+    if len(waiting) >= MOST_OPEN:
         reason = f"{MOST_OPEN} proposals of this member are open already"
+    elif sum(map(len, waiting)) + len(motion.additions) > MOST_WAITING:
+        reason = f"open proposals of a member have at most {MOST_WAITING} characters together"
     found: Stage = "declined" if reason else "accepted" if is_there else "open"
     proposal = Proposal(motion.id, sender, motion.additions, motion.comment, int(turn.now), found, reason[:MOST_REASON])
     if not proposal.is_settled:

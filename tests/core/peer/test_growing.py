@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from fedpeer.core.errors import DuplicateError, PermissionRefusedError, SchemaEr
 from fedpeer.core.federation.exchange import Exchange
 from fedpeer.core.peer import events as ev
 from fedpeer.core.peer import proposing
-from fedpeer.core.peer.proposals import AcceptProposal, Agree, DeclineProposal, Proposal, Propose
+from fedpeer.core.peer.proposals import AcceptProposal, Agree, DeclineProposal, Proposal, Propose, ended
 from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import Batch, Peer
@@ -478,6 +479,37 @@ def test_that_something_was_accepted_is_for_the_charter_to_say() -> None:
     assert bravo.peer.agreed is bravo.peer.roster.schema
     _heard(simulation, admin, bravo, Ruling(proposal.id, "declined", "on second thoughts"))
     assert bravo.peer.proposals[proposal.id].state == "accepted"
+
+
+@pytest.mark.parametrize("most", [1_000, 10**9])
+def test_nobody_fills_the_admins_store_with_long_proposals(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposing, "MOST_WAITING", most)
+    simulation, _ = lived(19)
+    admin, _, charlie = simulation.nodes.values()
+    for n in range(9):
+        additions = Additions.from_dict({"levels": {"stage": [f"{n}".rjust(120, "L")]}})
+        _heard(simulation, charlie, admin, Motion(f"{n:012d}", additions.to_json(), ""))
+    kept = [len(each.additions) for each in admin.peer.proposals.values()]
+    assert (sum(kept) <= 1_000) is (most == 1_000)
+    assert len(kept) == (1_000 // kept[0] if most == 1_000 else 9)
+
+
+def test_what_a_member_that_is_gone_has_left_open_is_settled_and_in_the_end_forgotten() -> None:
+    simulation, _ = lived(20)
+    admin, bravo, charlie = simulation.nodes.values()
+    other = simulation.act(bravo, Propose(FURTHER))
+    simulation.run()
+    for n in range(3):
+        additions = Additions.from_dict({"levels": {"stage": [f"L{n}"]}})
+        _heard(simulation, charlie, admin, Motion(f"{n:012d}", additions.to_json(), ""))
+    simulation.act(admin, ev.RemoveMember(charlie.peer.me.peer, ""))
+    told = {each.id: (each.state, each.reason) for each in admin.peer.proposals.values()}
+    assert told.pop(other.id) == ("open", "")
+    assert set(told.values()) == {("declined", "who proposed it is no member any more")}
+    for n in range(150):
+        gone = Proposal(f"{n:012x}", charlie.peer.me.peer, FURTHER.to_json(), "", n, "open")
+        admin.state = replace(admin.peer, proposals=ended({**admin.peer.proposals, gone.id: gone}, gone.by))
+    assert len(admin.peer.proposals) == 101
 
 
 def test_nobody_fills_the_admins_store_with_proposals() -> None:
