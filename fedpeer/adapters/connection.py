@@ -182,7 +182,7 @@ class Connection:
         await asyncio.wait({task, *others}, return_when=asyncio.FIRST_COMPLETED)
         if denied is not None and denied.done():
             raise BusError("the bus does not let us ask for this")
-        if not task.done():
+        if self.lost.done() or not task.done():
             raise BusError(f"lost the bus at {self.server}: {self.lost.result()}")
         try:
             return task.result()
@@ -216,9 +216,10 @@ class Connection:
             self._cause = self._cause or text
 
     def _blame(self, said: str) -> None:
-        """Keep what the server says before it hangs up: nats-py would report the hanging up instead."""
+        """Take what the server complains of for the end: nats-py hangs up later, and would report the hanging up."""
         if "permissions violation" not in said:
             self._cause = _plain(nats.errors.Error(said))
+            self._lose(self._cause)
 
     def _on_refusal(self, text: str) -> None:
         subject = text.partition('"')[2].rpartition('"')[0]
