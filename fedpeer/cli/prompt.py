@@ -22,7 +22,7 @@ def passphrase(file: Path | None, *, prompt: str = "Passphrase of the invite", t
         return _checked(os.environ[VARIABLE].strip(), f"{VARIABLE} is empty")
     if not sys.stdin.isatty():
         missing = f"a passphrase is needed, and no terminal to ask at: give --passphrase-file or {VARIABLE}"
-        raise click.UsageError(missing, click.get_current_context(silent=True))
+        raise click.UsageError(missing, _here())
     typed: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=twice)
     return _checked(typed.strip(), "no passphrase was typed")
 
@@ -41,11 +41,11 @@ def keep(path: Path, text: str) -> None:
 
 
 def confirm(question: str, *, sure: bool) -> None:
-    """Ask before what cannot be undone; `sure` (--yes) answers beforehand."""
+    """Ask before what is not taken back by another command, or not in full; `sure` (--yes) answers beforehand."""
     if sure:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("this cannot be undone: say --yes", click.get_current_context(silent=True))
+        raise click.UsageError(f"{question} there is no terminal to ask at: say --yes", _here())
     click.confirm(question, abort=True, err=True)
 
 
@@ -53,3 +53,7 @@ def _checked(text: str, missing: str) -> str:
     if not text:
         raise click.UsageError(missing, click.get_current_context(silent=True))
     return text
+
+
+def _here() -> click.Context | None:
+    return click.get_current_context(silent=True)

@@ -106,7 +106,7 @@ def _draw_key(made: User, out: Path | None, token_out: Path | None) -> None:
             click.echo(text)
             click.echo(f"the {what} of {made.cid}, shown only now", err=True)
         else:
-            render.say(f"the {what} of {made.cid} is in {path}")
+            click.echo(f"the {what} of {made.cid} is in {path}", err=True)  # what is printed may go into a variable
     if made.older_until:
         ends = f"the key before it ends {render.moment(made.older_until)}"
         click.echo(f"{ends}; `fedpeer user revoke {made.cid} --older` ends it now", err=True)
