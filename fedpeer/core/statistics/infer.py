@@ -187,12 +187,12 @@ def _centuries(first: int, last: int) -> tuple[str, str]:
 
 
 def _tens(least: Decimal, most: Decimal, places: int) -> tuple[Decimal, Decimal, Decimal]:
-    """The next power of ten on each side where there are values, and the data's own resolution."""
+    """The next power of ten on each side where there are values (above zero for zeros), and the data's resolution."""
     digits = max(max(abs(least), abs(most)).adjusted(), _SMALLEST)
     top = Decimal(1).scaleb(digits + 1)
     finest = digits + 1 - _FINEST
     step = Decimal(1).scaleb(max(-places if places <= _PLACES else digits - _PLACES, finest))
-    return -top if least < 0 else Decimal(0), top if most > 0 else Decimal(0), step
+    return -top if least < 0 else Decimal(0), Decimal(0) if least < 0 >= most else top, step
 
 
 def _limits(least: Decimal, most: Decimal, places: int) -> tuple[Decimal, Decimal, Decimal]:

@@ -85,6 +85,11 @@ def test_limits_do_not_change_with_the_extremes_but_for_their_digits():
         for high in (81, 99, 90)
     }
     assert len(limits) == 1
+    none, below = (
+        wanted(SCHEMA, OLD | {"x": x}, {"x": "continuous"}).additions.to_dict()["features"][0]
+        for x in ([0, 0, None, 0, 0, 0], [0, -1, 0, 0, 0, 0])
+    )
+    assert ((none["min"], none["max"]), (below["min"], below["max"])) == (("0", "10"), ("-10", "0"))
     assert found(seen=["1850-01-01"] * 6).additions.to_dict()["features"][0]["min"] == "0001-01-01"
 
 
