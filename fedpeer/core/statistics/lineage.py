@@ -40,6 +40,7 @@ class Lineage:
 
     def read(self, data: bytes, noise: Variances = ()) -> Summary:
         """Read the bytes of a summary under any of the schemas, as one of the newest; MalformedError, MismatchError."""
+        # Where there is but one, the bytes need not be decoded twice: whether they are of it is seen below.
         schema = self.newest if len(self.schemas) == 1 else self.find(Summary.schema_of(data))
         return self.embed(Summary.from_bytes(data, schema, noise))
 
