@@ -18,7 +18,7 @@ from fedpeer.core.peer.records import changes
 from fedpeer.node import batch
 from fedpeer.node import engine as engines
 from fedpeer.ports import Commit, Entry, Outgoing
-from tests.support.engines import joined, running
+from tests.support.engines import SELDOM, joined, running
 from tests.support.served import memory_broker
 
 
@@ -63,9 +63,7 @@ async def test_a_commit_that_fails_changes_nothing_and_is_said(store, monkeypatc
     async with running("alfa", store=store) as alfa:
         await alfa.found()
         await alfa.add(rows(0))
-        async with asyncio.timeout(5):
-            while "connected to the broker" not in alfa.texts:  # noqa: ASYNC110 notes wake nobody
-                await asyncio.sleep(0.01)
+        await alfa.settled()
         before, kept = alfa.peer, store.load(alfa.fed)
         entries = alfa.texts
         full = refusing(store, monkeypatch)
@@ -193,12 +191,12 @@ async def test_a_bug_around_the_commit_does_not_stop_the_loop(monkeypatch, where
             asked = alfa.engine.ask(alfa.fed, ev.SetSchedule("m5"))
             if where in {"changes", "commit"}:
                 with pytest.raises(StoreError, match="internal error"):
-                    await asyncio.wait_for(asked, 5)
-                assert alfa.peer.roster.schedule.text == "h1"
+                    await asyncio.wait_for(asked, 60)
+                assert alfa.peer.roster.schedule.text == SELDOM
             else:
-                await asyncio.wait_for(asked, 5)
+                await asyncio.wait_for(asked, 60)
                 assert alfa.peer.roster.schedule.text == "m5"
-        await asyncio.wait_for(alfa.engine.ask(alfa.fed, ev.SetSchedule("m7")), 5)
+        await asyncio.wait_for(alfa.engine.ask(alfa.fed, ev.SetSchedule("m7")), 60)
         assert alfa.peer.roster.schedule.text == "m7"
         # What memory says is what a restart would find.
         async with running("alfa", memory_broker(), alfa.store.copy()) as again:
@@ -255,7 +253,7 @@ async def test_what_comes_faster_than_it_can_be_dealt_with_is_dropped_and_operat
         assert 1 <= alfa.peer.counters.receive_errors <= 50
         for _ in range(20):
             alfa.engine.post(alfa.fed, ev.Received("fp.x.now.y", bytes(1_000)))
-        assert alfa.engine._waiting_bytes == 10_000
+        assert 9_000 < alfa.engine._waiting_bytes <= 10_000  # what it said itself may have come back, and wait too
         assert len(alfa.engine._queue) <= 12
         await alfa.engine.ask(alfa.fed, ev.SetSchedule("m3"))
         assert alfa.engine._waiting_bytes == 0
@@ -277,7 +275,7 @@ async def test_stopping_commits_what_was_accepted(store):
         await alfa.stop()
         del store.close
         assert kept == [30]
-        done = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        done = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
         assert done == [None] * 30
 
 
@@ -287,6 +285,7 @@ async def test_a_restart_restores_states_timeline_and_counters(store, monkeypatc
         await alfa.found()
         await alfa.add(rows(0))
         await alfa.engine.ask(alfa.fed, ev.SyncNow())
+        await alfa.settled()
         before, texts, copy = alfa.peer, alfa.texts, kept.copy()
     async with running("alfa", store=copy) as again:
         assert again.peer.ledger.total == before.ledger.total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from fedpeer.ports import Store
 from tests.support.served import memory_broker
 from tests.support.simulation import CONTRACT, SCHEMA
 
-WAIT_S = 10.0
+WAIT_S = 60.0
+SELDOM = "d365"  # a schedule whose pulse comes at no time at which a test runs
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Lone:
 
     async def found(self) -> str:
         bus = Bus(Access(servers=("nats://127.0.0.1:1",)))
-        event = ev.Found("trial", self.name, SCHEMA, CONTRACT, "h1", Policy("relaxed"), Settings(pulsing=True), bus)
+        event = ev.Found("trial", self.name, SCHEMA, CONTRACT, SELDOM, Policy("relaxed"), Settings(pulsing=True), bus)
         self.fed = await self.engine.begin(event)
         return self.fed
 
@@ -58,6 +60,13 @@ class Lone:
 
     async def until(self, ready: Callable[[], bool]) -> None:
         assert await self.engine.until(ready, WAIT_S), self.texts
+
+    async def settled(self) -> None:
+        """Wait until it is connected and has told of it, here and to the others: then nothing changes by itself."""
+        await self.until(lambda: self.peer.session.connected_at > 0 and not self.peer.session.dirty)
+        async with asyncio.timeout(WAIT_S):
+            while "connected to the broker" not in self.texts:  # noqa: ASYNC110 notes wake nobody
+                await asyncio.sleep(0.01)
 
     @property
     def texts(self) -> list[str]:
