@@ -136,7 +136,11 @@ def job_info(job: Job) -> dict[str, Any]:
         "isOnBoundedExecutor": True,
         "isStarted": True,
         "isDone": done,
-        "details": {"state": job.state, "unit": job.unit, **{key: _plain(value) for key, value in result.items()}},
+        "details": {
+            "state": job.state,
+            "unit": job.unit,
+            **{key: _plain(value) for key, value in result.items() if value is not None},
+        },
     }
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from fedpeer.api.symetry import entities, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
-from fedpeer.api.symetry.naming import naming
+from fedpeer.api.symetry.naming import local, naming
 from fedpeer.core.errors import ContractError
 from fedpeer.node.shapes import Federation
 
@@ -78,31 +78,31 @@ async def invitation(ask: Ask) -> web.Response:
 
 async def start(ask: Ask) -> web.Response:
     """Start this node's pulse."""
-    await ask.node.set_pulsing(ask.federation(), True)
+    await ask.node.set_pulsing(_scope(ask), True)
     return reply(200)
 
 
 async def stop(ask: Ask) -> web.Response:
     """Stop this node's pulse."""
-    await ask.node.set_pulsing(ask.federation(), False)
+    await ask.node.set_pulsing(_scope(ask), False)
     return reply(200)
 
 
 async def schedule(ask: Ask) -> web.Response:
     """Change when the federation pulses (its admin only)."""
-    await ask.node.set_schedule(ask.federation(), ask.query("newSchedule"))
+    await ask.node.set_schedule(_scope(ask), ask.query("newSchedule"))
     return reply(200)
 
 
 async def sync(ask: Ask) -> web.Response:
     """Pulse now and ask the others for their state."""
-    synced = await ask.node.sync(ask.federation())
+    synced = await ask.node.sync(_scope(ask))
     return reply(200, synced.detail or "OK")
 
 
 async def explorable(ask: Ask) -> web.Response:
     """Consent, or no longer, to others exploring this node's own summary."""
-    await ask.node.set_explorable(ask.federation(), ask.flag("allowExplore", None))
+    await ask.node.set_explorable(_scope(ask), ask.flag("allowExplore", None))
     return reply(200)
 
 
@@ -110,7 +110,7 @@ async def validate(ask: Ask) -> web.Response:
     """Try a contract: ok, or what is wrong with it."""
     text = maps.rules(ask.body)
     try:
-        check = await ask.node.check_contract(ask.federation(), text)
+        check = await ask.node.check_contract(_scope(ask), text)
     except ContractError as wrong:
         return reply(200, values={"string": str(wrong)})
     return reply(200, values={"string": "ok" if check.valid else check.error})
@@ -119,38 +119,45 @@ async def validate(ask: Ask) -> web.Response:
 async def contract(ask: Ask) -> web.Response:
     """Set the contract, once it is valid (the admin only)."""
     text = maps.rules(ask.body)
-    await ask.node.set_contract(ask.federation(), text)
+    await ask.node.set_contract(_scope(ask), text)
     return reply(200, values={"string": "ok"})
 
 
 async def error_log(ask: Ask) -> web.Response:
     """What went wrong, a line each."""
-    return reply(200, values=entities.string_list(entities.error_lines(ask.node, ask.federation())))
+    return reply(200, values=entities.string_list(entities.error_lines(ask.node, _scope(ask))))
 
 
 async def clear_errors(ask: Ask) -> web.Response:
     """Forget the error log."""
-    await ask.node.clear_errors(ask.federation())
+    await ask.node.clear_errors(_scope(ask))
     return reply(200)
 
 
 async def sync_log(ask: Ask) -> web.Response:
     """What was sent and received, a line each."""
-    return reply(200, values=entities.string_list(entities.sync_lines(ask.node, ask.federation())))
+    return reply(200, values=entities.string_list(entities.sync_lines(ask.node, _scope(ask))))
 
 
 async def stats(ask: Ask) -> web.Response:
     """Counters of the federation's traffic, with both logs."""
-    fed = ask.federation()
+    fed = _scope(ask)
     errors, syncs = entities.error_lines(ask.node, fed), entities.sync_lines(ask.node, fed)
     return reply(200, values={"fedSyncStats": entities.sync_stats(ask.node.stats(fed), errors, syncs)})
 
 
 async def aws(ask: Ask) -> web.Response:
     """Refuse: there is nothing of AWS here."""
-    ask.federation()
+    _scope(ask)
     raise DialectError(HTTPStatus.BAD_REQUEST, "this federation is not backed by AWS")
 
 
 def _federation(ask: Ask) -> Federation:
-    return ask.node.federation(ask.federation())
+    return ask.node.federation(_scope(ask))
+
+
+def _scope(ask: Ask) -> str:
+    scope = ask.federation()
+    if local(ask, scope) is not None:
+        raise DialectError(HTTPStatus.BAD_REQUEST, f"project [{ask.pid[:64]}] has no federation: it is this node's own")
+    return scope

@@ -15,11 +15,11 @@ from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.fusion import refuse_rows
 from fedpeer.api.symetry.maps import Frame
-from fedpeer.core.errors import UnknownError
+from fedpeer.api.symetry.naming import local
 from fedpeer.core.statistics.extension import extended
 from fedpeer.core.statistics.wanted import TELLABLE
 from fedpeer.node.assessing import HeldOut
-from fedpeer.node.shapes import Batch, Project
+from fedpeer.node.shapes import Batch
 
 _BAD = HTTPStatus.BAD_REQUEST
 _NAMED = 5  # things that few rows hold, told by name
@@ -40,7 +40,15 @@ async def forget(ask: Ask) -> web.Response:
     """Take rows out again, exactly: out of the batch that has them, or the one that `batch` names."""
     scope = ask.federation()
     rows = await asyncio.to_thread(attributes.fitted, ask.body, ask.node.counted_schema(scope))
-    return await jobs.followed(ask, await ask.node.withdraw_rows(scope, HeldOut(rows=rows), ask.query("batch")))
+    return await jobs.followed(ask, await ask.node.withdraw_rows(scope, HeldOut(rows=rows), batch(ask, scope)))
+
+
+def batch(ask: Ask, scope: str) -> str:
+    """Return the whole id of the batch that is named, "" if none is; DialectError for one that is not there."""
+    name = ask.query("batch")
+    if name and name not in {each.id for each in ask.node.batches(scope)}:
+        raise DialectError(_BAD, f"there is no batch {name[:40]!r}: getDsLog lists them")
+    return name
 
 
 async def table(ask: Ask, scope: str, frame: Frame) -> dict[str, pa.Array]:
@@ -92,24 +100,16 @@ async def _grow(ask: Ask, scope: str, frame: Frame, error: attributes.BeyondErro
     )
 
 
-def local(ask: Ask, scope: str) -> Project | None:
-    """Return the project of this id, if it is one without a federation."""
-    try:
-        return ask.node.project(scope)
-    except UnknownError:
-        return None
-
-
 async def source_log(ask: Ask) -> web.Response:
     """What was counted, a line a batch."""
-    return reply(200, values=entities.string_list([_line(batch) for batch in ask.node.batches(ask.federation())]))
+    return reply(200, values=entities.string_list([_line(one) for one in ask.node.batches(ask.federation())]))
 
 
 async def statistics(ask: Ask) -> web.Response:
     """Rows by the client or source that they came from."""
     counts: dict[str, int] = {}
-    for batch in ask.node.batches(ask.federation()):
-        counts[batch.source] = counts.get(batch.source, 0) + batch.rows
+    for one in ask.node.batches(ask.federation()):
+        counts[one.source] = counts.get(one.source, 0) + one.rows
     return reply(200, values={"KSVDMap": {"values": [counts]}})
 
 
@@ -141,7 +141,7 @@ async def drift(ask: Ask) -> web.Response:
     return await jobs.later(ask, "dataDrift", "", work)
 
 
-def _line(batch: Batch) -> str:
-    moment = datetime.fromtimestamp(batch.added_at, UTC).strftime("%Y-%m-%dT%H.%M.%S")
-    rejected = batch.read - batch.rows - batch.withdrawn
-    return f"{batch.source} rows:{batch.rows} read:{batch.read} rejected:{rejected} batch:{batch.id} time:{moment}"
+def _line(one: Batch) -> str:
+    moment = datetime.fromtimestamp(one.added_at, UTC).strftime("%Y-%m-%dT%H.%M.%S")
+    rejected = one.read - one.rows - one.withdrawn
+    return f"{one.source} rows:{one.rows} read:{one.read} rejected:{rejected} batch:{one.id} time:{moment}"

@@ -17,7 +17,6 @@ from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.learning import table
 from fedpeer.api.symetry.projects import decoded
-from fedpeer.core.errors import UnknownError
 from fedpeer.core.models.fit import restore
 from fedpeer.core.models.forms.export import export as written
 from fedpeer.core.statistics.schema import Schema
@@ -38,7 +37,7 @@ async def build(ask: Ask) -> web.Response:
 async def info(ask: Ask) -> web.Response:
     """What a model is."""
     scope = ask.federation()
-    return reply(200, values={"modelInfo": algorithms.info(_model(ask, scope), ask.node.schema(scope))})
+    return reply(200, values={"modelInfo": algorithms.info(kept_model(ask, scope), ask.node.schema(scope))})
 
 
 async def code(ask: Ask) -> web.Response:
@@ -46,14 +45,14 @@ async def code(ask: Ask) -> web.Response:
     language = ask.query("language", "sql").lower()
     if language not in _CODE:
         raise DialectError(_BAD, f"language {language[:40]!r} is not supported: it is {' or '.join(_CODE)}")
-    model = restore(_model(ask, ask.federation()).model)
+    model = restore(kept_model(ask, ask.federation()).model)
     text = await asyncio.to_thread(written, model, language)
     return reply(200, values={"string": text.decode()})
 
 
 async def export(ask: Ask) -> web.Response:
     """A model as base64."""
-    fitted = _model(ask, ask.federation(), ask.query("modelid"))
+    fitted = kept_model(ask, ask.federation(), ask.query("modelid"))
     return reply(200, values={"string": base64.b64encode(msgspec.json.encode(fitted)).decode()})
 
 
@@ -73,7 +72,7 @@ async def predict(ask: Ask) -> web.Response:
 async def learn_predict(ask: Ask) -> web.Response:
     """Predict rows and count them, in this order unless `predictBeforeLearn` is false; perhaps fit the model anew."""
     scope, before = ask.federation(), ask.flag("predictBeforeLearn", True)
-    fitted = _model(ask, scope)
+    fitted = kept_model(ask, scope)
     rows = await table(ask, scope, ask.body)
     values = await _predicted(ask, scope) if before else {}
     await jobs.counted(ask, scope, rows)
@@ -127,7 +126,7 @@ async def _refit(ask: Ask, scope: str, fitted: Fitted) -> None:
 
 
 async def _predicted(ask: Ask, scope: str, *, impute: bool = False) -> dict[str, Any]:
-    fitted = _model(ask, scope)
+    fitted = kept_model(ask, scope)
     rows = await asyncio.to_thread(attributes.given, ask.body, Schema.from_dict(fitted.model["schema"]))
     told = await ask.node.predict(scope, fitted.id, rows, missing="gaussian" if impute else "mean")
     columns = algorithms.predictions(restore(fitted.model), told, rows)
@@ -159,12 +158,13 @@ def _beside(given: Any, values: dict[str, Any], names: Sequence[str]) -> dict[st
     return {"KSVSMap": {"values": maps}, "dataframe": frame}
 
 
-def _model(ask: Ask, scope: str, name: str = "") -> Fitted:
+def kept_model(ask: Ask, scope: str, name: str = "") -> Fitted:
+    """Return a model by its whole id, that in the path if none is given; DialectError if there is none."""
     name = name or ask.request.match_info.get("model", "")
-    try:
-        return ask.node.model(scope, name)
-    except UnknownError:
-        raise DialectError(_BAD, f"Cannot Find model id[{name[:64]}] in SYMETRYML id[{ask.pid[:64]}]") from None
+    found = next((model for model in ask.node.models(scope) if model.id == name), None)
+    if found is None:
+        raise DialectError(_BAD, f"Cannot Find model id[{name[:64]}] in SYMETRYML id[{ask.pid[:64]}]")
+    return found
 
 
 def _text(value: Any) -> str:

@@ -15,6 +15,7 @@ from fedpeer.api.symetry import maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError
 from fedpeer.core.errors import UnknownError
+from fedpeer.node.shapes import Project
 
 _GONE = ("left", "removed", "declined")
 _NOTHING = ""  # the id that a name stands for which was given up
@@ -70,6 +71,14 @@ async def give_up(ask: Ask) -> None:
         await ask.dialect.users.bind(ask.cid, ask.pid, _NOTHING)
     else:
         await ask.dialect.users.unbind(ask.cid, ask.pid)
+
+
+def local(ask: Ask, scope: str) -> Project | None:
+    """Return the project of this id, if it is one without a federation."""
+    try:
+        return ask.node.project(scope)
+    except UnknownError:
+        return None
 
 
 def _names(ask: Ask) -> dict[str, str]:

@@ -12,8 +12,7 @@ from aiohttp import web
 from fedpeer.api.symetry import entities, jobs, maps
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
-from fedpeer.api.symetry.learning import local
-from fedpeer.api.symetry.naming import give_up, giving, naming, seen, taken
+from fedpeer.api.symetry.naming import give_up, giving, local, naming, seen, taken
 from fedpeer.core.statistics.schema import Schema
 
 _BAD = HTTPStatus.BAD_REQUEST

@@ -13,6 +13,8 @@ from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.entities import string_list
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.fusion import refuse_rows
+from fedpeer.api.symetry.learning import batch
+from fedpeer.api.symetry.modelling import kept_model
 from fedpeer.core.errors import UnknownError
 from fedpeer.core.models.result import Result
 from fedpeer.node.assessing import HeldOut
@@ -54,6 +56,8 @@ async def create(ask: Ask) -> web.Response:
 async def update(ask: Ask) -> web.Response:
     """Give a name another place."""
     name = named(ask).name
+    if ask.body.name not in ("", name):
+        raise DialectError(_BAD, f"the body is of {ask.body.name[:64]!r}, and a source keeps its name {name!r}")
     location, options = _place(ask.body)
     await ask.node.sources.keep(name, location, options, anew=True)
     return reply(200)
@@ -117,22 +121,19 @@ async def forget(ask: Ask) -> web.Response:
     """Take the rows of a source out again, exactly."""
     scope, source = ask.federation(), named(ask)
     rows = HeldOut(location=source.location, options=source.options)
-    return await jobs.begun(ask, await ask.node.withdraw_rows(scope, rows, ask.query("batch")))
+    return await jobs.begun(ask, await ask.node.withdraw_rows(scope, rows, batch(ask, scope)))
 
 
 async def predict(ask: Ask) -> web.Response:
     """Predict the rows of a source and write them, with what was predicted, to the place of another one."""
-    scope, model = ask.federation(), ask.request.match_info["model"]
+    scope = ask.federation()
+    model = kept_model(ask, scope)
     inside = _called(ask, _needed("indsname", ask.query("indsname")))
     outside = _called(ask, _needed("outdsname", ask.query("outdsname")))
     missing = "gaussian" if ask.flag("impute", False) else "mean"
     overwrite = ask.flag("overwrite", False)
     errand = Errand(inside.location, outside.location, inside.options, overwrite, missing, _results, first=True)
-    try:
-        job = await ask.node.predict_into(scope, model, errand)
-    except UnknownError:
-        raise DialectError(_BAD, f"Cannot Find model id[{model[:64]}] in SYMETRYML id[{ask.pid[:64]}]") from None
-    return await jobs.begun(ask, job)
+    return await jobs.begun(ask, await ask.node.predict_into(scope, model.id, errand))
 
 
 def _results(model: Result, told: Predicted, rows: Any) -> dict[str, list[Any]]:
@@ -160,9 +161,14 @@ def _called(ask: Ask, name: str) -> DataSource:
 def _place(given: Info) -> tuple[str, dict[str, Any]]:
     """Where a source is, and how it is read."""
     _check(given.type)
-    path = next((given.info[key] for key in _PATHS if isinstance(given.info.get(key), str)), given.path)
-    if not path:
-        raise DialectError(_BAD, f"info has none of {', '.join(_PATHS)}: where is the source?")
+    strange = next((key for key in given.info if key not in _PATHS), None)
+    if strange is not None:
+        raise DialectError(_BAD, f"{strange[:60]!r} is not a key of info: how a source is read is said in extra")
+    told = {path for path in (*given.info.values(), given.path) if isinstance(path, str) and path}
+    if len(told) != 1:
+        why = f"{len(told)} paths" if told else f"none of {', '.join(_PATHS)}"
+        raise DialectError(_BAD, f"info has {why}: where is the source?")
+    (path,) = told
     if "://" in path or path.partition(":")[0] in ("sqlite", "duckdb", "postgres", "postgresql", "source"):
         raise DialectError(_BAD, "a source of type localfile is a file, a folder or a pattern")
     return path, dict(given.extra or {})

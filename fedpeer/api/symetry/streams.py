@@ -13,7 +13,6 @@ from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.envelope import DialectError, reply
 from fedpeer.api.symetry.fusion import refuse_rows
 from fedpeer.api.symetry.sources import Info, frame
-from fedpeer.core.errors import UnknownError
 from fedpeer.core.peer.streams import Credential, Inlet
 from fedpeer.node.origins import Begin, Stream
 from fedpeer.node.sources import SAMPLE
@@ -157,11 +156,11 @@ def _needed(told: dict[str, str], key: str) -> str:
 
 def _stream(ask: Ask, scope: str) -> Stream:
     name = ask.request.match_info["stream"]
-    try:
-        return ask.node.stream(scope, name)
-    except UnknownError:
-        text = f"Cannot Find Stream id[{name[:64]}] in SYMETRYML id[{ask.pid[:64]}]"
-        raise DialectError(_BAD, text) from None
+    known = ask.node.streams(scope)
+    found = ({one.id: one for one in known} | {one.name: one for one in known if one.name}).get(name)
+    if found is None:
+        raise DialectError(_BAD, f"Cannot Find Stream id[{name[:64]}] in SYMETRYML id[{ask.pid[:64]}]")
+    return found
 
 
 def _name(stream: Stream) -> str:

@@ -7,6 +7,7 @@ import base64
 from typing import Any
 
 from fedpeer.api.auth import user_token
+from tests.api.symetry.conftest import iris_frame
 from tests.support.served import SCHEMA, Served
 from tests.support.symetry import Caller
 
@@ -86,3 +87,22 @@ async def test_a_name_is_given_once_though_two_ask_at_once(user: Caller, served:
     (left,) = {"a", "b"} & set(await listed(user))
     assert await listed(user) == [left, "c"]
     assert {first, second} == {project["id"] for project in await served.good("GET", "/v1/projects")}
+
+
+async def test_no_beginning_stands_for_a_model_a_batch_or_a_stream(iris: Caller, served: Served) -> None:
+    body = {"inputAttributes": ["0"], "targets": ["1"]}
+    await iris.good("POST", "/projects/iris/build", body, query="modelid=beefbeefbeefbeef&algo=mlr&async=false")
+    (scope,) = (project["id"] for project in await served.good("GET", "/v1/projects"))
+    batch = (await served.good("GET", f"/v1/federations/{scope}/data"))[0]["id"]
+    assert (await served.good("GET", f"/v1/federations/{scope}/models/beef"))["id"] == "beefbeefbeefbeef"
+    assert "Cannot Find model id[beef]" in await iris.bad("GET", "/projects/iris/models/beef")
+    said = await iris.bad("POST", "/projects/iris/forget", iris_frame([0]), query=f"batch={batch[:6]}")
+    assert said == f"there is no batch '{batch[:6]}': getDsLog lists them"
+    await iris.good("POST", "/projects/iris/forget", iris_frame([0]), query=f"batch={batch}")
+    assert "Cannot Find Stream id[beef]" in await iris.bad("GET", "/projects/iris/streams/beef/metrics")
+
+
+async def test_a_project_says_that_it_has_no_federation(iris: Caller) -> None:
+    for verb, rest in (("GET", "info"), ("GET", "startPulse"), ("GET", "getSyncLog"), ("DELETE", "clearErrorLog")):
+        said = await iris.bad(verb, f"/fedml/iris/{rest}")
+        assert said == "project [iris] has no federation: it is this node's own"

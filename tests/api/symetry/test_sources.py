@@ -52,6 +52,7 @@ async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds:
     for rest in ("learn", "forget"):
         await user.done("POST", f"/projects/p/dss/beds/{rest}", types)
     await user.good("GET", "/projects/p/detachds/beds")
+    assert "keeps its name 'beds'" in await user.bad("PUT", "/dss/beds", told(beds, "another"))
     other = beds.with_name("other.csv")
     other.write_text("age,dose,sick\n30,2,1\n")
     await user.good("PUT", "/dss/beds", told(other))
@@ -69,6 +70,8 @@ async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds:
         ({"info": {"path": 5}}, "where is the source"),
         ({"info": {"path": "sqlite:/x.db"}}, "is a file"),
         ({"info": {"path": "http://elsewhere/x.csv"}}, "is a file"),
+        ({"info": {"path": "/x.csv", "separator": ";"}}, "'separator' is not a key of info"),
+        ({"info": {"path": "/x.csv", "file": "/y.csv"}}, "info has 2 paths"),
         ({"name": "a/b"}, "a source's name has"),
         ({"surprise": 1}, "unknown field"),
     ],
