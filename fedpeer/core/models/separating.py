@@ -158,6 +158,7 @@ def _out(spread: Spread, now: Names, level: float) -> _Point | None:
 def _reductions(spread: Spread, share: float, limit: int) -> list[_Point]:
     """Without j, tr W⁻¹B is less by the trace of A_j′P_jj⁻¹A_j, with P = W⁻¹ and A = P·M, MM′ = B."""
     now, columns = tuple(spread.places), list(range(len(spread.groups.columns)))
+    _check_begin(spread, "backward")
     apart = spread.apart()
     precision: Floats = np.asarray(np.linalg.inv(spread.within), np.float64)
     whole = rest = float(np.sum(apart * (precision @ apart)))
@@ -196,8 +197,8 @@ def _check_begin(spread: Spread, direction: str) -> None:
     if direction == "backward" and not np.isfinite(spread.value(list(spread.places))):
         raise ModelError(
             "there is no model with all features to begin with: columns that are constant within the classes or that "
-            "others determine there, or too few rows",
-            hint='leave columns out, or use direction="forward"',
+            "others determine to 13 digits, or too few rows",
+            hint='leave columns out, or begin without any: lda_stepwise with direction="forward"',
         )
     if not np.isfinite(spread.value(())):
         raise ModelError(f"{spread.rows} rows are too few to choose features by {spread.criterion}")

@@ -79,7 +79,7 @@ class Spread:
     def told(self, names: Sequence[str]) -> dict[str, Any]:
         """Λ of a subset, its criterion, and of two classes what normal ones of this distance would give."""
         used = [i for name in names for i in self.places[name]]
-        log = self._log(used)
+        log = self._log(used, 0.0)  # what was compared can be told, in whatever order its columns are swept
         told: dict[str, Any] = {"wilks": math.exp(log)}
         if self.criterion in _PENALTIES:
             told[self.criterion] = self.value(names)
@@ -118,13 +118,12 @@ class Spread:
         """Where the columns of a feature are in a list of columns."""
         return [columns.index(i) for i in self.places[name]]
 
-    def _log(self, used: Sequence[int]) -> float:
-        """Ln Λ; NaN where columns determine each other within the classes, or are constant there."""
+    def _log(self, used: Sequence[int], least: float = DIGITS) -> float:
+        """Ln Λ; NaN where others leave of a column's variance no more than the least."""
         if not used:
             return 0.0
-        return (
-            _logdet(self.within[np.ix_(used, used)]) - _logdet(self.total[np.ix_(used, used)]) + sum(self.shares[used])
-        )
+        within, total = (_logdet(matrix[np.ix_(used, used)], least) for matrix in (self.within, self.total))
+        return within - total + sum(self.shares[used])
 
     def _values(self, logs: Floats, widths: Any) -> Floats:
         n, classes = self.rows, len(self.groups.counts)
@@ -143,9 +142,9 @@ class Spread:
         return np.maximum((n - widths - 3) / (n - 2) * square - widths * (n / both), 0) if n > 2 else square * np.nan
 
 
-def _logdet(matrix: Floats) -> float:
+def _logdet(matrix: Floats, least: float) -> float:
     try:
         pivots = np.linalg.cholesky(matrix).diagonal() ** 2
     except np.linalg.LinAlgError:
         return math.nan
-    return float(np.log(pivots).sum()) if (pivots > DIGITS).all() else math.nan
+    return float(np.log(pivots).sum()) if (pivots > least).all() else math.nan

@@ -230,6 +230,12 @@ def test_what_cannot_be_is_refused_by_name():
         fit(summary, "lda_stepwise", "kind", direction="backward")
     with pytest.raises(ModelError, match="'twin' is determined exactly by 'a'"):
         fit(summary, "lda_reduced", "kind", ["a", "b", "twin"])
+    rng = np.random.default_rng(2)
+    near = {name: rng.integers(-(10**8), 10**8, 40) for name in "ab"} | {"k": np.arange(40) % 2}
+    near["c"] = near["a"] + near["b"] + rng.integers(-2, 3, 40)
+    whole = [Feature(name, min=-(10**9), max=10**9, resolution=1) for name in "abc"]
+    with pytest.raises(ModelError, match="others determine to 13 digits"):
+        fit(collect(Schema([*whole, Feature("k", "binary")]), near), "lda_reduced", "k")
     for kind, options, text in (
         ("lda_stepwise", {"criterion": "p"}, "criterion is 'p'"),
         ("lda_subset", {"criterion": "f"}, "criterion is 'f'"),
