@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import msgspec
 import numpy as np
-from scipy.optimize import minimize
+import scipy  # its parts are loaded when they are first used
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.design import chosen, described
@@ -192,7 +192,10 @@ def _fitted(counts: Floats, edges: Floats) -> tuple[float, float]:
 
     tight = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000, "maxfev": 8000}
     found = min(
-        (minimize(cost, [start, 0.0], method="Nelder-Mead", options=tight) for start in (0.1, -0.2, 0.6)),
+        (
+            scipy.optimize.minimize(cost, [start, 0.0], method="Nelder-Mead", options=tight)
+            for start in (0.1, -0.2, 0.6)
+        ),
         key=lambda each: float(each.fun),
     )
     if found.fun >= _NEVER:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy  # its parts are loaded when they are first used
 
 from fedpeer.core.errors import ModelError
 from fedpeer.core.models.groups import Groups
@@ -85,7 +85,7 @@ class Spread:
             told[self.criterion] = self.value(names)
         if len(self.groups.counts) == 2:
             square = float(self._distances(np.array([log]), np.array([len(used)]))[0])
-            told |= {"distance": math.sqrt(square), "auc": float(special.ndtr(math.sqrt(square / 2)))}
+            told |= {"distance": math.sqrt(square), "auc": float(scipy.special.ndtr(math.sqrt(square / 2)))}
         return told
 
     def test(self, fewer: Sequence[str], more: Sequence[str]) -> tuple[float, float]:
@@ -98,7 +98,7 @@ class Spread:
         power = math.sqrt((m * m * h * h - 4) / (m * m + h * h - 5)) if m * m + h * h > 5 else 1.0
         second = (free + h - (m + h + 1) / 2) * power - (m * h - 2) / 2
         f = math.expm1(-min(log, 0.0) / power) * second / (m * h)
-        return f, float(special.fdtrc(m * h, second, f))
+        return f, float(scipy.special.fdtrc(m * h, second, f))
 
     def apart(self) -> Floats:
         """√n_k·(x̄_k − x̄) of each column, in units of √W_jj: times its transpose that is B."""

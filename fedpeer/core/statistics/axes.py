@@ -14,7 +14,7 @@ from typing import Any
 import flint
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
+import scipy  # its parts are loaded when they are first used
 
 from fedpeer.core.errors import RequestError
 from fedpeer.core.statistics.columns import Column
@@ -55,7 +55,7 @@ class Axes:
             matrix, rank = _matrix(question, spread, scale)
             p = len(spread.columns)
             floats = np.array([[float(matrix[i, j].mid()) for j in range(p)] for i in range(p)])
-            vectors = _pointed(linalg.eigh(floats)[1])
+            vectors = _pointed(scipy.linalg.eigh(floats)[1])
             values = _quotients(matrix, vectors)
             trace = float(sum((matrix[i, i] for i in range(p)), flint.arb(0)).mid())
         order = sorted(range(p), key=lambda k: -values[k])
@@ -119,7 +119,7 @@ def selection(question: Question) -> Answer:
     keep = question.whole("keep", axes.rank)
     if keep > axes.rank:
         raise RequestError(f"{keep} columns cannot be independent: {axes.rank} of these are")
-    order = linalg.qr(axes.vectors[:, :keep].T, pivoting=True, mode="r")[1][:keep]
+    order = scipy.linalg.qr(axes.vectors[:, :keep].T, pivoting=True, mode="r")[1][:keep]
     kept = [axes.names[k] for k in order]
     told: Answer = {
         "count": question.summary.rows,

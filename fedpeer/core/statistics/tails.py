@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import flint
-from scipy import special
+import scipy  # its parts are loaded when they are first used
 
 from fedpeer.core.statistics.rounding import rational
 
@@ -84,7 +84,7 @@ def _quantile(confidence: Fraction, nu: Degrees, guard: int) -> flint.arb:
     """Newton's steps from SciPy's quantile, then a bracket that the tail's own balls prove."""
     bits = flint.ctx.prec
     alpha = arb(rational(1 - confidence))
-    t = arb(float(special.stdtrit(float(nu), float((1 + confidence) / 2))))
+    t = arb(float(scipy.special.stdtrit(float(nu), float((1 + confidence) / 2))))
     for _ in range(bits.bit_length() + 2):
         step = (beyond_t(t * t, nu) - alpha) / (2 * _density(t, nu))
         t = (t + step).mid()
