@@ -129,7 +129,7 @@ async def _fire(served: Served, maker: Maker, sign: Caller | None) -> int:
         sent.append(("Connection", "close"))
     data = io.BytesIO(body) if body and len(body) > LARGE else body  # the client wants it so
     try:
-        async with asyncio.timeout(20), served.session.request(method, url, headers=sent, data=data) as answer:
+        async with asyncio.timeout(60), served.session.request(method, url, headers=sent, data=data) as answer:
             text = await answer.read()
     except TimeoutError:
         pytest.fail(f"no answer: {method} {url} {sent} {(body or b'')[:2000]!r}")
@@ -243,7 +243,7 @@ RAW: list[bytes] = [
 @pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
 async def test_what_is_hardly_http_is_survived(served: Served, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
     host, port = served.url.removeprefix("http://").split(":")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(raw)
         writer.write_eof()

@@ -22,7 +22,7 @@ from fedpeer.core.privacy.plan import Noise
 from fedpeer.core.privacy.purse import Declared
 from fedpeer.node.engine import NODE, Engine, Manners, World
 from fedpeer.ports import Store
-from tests.support.engines import Lone
+from tests.support.engines import SELDOM, Lone
 from tests.support.served import memory_broker
 from tests.support.simulation import CONTRACT, SCHEMA
 
@@ -65,7 +65,7 @@ async def running(store: Store) -> AsyncIterator[Lone]:
 
 async def founded(lone: Lone) -> None:
     bus = Bus(Access(servers=("nats://127.0.0.1:1",)))
-    lone.fed = await lone.engine.begin(ev.Found("trial", "alfa", SCHEMA, CONTRACT, "h1", POLICY, Settings(), bus))
+    lone.fed = await lone.engine.begin(ev.Found("trial", "alfa", SCHEMA, CONTRACT, SELDOM, POLICY, Settings(), bus))
 
 
 async def test_what_was_paid_and_told_is_there_after_a_restart(tmp_path):

@@ -42,17 +42,17 @@ async def test_a_project_counts_a_stream_across_a_restart_and_is_deleted_with_it
         held = lambda: trial.node._projects.get(project.id)  # noqa: E731
         begun = await trial.node.start_stream("ward", begin)
         await publish(bus, range(30))
-        await until(lambda: trial.node.stream("ward", "beds").messages == 30, within_s=20)
+        await until(lambda: trial.node.stream("ward", "beds").messages == 30)
         assert held().local == counted(range(30))
         with pytest.raises(StateError, match="under its schema"):
             await trial.node.change_project("ward", schema=SCHEMA_OTHER)
         await trial.node.change_project("ward", frozen=True)
         await publish(bus, range(30, 40))
-        await until(lambda: "is frozen" in trial.node.stream("ward", "beds").error, within_s=20)
+        await until(lambda: "is frozen" in trial.node.stream("ward", "beds").error)
         await trial.node.change_project("ward", frozen=False)
-        await until(lambda: trial.node.stream("ward", "beds").messages == 40, within_s=20)
+        await until(lambda: trial.node.stream("ward", "beds").messages == 40)
         await bus.publish(SUBJECT, b"not json, but a secret id")
-        await until(lambda: trial.node.stream("ward", "beds").unreadable == {"not JSON": 1}, within_s=20)
+        await until(lambda: trial.node.stream("ward", "beds").unreadable == {"not JSON": 1})
         log = [(e.level, e.text) for e in trial.node.stream_log("ward", "beds").entries]
         assert log[-1] == ("info", f"listens to {place}")
         assert "secret" not in str(log)
@@ -63,7 +63,7 @@ async def test_a_project_counts_a_stream_across_a_restart_and_is_deleted_with_it
         assert trial.node.stream_log("ward", "beds", limit=1).next == page.id
     async with living(home) as trial:
         await publish(bus, range(40, 60))
-        await until(lambda: trial.node.stream("ward", begun.id[:5]).messages == 61, within_s=20)
+        await until(lambda: trial.node.stream("ward", begun.id[:5]).messages == 61)
         assert held().local == counted(range(60))
         (batch,) = trial.node.batches("ward")
         assert (batch.rows, batch.source) == (60, place)
@@ -130,7 +130,7 @@ async def test_what_lets_us_in_is_kept_sealed_and_shown_to_nobody(way, tmp_path,
         await publish(client.jetstream(), range(5))
         async with living(home) as trial:
             await trial.begin(place)
-            await until(lambda: "Authorization" in trial.stream.error, within_s=20)
+            await until(lambda: "Authorization" in trial.stream.error)
             await trial.stop(trial.stream.id)
             await trial.begin(place, credential=credential)
             await trial.counted(5)

@@ -86,7 +86,7 @@ async def living(
     node = Node(engine, jobs, world, means, about)
     await engine.start()
     if not engine.states:
-        await node.create("trial", SCHEMA, "ROWS() >= 1", "h1", display="n")
+        await node.create("trial", SCHEMA, "ROWS() >= 1", "d7", display="n")
     try:
         yield Trial(node, engine, Watching(engine, world, lookout), clock)
     finally:
@@ -139,7 +139,7 @@ async def test_what_comes_after_the_schema_has_grown_is_counted_under_it(tmp_pat
     additions = Additions.from_dict({"levels": {"c": ["d"]}, "features": [{"name": "y", "kind": "binary"}]})
     async with living(home) as trial:
         node = trial.node
-        await node.create("wards", Schema(features, missing="pairwise"), "ROWS() >= 1", "h1", display="n")
+        await node.create("wards", Schema(features, missing="pairwise"), "ROWS() >= 1", "d7", display="n")
         for place in (folder, grows):
             await node.watch_data("wards", str(place), every_s=5, options={})
         await trial.look()

@@ -76,7 +76,7 @@ async def test_cells_send_to_the_fusing_node_alone_and_its_total_is_that_of_thei
         await user.good("GET", f"/fedml/{invitation['pid']}/fullSyncRequest")
     total = collect(Schema.from_dict(SCHEMA), rows(120))
     fed = lambda: three[0].node.federation("all")  # noqa: E731
-    await until(lambda: fed().total_digest == total.digest, within_s=20)
+    await until(lambda: fed().total_digest == total.digest)
     asked = {"inputAttributes": ["0"]}
     found = await north.good("POST", "/projects/all/explore", asked, query="metric=uni")
     assert found["KSVDMap"]["values"][0]["count"] == 120
@@ -111,7 +111,7 @@ async def test_cells_are_added_and_shut_out_and_only_who_is_named_stays(three: A
     late = {"fedInfoEncrypted": second["fedInfoEncrypted"], "passwd": PASSWORD}
     assert await west.bad("POST", "/fedml/createJoin", late, query="pid=w")
     three[0].clock.at += 3 * 3600
-    await until(lambda: states_of(three[0]) == {"p": "invite expired"}, within_s=20)
+    await until(lambda: states_of(three[0]) == {"p": "invite expired"})
     (again,) = (await north.good("POST", update, {"values": [third], "passwd": PASSWORD}))["cellsInvitations"]["values"]
     assert (again["pid"], await states(north)) == ("p", {"p": "invited"})
 
@@ -120,10 +120,11 @@ async def test_cells_are_added_and_shut_out_and_only_who_is_named_stays(three: A
 async def test_two_changes_at_once_leave_no_invite_that_is_no_cells(
     three: Any, monkeypatch: pytest.MonkeyPatch, *, guarded: bool
 ) -> None:
-    if not guarded:
-        monkeypatch.setattr(Cells, "changing", lambda *_: asyncio.Lock())
     north = caller(three[0])
     await fused(north, [SOUTH])
+    if not guarded:
+        both = asyncio.Barrier(2)  # neither begins before the other is there
+        monkeypatch.setattr(Cells, "changing", lambda *_: both)
     body = {"values": [SOUTH, WEST], "passwd": PASSWORD}
     await asyncio.gather(*(north.good("POST", "/projects/fusion/all/updateCellsInfo", body) for _ in range(2)))
     assert len(await states(north)) == 2
@@ -218,10 +219,10 @@ async def test_a_federation_of_ones_own_is_a_cell_by_a_bridge(three: Any) -> Non
     await south.good("POST", "/projects/p-south/learn", frame(60, 60))
     await south.good("GET", "/fedml/p-south/fullSyncRequest")
     total = collect(Schema.from_dict(SCHEMA), rows(120))
-    await until(lambda: three[0].node.federation("all").total_digest == total.digest, within_s=20)
+    await until(lambda: three[0].node.federation("all").total_digest == total.digest)
     assert await states(north) == {"hearts": "bridged", "p-south": "connected"}
     await north.good("POST", "/projects/fusion/all/updateCellsInfo", {"values": [SOUTH]})
-    await until(lambda: three[0].node.federation("all").rows == 60, within_s=20)
+    await until(lambda: three[0].node.federation("all").rows == 60)
 
 
 @pytest.mark.parametrize(
