@@ -168,17 +168,9 @@ class _Trial:
         measure = contest.measure or next(iter(known))
         if measure not in known:
             raise ModelError(f"measure is {measure!r:.40}; of {contest.target!r} it must be one of {', '.join(known)}")
-        columns = chosen(summary.schema, contest.target, contest.features)
-        names = list(dict.fromkeys(column.feature for column in columns))
+        names = list(dict.fromkeys(c.feature for c in chosen(summary.schema, contest.target, contest.features)))
         _check_size(contest, names)
-        held, left_out, cells = [], 0, 0
-        for batch in batches(table, contest.wanted(summary.schema)):
-            whole = batch if contest.completes() else _complete(batch, summary.schema, [c.name for c in columns])
-            held.append(whole)
-            left_out += batch.num_rows - whole.num_rows
-            cells += whole.num_rows * whole.num_columns
-            if cells > _CELLS:
-                raise ModelError(f"more than {_CELLS:,} values to judge models by", hint="name a part of these rows")
+        held, left_out = _held(summary.schema, table, contest)
         return cls(summary, contest, names, measure, known[measure], held, left_out, progress)
 
     def search(self, kind: str, options: dict[str, Any]) -> None:
@@ -238,6 +230,25 @@ class _Trial:
         told = {key: str(option) for key, option in options.items()}
         self.found.append((Candidate(kind=kind, features=features, options=told, score=value), options))
         return value
+
+
+def _held(schema: Schema, table: Any, contest: Contest) -> tuple[list[pa.RecordBatch], int]:
+    """The rows to compare on, and how many others there are."""
+    names = [column.name for column in chosen(schema, contest.target, contest.features)]
+    held, left_out, cells = [], 0, 0
+    for batch in batches(table, contest.wanted(schema)):
+        whole = batch if contest.completes() else _complete(batch, schema, names)
+        held.append(whole)
+        left_out += batch.num_rows - whole.num_rows
+        cells += whole.num_rows * whole.num_columns
+        if cells > _CELLS:
+            raise ModelError(f"more than {_CELLS:,} values to judge models by", hint="name a part of these rows")
+    if left_out and not any(part.num_rows for part in held):
+        raise ModelError(
+            f"none of {left_out} rows has every feature that is tried",
+            hint='name fewer features, or complete rows: the option missing="mean"',
+        )
+    return held, left_out
 
 
 def _complete(batch: pa.RecordBatch, schema: Schema, names: Sequence[str]) -> pa.RecordBatch:

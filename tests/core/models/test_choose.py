@@ -86,6 +86,8 @@ def test_all_models_are_compared_on_the_same_rows():
     contest = Contest({"ols": {}}, "target", [first, other], "subsets", grid={"missing": ["mean", "gaussian"]})
     _, told = choose(LEARNT, held, contest)
     assert (told.rows, told.left_out, told.tried) == (len(HELD["target"]), 0, 6)
+    with pytest.raises(ModelError, match=f"none of {len(there)} rows has every feature"):
+        choose(LEARNT, held | {other: [None] * len(there)}, Contest(["ols"], "target", [first, other], "subsets"))
 
 
 def test_options_are_chosen_from_a_grid():
