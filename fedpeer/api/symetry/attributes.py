@@ -65,22 +65,22 @@ def fitted(frame: Frame, schema: Schema) -> dict[str, pa.Array]:
     columns: dict[str, pa.Array] = {}
     for name, kind, values in _each(frame):
         feature = known.get(name)
-        if (kind == "P") != (name == schema.patient):
-            raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind!r}; patient ids are {_said(schema)}")
-        if kind == "P":
+        _check_kind(name, kind, feature, schema)
+        if feature is not None:
+            columns[name] = _levelled(feature, values) if feature.kind == "category" else values
+        elif kind == "P":
             columns[name] = values
-            continue
-        if feature is None:
-            if kind in _COUNTED:
-                raise BeyondError(_BAD, f"attribute {name[:80]!r} is not in the schema of this project")
-            continue
-        if (kind == "C") != feature.measured and kind in _COUNTED:
-            raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind}, and {feature.kind} in the schema")
-        columns[name] = _levelled(feature, values) if feature.kind == "category" else values
     missing = next((name for name in lacked(schema.needed) if name not in columns), None)
     if missing is not None:
         raise DialectError(_BAD, f"attribute {missing[:80]!r} of the schema is not in the frame")
     return columns
+
+
+def check_kinds(names: Sequence[str], kinds: Sequence[str], schema: Schema) -> None:
+    """DialectError for an attribute that the schema does not have, or has as something else."""
+    known = {feature.name: feature for feature in schema.inputs}
+    for name, kind in zip(names, kinds, strict=True):
+        _check_kind(name, kind.strip().upper(), known.get(name), schema)
 
 
 def given(frame: Frame, schema: Schema) -> dict[str, pa.Array]:
@@ -158,6 +158,17 @@ def _each(frame: Frame) -> Iterator[tuple[str, str, pa.Array]]:
     for name, kind in zip(frame.attribute_names, frame.kinds, strict=True):
         if name in counted:
             yield name, kind, counted[name]
+
+
+def _check_kind(name: str, kind: str, feature: Feature | None, schema: Schema) -> None:
+    if (kind == "P") != (name == schema.patient):
+        raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind!r}; patient ids are {_said(schema)}")
+    if kind not in _COUNTED:
+        return
+    if feature is None:
+        raise BeyondError(_BAD, f"attribute {name[:80]!r} is not in the schema of this project")
+    if (kind == "C") != feature.measured:
+        raise DialectError(_BAD, f"attribute {name[:80]!r} is of type {kind}, and {feature.kind} in the schema")
 
 
 def _feature(name: str, kind: str, values: pa.Array, *, histogram: bool) -> Feature:

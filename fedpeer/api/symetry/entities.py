@@ -177,11 +177,15 @@ def line(entry: LogEntry) -> str:
 
 
 def _params(node: Node, fed: Federation) -> dict[str, str]:
+    wrong = bool(node.error_log(fed.id, limit=1).entries)
     flags = {
         "fed_pulsing": fed.pulsing,
         "fed_is_admin": fed.role == "admin",
-        "fed_has_error": bool(node.error_log(fed.id, limit=1).entries),
+        "fed_has_error": wrong,
+        "sml_project_is_freeze": False,
     }
+    if node.cells.of(fed.id) is not None:
+        flags["fusion_fetch_error"] = wrong
     counts = {"fed_local_rows": fed.local_rows, "fed_rows": fed.rows}
     return {key: str(value).lower() for key, value in {**flags, **counts}.items()}
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from fedpeer.api.symetry import algorithms, entities, jobs
+from fedpeer.api.symetry import algorithms, attributes, entities, jobs
 from fedpeer.api.symetry.door import Ask
 from fedpeer.api.symetry.entities import string_list
 from fedpeer.api.symetry.envelope import DialectError, reply
@@ -44,6 +44,13 @@ class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     path: str = ""
     info: dict[str, Any] | None = None
+
+
+class Types(msgspec.Struct, frozen=True, rename="camel"):
+    """The attributes of a source and their types, as the first lines of a DataFrame say them."""
+
+    attribute_names: list[str] = []
+    attribute_types: list[str] = []
 
 
 async def create(ask: Ask) -> web.Response:
@@ -113,6 +120,7 @@ async def learn(ask: Ask) -> web.Response:
     """Count the rows of a source."""
     scope, name = ask.federation(), named(ask).name
     refuse_rows(ask, scope)
+    _check_types(ask, scope)
     job = await ask.node.add_source(scope, f"source:{name}", options={}, force=ask.flag("force", False))
     return await jobs.begun(ask, job)
 
@@ -120,6 +128,7 @@ async def learn(ask: Ask) -> web.Response:
 async def forget(ask: Ask) -> web.Response:
     """Take the rows of a source out again, exactly."""
     scope, source = ask.federation(), named(ask)
+    _check_types(ask, scope)
     rows = HeldOut(location=source.location, options=source.options)
     return await jobs.begun(ask, await ask.node.withdraw_rows(scope, rows, batch(ask, scope)))
 
@@ -134,6 +143,19 @@ async def predict(ask: Ask) -> web.Response:
     overwrite = ask.flag("overwrite", False)
     errand = Errand(inside.location, outside.location, inside.options, overwrite, missing, _results, first=True)
     return await jobs.begun(ask, await ask.node.predict_into(scope, model.id, errand))
+
+
+def _check_types(ask: Ask, scope: str) -> None:
+    """Refuse what a body says of attributes and would not be heeded: a source is read under the project's schema."""
+    if ask.body is None:
+        return
+    names, types = ask.body.attribute_names, ask.body.attribute_types
+    if len(names) != len(types):
+        raise DialectError(_BAD, "attributeNames and attributeTypes must be of one length")
+    try:
+        attributes.check_kinds(names, types, ask.node.counted_schema(scope))
+    except attributes.BeyondError as beyond:
+        raise DialectError(_BAD, f"{beyond.text}: `fedpeer schema propose` proposes what a source has") from None
 
 
 def _results(model: Result, told: Predicted, rows: Any) -> dict[str, list[Any]]:

@@ -121,8 +121,13 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     ("GET", "/projects/{pid}/addds/{source}"): "does nothing: every project can learn from every source of its node",
     ("GET", "/projects/{pid}/detachds/{source}"): "does nothing: what was counted is taken out by `forget`",
     ("GET", "/projects/{pid}/dss/{source}/learn"): "of a project without a schema: 409, as its types are not said",
-    ("POST", "/projects/{pid}/dss/{source}/learn"): "the body is not read: types are those of the schema",
-    ("POST", "/projects/{pid}/dss/{source}/forget"): "the body is not read: types are those of the schema",
+    ("POST", "/projects/{pid}/dss/{source}/learn"): (
+        "a source is read under the schema: types in the body must be those; an attribute that it has not is 400 "
+        "and no proposal, since `fedpeer schema propose` makes one of a source that its operator can review"
+    ),
+    ("POST", "/projects/{pid}/dss/{source}/forget"): (
+        "a source is read under the schema: types in the body must be those"
+    ),
     ("POST", "/projects/{pid}/streams/create"): (
         "type `nats` only: Kafka has no client here that could be tested with a real broker, `protobuf` is not read; "
         "one server in `nats_hosts`, whose subject must be kept by JetStream; `extra` as in docs/data.md (`columns` of "

@@ -86,6 +86,7 @@ async def test_cells_send_to_the_fusing_node_alone_and_its_total_is_that_of_thei
     assert list(await states(north, {"values": [WEST]})) == ["p-west"]
     info = (await north.good("GET", "/projects/all/info", query="encrypted=false"))["smlInfo"]
     assert (info["type"], json.loads(info["fusionCellInfo"])["values"][0]) == ("fusion", {**SOUTH, "sk": ""})
+    assert info["params"]["fusion_fetch_error"] == info["params"]["fed_has_error"]
     for path in ("learn", "learnpredict/m"):
         said = await north.bad("POST", f"/projects/all/{path}", frame(1))
         assert ("fusion project, which has no data source" in said) == (path == "learn")

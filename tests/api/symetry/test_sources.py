@@ -51,6 +51,14 @@ async def test_a_source_is_named_shown_learned_and_forgotten(user: Caller, beds:
     types = {"attributeNames": ["age"], "attributeTypes": ["C"], "data": []}
     for rest in ("learn", "forget"):
         await user.done("POST", f"/projects/p/dss/beds/{rest}", types)
+        for names, letters, text in (
+            (["age", "bmi"], ["C", "C"], "'bmi' is not in the schema of this project: `fedpeer schema propose`"),
+            (["age"], ["T"], "'age' is of type T, and continuous in the schema"),
+            (["age"], ["P"], "patient ids are not in the schema"),
+            (["age"], [], "of one length"),
+        ):
+            wrong = {"attributeNames": names, "attributeTypes": letters}
+            assert text in await user.bad("POST", f"/projects/p/dss/beds/{rest}", wrong)
     await user.good("GET", "/projects/p/detachds/beds")
     assert "keeps its name 'beds'" in await user.bad("PUT", "/dss/beds", told(beds, "another"))
     other = beds.with_name("other.csv")
