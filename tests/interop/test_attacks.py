@@ -24,7 +24,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.node.link import Line
 from fedpeer.ports import Delivery, Notice
 from tests.support.attack import contribution, said
-from tests.support.daemons import Daemon, daemons, eventually, federate
+from tests.support.daemons import SELDOM, Daemon, daemons, eventually, federate
 from tests.support.simulation import SCHEMA
 
 CONTRACT = "COUNT(x) >= 5"
@@ -70,7 +70,7 @@ class Raw:
             await self.bus.publish(said(world, me, message, to=target))
 
 
-async def settled(ready: Any, timeout_s: float = 15.0) -> None:
+async def settled(ready: Any, timeout_s: float = 120.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not ready():  # noqa: ASYNC110 what is waited for is in other processes
             await asyncio.sleep(0.05)
@@ -82,12 +82,12 @@ def test_a_member_can_annoy_and_a_removed_one_reads_and_writes_nothing(tmp_path)
         for i, daemon in enumerate((alfa, bravo, mallory)):
             daemon.add(fed, rows(i), "rows")
             daemon.client.sync(fed)
-        assert alfa.client.sync(fed, wait_s=20).converged
+        assert alfa.client.sync(fed, wait_s=120).converged
         mallory.stop()
         peer = stolen(mallory, fed)
         asyncio.run(_annoy_and_be_removed(fed, alfa, bravo, peer))
         expected = collect(SCHEMA, rows(0)) + collect(SCHEMA, rows(1))
-        assert alfa.client.sync(fed, wait_s=20).converged
+        assert alfa.client.sync(fed, wait_s=120).converged
         for daemon in (alfa, bravo):
             eventually(lambda daemon=daemon: daemon.client.federation(fed).total_digest == expected.digest)
             assert not daemon.dead
@@ -154,19 +154,19 @@ async def _refused(raw: Raw, subject: str) -> None:
         await raw.bus.publish([(subject, b"x")])
     except BusError:
         return
-    await settled(lambda: len(raw.notices) > before, 5)
+    await settled(lambda: len(raw.notices) > before)
     assert raw.notices[-1].level in {"warning", "error"}
 
 
 def test_of_five_daemons_that_redeem_one_invite_at_once_one_is_admitted_and_four_are_told(tmp_path):
     names = [f"joiner{i}" for i in range(5)]
     with daemons(tmp_path, "alfa", *names) as (alfa, *joiners):
-        fed = alfa.client.create("trial", SCHEMA.to_dict(), CONTRACT, schedule="h1", display="alfa").id
+        fed = alfa.client.create("trial", SCHEMA.to_dict(), CONTRACT, schedule=SELDOM, display="alfa").id
         invite = alfa.client.invite(fed)
 
         def join(daemon: Daemon) -> str:
             try:
-                return daemon.client.join(invite.text, invite.passphrase, display=daemon.name, wait_s=30).state
+                return daemon.client.join(invite.text, invite.passphrase, display=daemon.name, wait_s=120).state
             except ApiError as error:
                 return f"{error.code}: {error}" if error.hint else "no hint"
 

@@ -19,7 +19,7 @@ import pytest
 
 from fedpeer.client import ApiError, Client
 from fedpeer.core.errors import FedpeerError
-from tests.support.daemons import Daemon, daemons, eventually
+from tests.support.daemons import SELDOM, Daemon, daemons, eventually
 from tests.support.simulation import SCHEMA
 
 CONTRACT = "COUNT(x) >= 5"
@@ -175,7 +175,7 @@ def _raw(site: Site, method: str, path: str, data: bytes, **headers: str) -> tup
     usual = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(site.client.url + path, data, usual | headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
@@ -206,7 +206,7 @@ def test_a_request_that_is_none_is_a_problem_document(site, status, method, path
     assert site.standing == before
 
 
-def _fedpeer(*argv: str, stdin: str = "", timeout_s: float = 30, **env: str) -> subprocess.CompletedProcess[str]:
+def _fedpeer(*argv: str, stdin: str = "", timeout_s: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "fedpeer", *argv],
         input=stdin,
@@ -252,7 +252,7 @@ def test_a_bus_that_cannot_be_reached_is_said_and_the_node_serves_all_the_same(t
     with daemons(tmp_path, "alfa", settings={"bus.kind": "external", "bus.servers": '["nats://127.0.0.1:9"]'}) as (
         alfa,
     ):
-        fed = alfa.client.create("trial", SCHEMA.to_dict(), CONTRACT, schedule="h1").id
+        fed = alfa.client.create("trial", SCHEMA.to_dict(), CONTRACT, schedule=SELDOM).id
         eventually(lambda: [e for e in alfa.client.log(fed).entries if e.kind == "bus" and e.level != "info"])
         assert not alfa.client.federation(fed).bus_connected
         assert alfa.client.health()["status"] == "degraded"
@@ -263,7 +263,7 @@ def test_a_bus_that_cannot_be_reached_is_said_and_the_node_serves_all_the_same(t
 
 def test_a_full_disk_stops_rounds_keeps_reads_and_is_over_when_there_is_room(tmp_path):
     with daemons(tmp_path, "alfa") as (alfa,):
-        fed = alfa.client.create("trial", SCHEMA.to_dict(), CONTRACT, schedule="h1", profile="relaxed").id
+        fed = alfa.client.create("trial", SCHEMA.to_dict(), CONTRACT, schedule=SELDOM, profile="relaxed").id
         alfa.client.set_pulsing(fed, True)
         alfa.add(fed, {"x": [1.0] * 30, "y": [2] * 30}, "first")
         before, pid = alfa.client.federation(fed), alfa.facts["pid"]

@@ -10,22 +10,22 @@ from fedpeer.client import ApiError
 from fedpeer.core.canonical import encode
 from fedpeer.core.models.fit import fit
 from tests.support import real
-from tests.support.daemons import Daemon, daemons, eventually
+from tests.support.daemons import SELDOM, Daemon, daemons, eventually
 
 NAMES = ("bene", "coord", "north", "south", "east")
 PARTS = {"bene": "beneficiary", "coord": "coordinator"}
-SETTINGS = {"federation.status_every_s": 1, "pulse.absent_after_s": 0.5}
+SETTINGS = {"federation.status_every_s": 1, "pulse.absent_after_s": 1.5}
 TABLE, POOLED = real.diabetes()
 
 
 def federate(crew: list[Daemon], mode: str, **exchange: object) -> str:
     admin, *others = crew
     terms = {"mode": mode, "least": 3, "part": "beneficiary", **exchange}
-    told = {"schedule": "h1", "profile": "relaxed", "display": admin.name, "exchange": terms}
+    told = {"schedule": SELDOM, "profile": "relaxed", "display": admin.name, "exchange": terms}
     fed = admin.client.create("diabetes", POOLED.schema.to_dict(), "ROWS() >= 5", **told).id
     for other in others:
         invite = admin.client.invite(fed, role=PARTS.get(other.name, "contributor"))
-        other.client.join(invite.text, invite.passphrase, display=other.name)
+        other.client.join(invite.text, invite.passphrase, display=other.name, wait_s=120)
     for k, daemon in enumerate(crew[2:]):
         daemon.client.set_pulsing(fed, True)
         daemon.add(fed, {name: values[k::3].tolist() for name, values in TABLE.items()}, "rows")
@@ -71,5 +71,5 @@ def _die_in_a_round(fed: str, crew: list[Daemon]) -> None:
     bene.client.sync(fed)
     coord.kill()
     coord.start(settings=SETTINGS).ready()
-    eventually(lambda: bene.client.federation(fed).rows == 442 + 3 * 120, 120)
-    eventually(lambda: coord.client.federation(fed).rows == 442 + 3 * 120, 30)
+    eventually(lambda: bene.client.federation(fed).rows == 442 + 3 * 120)
+    eventually(lambda: coord.client.federation(fed).rows == 442 + 3 * 120)

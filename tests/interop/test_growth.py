@@ -48,7 +48,7 @@ def pooled(schema: Schema, parts: list[Rows]) -> str:
 def fedpeer(daemon: Daemon, *words: str) -> str:
     """What the command line shows."""
     command = [sys.executable, "-m", "fedpeer", "--home", str(daemon.home), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -68,7 +68,7 @@ def test_three_daemons_grow_their_schema_and_count_nothing_twice(tmp_path: Path)
         for daemon, rows in zip(every, parts, strict=True):
             daemon.add(fed, rows, "before")
         for daemon in every:
-            daemon.client.sync(fed, wait_s=30)
+            daemon.client.sync(fed, wait_s=120)
         eventually(lambda: {d.client.federation(fed).total_digest for d in every} == {pooled(SCHEMA, parts)})
         sent = {d.name: d.client.stats(fed).sent for d in every}
 
@@ -91,7 +91,7 @@ def test_three_daemons_grow_their_schema_and_count_nothing_twice(tmp_path: Path)
         bravo.add(fed, new, "new")
         charlie.add(fed, drawn(7, 40), "without what is new")
         for daemon in (bravo, charlie, alfa):
-            daemon.client.sync(fed, wait_s=30)
+            daemon.client.sync(fed, wait_s=120)
         whole = pooled(grown, [*parts, new, drawn(7, 40)])
         eventually(lambda: {d.client.federation(fed).total_digest for d in every} == {whole})
         assert [p.state for p in bravo.client.proposals(fed)] == ["accepted"]

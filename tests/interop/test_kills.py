@@ -61,12 +61,16 @@ class Trial:
         for daemon in self.crew:
             eventually(lambda daemon=daemon: daemon.client.federation(self.fed).bus_connected)
             daemon.client.sync(self.fed)
-        assert self.crew[0].client.sync(self.fed, wait_s=60).converged
+        assert self.crew[0].client.sync(self.fed, wait_s=120).converged
         digest = self.expected().digest
         for daemon in self.crew:
             eventually(lambda daemon=daemon: daemon.client.federation(self.fed).total_digest == digest)
+        eventually(self.agree)
+
+    def agree(self) -> bool:
+        """Whether all hold the same contribution of each, by its number."""
         serials = [{m.name: (m.serial, m.digest) for m in d.client.members(self.fed)} for d in self.crew]
-        assert serials[0] == serials[1] == serials[2]
+        return serials[0] == serials[1] == serials[2]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,7 @@ def _killed_at(trial: Trial, role: str, probe: str, nth: int) -> None:
     with contextlib.suppress(AssertionError):
         victim.ready()
     trial.act_until_dead(victim)
-    assert victim.process.wait(10) == -signal.SIGKILL, victim.said
+    assert victim.process.wait(60) == -signal.SIGKILL, victim.said
     victim.start().ready()
     trial.converges()
 

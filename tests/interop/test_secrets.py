@@ -18,7 +18,7 @@ from fedpeer.client import ApiError
 from fedpeer.core.peer.records import restore
 from fedpeer.core.peer.session import Session
 from fedpeer.core.peer.state import Peer
-from tests.support.daemons import Daemon, daemons
+from tests.support.daemons import SELDOM, Daemon, daemons
 from tests.support.simulation import SCHEMA
 
 PASSPHRASE = "quiet herons wade at dusk in june"
@@ -73,7 +73,7 @@ def life(tmp_path_factory):
     """Two daemons at debug level through good and bad; what they showed, and every secret there was."""
     root = tmp_path_factory.mktemp("secrets")
     with daemons(root, "alfa", "bravo", settings={"log.level": "debug"}) as (alfa, bravo):
-        fed = alfa.client.create("trial", SCHEMA.to_dict(), "COUNT(x) >= 5", schedule="h1", profile="relaxed").id
+        fed = alfa.client.create("trial", SCHEMA.to_dict(), "COUNT(x) >= 5", schedule=SELDOM, profile="relaxed").id
         drawn = alfa.client.invite(fed)
         given = alfa.client.call("POST", f"/v1/federations/{fed}/invites", shape=dict, body={"passphrase": PASSPHRASE})
         shown = [_error(lambda: bravo.client.join(drawn.text, PASSPHRASE, display="bravo"))]
@@ -84,7 +84,7 @@ def life(tmp_path_factory):
         for daemon in (alfa, bravo):
             daemon.client.set_pulsing(fed, True)
             daemon.add(fed, {"x": [1.0] * 30, "y": [2] * 30}, "first")
-            daemon.client.sync(fed, wait_s=15)
+            daemon.client.sync(fed, wait_s=120)
             daemon.client.log(fed, limit=1000)
         tokens = {(d.home / "run" / name).read_text().strip() for d in (alfa, bravo) for name in _tokens(d)}
         pids = [d.facts["pid"] for d in (alfa, bravo)]
@@ -117,7 +117,7 @@ def _paths(fed: str) -> list[str]:
 def _asked(daemon: Daemon, path: str) -> str:
     token = Path(daemon.facts["token_file"]).read_text().strip()
     request = urllib.request.Request(daemon.facts["api"] + path, headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.read().decode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -37,7 +38,7 @@ def test_daemons_open_the_pooled_sum_and_nothing_else_and_it_can_be_audited(tmp_
         tables = [rows(seed) for seed in range(4)]
         for daemon, table in zip(crew, tables, strict=True):
             daemon.add(fed, table, "rows")
-        told = crew[1].client.sync(fed, wait_s=30)
+        told = crew[1].client.sync(fed, wait_s=120)
         assert (told.converged, told.outcome, told.total_digest) == (True, "called", pooled(*tables))
         for daemon in crew:
             seen = daemon.client.federation(fed)
@@ -52,7 +53,7 @@ def test_daemons_open_the_pooled_sum_and_nothing_else_and_it_can_be_audited(tmp_
 
 @pytest.mark.parametrize("probe", ["before-commit", "after-commit", "before-publish"])
 def test_a_daemon_that_dies_at_any_boundary_costs_no_more_than_its_part(tmp_path, probe):
-    with daemons(tmp_path, "alfa", "bravo", "charlie", "delta", settings={"pulse.absent_after_s": 1}) as crew:
+    with daemons(tmp_path, "alfa", "bravo", "charlie", "delta", settings={"pulse.absent_after_s": 4}) as crew:
         fed = federate(*crew, **TERMS, **SECURE).id
         tables = {d.name: rows(seed) for seed, d in enumerate(crew)}
         for daemon in crew:
@@ -60,13 +61,14 @@ def test_a_daemon_that_dies_at_any_boundary_costs_no_more_than_its_part(tmp_path
         victim = crew[3]
         victim.kill()
         victim.start(crash_at=f"{probe}:25")
-        victim.ready()
+        with contextlib.suppress(AssertionError):
+            victim.ready()
         crew[0].client.sync(fed, wait_s=0)
         eventually(lambda: victim.dead or crew[0].client.federation(fed).contributors > 0)
         victim.kill()
         victim.start()
         victim.ready()
-        eventually(lambda: crew[0].client.federation(fed).contributors in {3, 4}, 60)
+        eventually(lambda: crew[0].client.federation(fed).contributors in {3, 4})
         several = {pooled(*tables.values()), pooled(*(t for n, t in tables.items() if n != "delta"))}
         assert crew[0].client.federation(fed).total_digest in several
         eventually(lambda: len({d.client.federation(fed).total_digest for d in crew}) == 1)

@@ -24,11 +24,11 @@ def test_rows_of_a_file_go_out_everywhere_and_the_other_signs_for_it(tmp_path):
         client = alfa.client
         job = client.add_source(fed, str(tmp_path / "all.csv"))
         eventually(lambda: client.job(job.id).state == "done")
-        assert client.sync(fed, wait_s=30).converged
+        assert client.sync(fed, wait_s=120).converged
         job = client.withdraw_rows(fed, str(tmp_path / "gone.csv"))
         eventually(lambda: client.job(job.id).state == "done")
         assert [w.state for w in client.receipts(fed)] == ["not released"]
-        assert client.sync(fed, wait_s=30).converged
+        assert client.sync(fed, wait_s=120).converged
         eventually(lambda: [w.state for w in client.receipts(fed)] == ["confirmed"])
         (withdrawal,) = client.receipts(fed)
         left = collect(SCHEMA, {"x": x[20:], "y": y[20:]}).digest

@@ -17,7 +17,8 @@ from typing import Any
 from fedpeer.client import Client
 from fedpeer.node.shapes import Batch, Federation
 
-READY_S = 60.0
+READY_S = 120.0
+SELDOM = "d365"  # a schedule whose pulse comes at no time at which a test runs
 
 
 class Daemon:
@@ -73,7 +74,7 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
         self._hush()
@@ -108,16 +109,16 @@ def daemons(root: Path, *names: str, settings: Mapping[str, Any] | None = None) 
 
 def federate(admin: Daemon, *others: Daemon, schema: Mapping[str, Any], contract: str, **options: Any) -> Federation:
     """Found a federation, have the others join, and start every pulse."""
-    founded = admin.client.create("trial", schema, contract, **{"schedule": "h1", "display": admin.name, **options})
+    founded = admin.client.create("trial", schema, contract, **{"schedule": SELDOM, "display": admin.name, **options})
     for other in others:
         invite = admin.client.invite(founded.id)
-        other.client.join(invite.text, invite.passphrase, display=other.name)
+        other.client.join(invite.text, invite.passphrase, display=other.name, wait_s=120)
     for daemon in (admin, *others):
         daemon.client.set_pulsing(founded.id, True)
     return admin.client.federation(founded.id)
 
 
-def eventually(ready: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def eventually(ready: Callable[[], bool], timeout_s: float = 120.0) -> None:
     """Wait until something is so; AssertionError when it takes too long."""
     end = time.monotonic() + timeout_s
     while not ready():
