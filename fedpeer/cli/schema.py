@@ -136,10 +136,19 @@ def agree(yes: bool) -> None:
 
 @schema.command()
 @click.argument("proposal")
-def accept(proposal: str) -> None:
-    """Let the schema grow as proposed, for everyone (admin); what was counted stays, and is not counted again."""
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accept(proposal: str, yes: bool) -> None:
+    """Let the schema grow as proposed, for everyone (admin); what was counted stays, and is not counted again.
+
+    It has more columns then, so releases need more rows: says how many, who has too few, and asks.
+    """
     client = frame.client()
-    frame.show(client.accept(frame.federation(client), proposal), _draw_proposal)
+    fed = frame.federation(client)
+    found = next((each for each in client.proposals(fed) if each.id == proposal), None)
+    if found is not None and found.then is not None:
+        _echo_cost(found)
+        prompt.confirm(f"let the schema grow by {found.text}, for everyone?", sure=yes)
+    frame.show(client.accept(fed, proposal), _draw_proposal)
 
 
 @schema.command()
@@ -175,8 +184,32 @@ def _draw_proposal(told: Proposal) -> None:
 
 
 def _draw_proposals(proposals: list[Proposal]) -> None:
-    drawn = ((each.id, each.by, each.text, each.state, each.reason or each.comment) for each in proposals)
-    render.table(("ID", "BY", "WHAT", "STATE", "WHY"), drawn, empty="nothing was proposed")
+    drawn = (
+        (each.id, each.by, each.text, each.state, _needed(each), each.reason or each.comment) for each in proposals
+    )
+    render.table(("ID", "BY", "WHAT", "STATE", "ROWS", "WHY"), drawn, empty="nothing was proposed")
+
+
+def _needed(told: Proposal) -> str:
+    """The fewest rows of a release, now and then."""
+    return f"{told.now.rows} -> {told.then.rows}" if told.now and told.then else ""
+
+
+def _echo_cost(told: Proposal) -> None:
+    """Say what releases need when the schema has grown."""
+    rows = (
+        ("columns", "columns"),
+        ("rows", "rows that a member needs"),
+        ("change", "rows that a change needs"),
+        ("total", "rows that a sum of several needs"),
+    )
+    for name, text in rows:
+        now, then = getattr(told.now, name), getattr(told.then, name)
+        if then:
+            click.echo(f"{text}: {then}" + (f" (now {now})" if now != then else ""), err=True)
+    if told.short:
+        names = ", ".join(told.short)
+        click.echo(f"too few rows then: {names}; what they shared last stays until they have more", err=True)
 
 
 def _draw_proposed(proposed: Schema, out: Path | None) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from fedpeer.core.errors import SchemaError
 from fedpeer.core.identity import PeerId
 from fedpeer.core.peer import proposals as core
 from fedpeer.core.peer.state import Peer
+from fedpeer.core.privacy.disclosure import width
 from fedpeer.core.statistics.additions import Additions
-from fedpeer.core.statistics.extension import between
+from fedpeer.core.statistics.collect import lacking
+from fedpeer.core.statistics.extension import between, beyond, extended
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.counting import schema_of
-from fedpeer.node.proposals import Agreement, Proposal
+from fedpeer.node.proposals import Agreement, Demand, Proposal, demand
 from fedpeer.node.standalone import Standalone
 from fedpeer.node.timeline import printable
 
@@ -20,7 +23,8 @@ class Growth(Standalone):
     def proposals(self, fed: str) -> list[Proposal]:
         """What was proposed by this node and, if it is the admin, to it; oldest first."""
         peer = self._peer(fed)
-        return [_shape(peer, each) for each in sorted(peer.proposals.values(), key=lambda p: (p.at, p.id))]
+        told = sorted(peer.proposals.values(), key=lambda p: (p.at, p.id))
+        return self._glances.of("proposals", peer, None, lambda: [_shape(peer, each) for each in told])
 
     async def propose(self, fed: str, additions: Additions, comment: str = "") -> Proposal:
         """Propose to the admin that the schema grow; the proposal that is open for the same is found again."""
@@ -66,6 +70,7 @@ def _beyond(peer: Peer) -> Additions:
 
 def _shape(peer: Peer, proposal: core.Proposal) -> Proposal:
     member, additions = peer.roster.members.get(PeerId(proposal.by)), Additions.from_json(proposal.additions)
+    now, then, short = (None, None, []) if proposal.is_settled else _cost(peer, additions)
     return Proposal(
         id=proposal.id,
         by=member.card.name if member else proposal.by,
@@ -75,4 +80,28 @@ def _shape(peer: Peer, proposal: core.Proposal) -> Proposal:
         at=float(proposal.at),
         state=proposal.state,
         reason=printable(proposal.reason),
+        now=now,
+        then=then,
+        short=short,
     )
+
+
+def _cost(peer: Peer, additions: Additions) -> tuple[Demand | None, Demand | None, list[str]]:
+    """What the rules ask of releases before and after the schema has grown, and who has too few rows for that."""
+    roster = peer.roster
+    try:
+        grown = extended(roster.schema, beyond(roster.schema, additions))
+    except SchemaError:
+        return None, None, []
+    new = len(grown.presence) - len(roster.schema.presence)  # which all rows from before lack
+    asked = [demand(roster.policy, roster.exchange, columns) for columns in (width(roster.schema), width(grown, new))]
+    counted = {p: held.summary for p, held in peer.ledger.held.items() if p in roster.active}
+    if roster.exchange.mode != "open":
+        counted = {peer.me.peer: peer.sums.given or peer.local}
+    short = []
+    for one, summary in counted.items():
+        policy = peer.terms.policy if one == peer.me.peer else roster.policy
+        needed = demand(policy, roster.exchange, width(grown, new + len(lacking(summary)))).rows
+        if 0 < summary.rows < needed:
+            short.append(roster.members[one].card.name)
+    return asked[0], asked[1], sorted(short)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fedpeer.core.federation.exchange import Exchange
+from fedpeer.core.privacy.floor import Policy
 from fedpeer.node.shapes import Shape
 
 
@@ -16,8 +18,22 @@ class Agreement(Shape, frozen=True):
     text: str  # their names, such as stage$IV, bmi; empty if there are none
 
 
+class Demand(Shape, frozen=True):
+    """What the rules ask of a release: the fewest rows of a member, of a change, and of a sum, 0 if none is opened."""
+
+    columns: int
+    rows: int
+    change: int
+    total: int
+
+
 class Proposal(Shape, frozen=True):
-    """What a member would have the schema grow by, and what became of it."""
+    """What a member would have the schema grow by, and what became of it.
+
+    `now` is what the charter's rules ask where no row lacks anything, and `then` what they would ask if it was accepted
+    and rows lack what is new, as those from before do. `short` are the members who, as far as this node sees, would
+    have too few rows then: what they shared last would stay.
+    """
 
     id: str
     by: str
@@ -27,3 +43,14 @@ class Proposal(Shape, frozen=True):
     at: float
     state: str  # sent | open | accepted | declined
     reason: str
+    now: Demand | None  # nothing where it is settled, or cannot be
+    then: Demand | None
+    short: list[str]
+
+
+def demand(policy: Policy, exchange: Exchange, columns: int) -> Demand:
+    """What a policy asks of releases of so many columns, as it counts them."""
+    change = policy.change_floor(columns)
+    if exchange.mode == "open":
+        return Demand(columns, policy.row_floor(columns), change, 0)
+    return Demand(columns, policy.masked_floor(columns), change, policy.total_floor(columns))

@@ -15,13 +15,12 @@ from fedpeer.core.federation.roster import Member
 from fedpeer.core.identity import PeerId, fingerprint
 from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
-from fedpeer.core.privacy.disclosure import Release
+from fedpeer.core.privacy.disclosure import width
 from fedpeer.core.privacy.epsilon import UNIT
 from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
-from fedpeer.core.statistics.summary import Summary
 from fedpeer.node import shapes
 from fedpeer.node.authors import BY, VIA
 from fedpeer.node.engine import Engine
@@ -29,6 +28,7 @@ from fedpeer.node.glance import Glances
 from fedpeer.node.jobs import Jobs
 from fedpeer.node.naming import called, named
 from fedpeer.node.projects import Projects, project_shape
+from fedpeer.node.proposals import demand
 from fedpeer.node.receipts import withdrawals
 from fedpeer.node.standing import joining_shape, measured, standing, troubles
 from fedpeer.ports import Clock, Entry
@@ -220,13 +220,13 @@ class Views:
         """The release rules: the charter's, those of this node's operator, and the numbers that hold here."""
         peer = self._peer(fed)
         own, kept = peer.settings.policy.tightened(peer.session.habits.policy), peer.terms.policy
-        width = Release.of(Summary.zero(peer.roster.schema)).width
-        rows = kept.row_floor(width) if peer.roster.exchange.mode == "open" else kept.masked_floor(width)
+        columns = width(peer.roster.schema)
+        floors = demand(kept, peer.roster.exchange, columns)
         numbers = {
-            "rows": rows,
+            "rows": floors.rows,
             "cell": kept.cell_floor,
-            "change": kept.change_floor(width),
-            "total": kept.total_floor(width),
+            "change": floors.change,
+            "total": kept.total_floor(columns),
             "patients": kept.patient_floor,
             "dominance": kept.share,
             "risk": kept.highest_risk,

@@ -68,6 +68,36 @@ async def test_a_schema_grows_by_proposals(pair: tuple[Served, Served]) -> None:
         assert "ward$c, tall" in last["text"]
 
 
+async def test_who_would_have_too_few_rows_is_told_before_it_is_so(pair: tuple[Served, Served]) -> None:
+    north, south = pair
+    await gaps(north, south)
+    for one, count in zip(pair, (40, 9), strict=True):
+        table = {"age": rows(count)["age"], "ward": (["a", "b"] * 20)[:count]}
+        job = await one.good("POST", "/v1/federations/hearts/data/rows?wait=30", {"rows": table, "source": one.url})
+        assert job["state"] == "done"
+    await synced(*pair)
+    small = {"levels": {"ward": ["d"]}}
+    wish = {"levels": {"ward": ["c"]}, "features": [{"name": "tall", "kind": "binary"}]}
+    told = [await north.good("POST", PROPOSALS, {"additions": additions}) for additions in (small, wish)]
+    now = {"columns": 3, "rows": 8, "change": 8, "total": 0}
+    # One level is a column; a feature is one, and whether rows have it another.
+    assert [each["now"] for each in told] == [now, now]
+    assert told[0]["then"] == {"columns": 4, "rows": 9, "change": 9, "total": 0}
+    assert told[1]["then"] == {"columns": 6, "rows": 11, "change": 11, "total": 0}
+    assert [each["short"] for each in told] == [[], ["the south"]]
+    assert (await north.good("GET", PROPOSALS))[0]["then"] is not None
+    settled = await north.good("POST", f"{PROPOSALS}/{told[1]['id']}/accept")
+    assert (settled["now"], settled["then"], settled["short"]) == (None, None, [])
+    await synced(*pair)
+    # As was said: what it has shared stands, and one row more does not go.
+    more = {"rows": {"age": [33], "ward": ["a"]}, "source": "more"}
+    await south.good("POST", "/v1/federations/hearts/data/rows?wait=30", more)
+    previewed = await south.good("GET", "/v1/federations/hearts/preview")
+    assert ("rows >= 11", "10", False) in {(r["rule"], r["measured"], r["passed"]) for r in previewed["rules"]}
+    await synced(*pair)
+    assert (await north.good("GET", "/v1/federations/hearts"))["rows"] == 49
+
+
 async def test_nobody_counts_what_it_has_not_agreed_to(pair: tuple[Served, Served]) -> None:
     north, south = pair
     await gaps(north, south)

@@ -79,7 +79,7 @@ def test_three_daemons_grow_their_schema_and_count_nothing_twice(tmp_path: Path)
         (proposal,) = alfa.client.proposals(fed)
         assert (proposal.by, proposal.comment, charlie.client.proposals(fed)) == ("bravo", "since May", [])
         charlie.kill()  # it hears of it when it is back
-        fedpeer(alfa, "schema", "accept", proposal.id)
+        fedpeer(alfa, "schema", "accept", proposal.id, "--yes")
         charlie.start().ready()
         eventually(lambda: len({d.client.federation(fed).schema_digest for d in every}) == 1)
         grown = Schema.from_dict(charlie.client.schema(fed))

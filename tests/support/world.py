@@ -9,7 +9,7 @@ import msgspec
 
 from fedpeer.core.statistics.additions import Additions
 from fedpeer.node import accounts, origins, shapes
-from fedpeer.node.proposals import Agreement, Proposal
+from fedpeer.node.proposals import Agreement, Demand, Proposal
 from tests.support import answers
 from tests.support.answers import DIGEST, EAST, FED, FEDERATION, NODE, NORTH, NOW, SOUTH, RefusalError, entry, member
 
@@ -380,7 +380,11 @@ PROPOSAL = Proposal(
     at=NOW - 60,
     state="open",
     reason="",
+    now=Demand(columns=15, rows=20, change=20, total=100),
+    then=Demand(columns=16, rows=21, change=21, total=100),
+    short=["east"],
 )
+_SETTLED: dict[str, Any] = {"now": None, "then": None, "short": []}
 
 
 def _told(additions: dict[str, Any]) -> str:
@@ -454,13 +458,16 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ],
     ("GET", "schema/agreement"): AGREEMENT,
     ("PUT", "schema/agreement"): msgspec.structs.replace(AGREEMENT, schema=AGREEMENT.newest, additions={}, text=""),
-    ("GET", "schema/proposals"): [PROPOSAL, msgspec.structs.replace(PROPOSAL, id="77aa01c2d3e4", state="accepted")],
+    ("GET", "schema/proposals"): [
+        PROPOSAL,
+        msgspec.structs.replace(PROPOSAL, id="77aa01c2d3e4", state="accepted", **_SETTLED),
+    ],
     ("POST", "schema/proposals"): lambda body: msgspec.structs.replace(
         PROPOSAL, state="sent", additions=body["additions"], text=_told(body["additions"]), comment=body["comment"]
     ),
-    ("POST", "schema/proposals/5f2c91d0a7b3/accept"): msgspec.structs.replace(PROPOSAL, state="accepted"),
+    ("POST", "schema/proposals/5f2c91d0a7b3/accept"): msgspec.structs.replace(PROPOSAL, state="accepted", **_SETTLED),
     ("POST", "schema/proposals/5f2c91d0a7b3/decline"): lambda body: msgspec.structs.replace(
-        PROPOSAL, state="declined", reason=body["reason"]
+        PROPOSAL, state="declined", reason=body["reason"], **_SETTLED
     ),
     ("PUT", "schedule"): lambda body: (
         msgspec.structs.replace(FEDERATION, schedule=body["schedule"])

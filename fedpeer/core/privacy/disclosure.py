@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from fedpeer.core.privacy.gaps import Overlap, continuous, named, places_of, zero_one
 from fedpeer.core.statistics.columns import Column
+from fedpeer.core.statistics.layout import split
+from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
 
 _SOLVED = 0.75
@@ -120,6 +122,12 @@ class Release:
         )
         gaps = None if self.overlap is None else self.overlap.only(named(common), at, measured)
         return Release(common, self.rows, self.sums[at], products, squares, *further, overlap=gaps)
+
+
+def width(schema: Schema, lacked: int = 0) -> int:
+    """The width of a release under a schema, of which some rows lack that many of its features."""
+    powers = 2 * len(split(schema)[0]) if "powers" in schema.blocks else 0
+    return len(schema.columns) + powers + lacked
 
 
 def risk(columns: int, rows: int, further: int = 0) -> float:

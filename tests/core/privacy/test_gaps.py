@@ -12,11 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fedpeer.core.privacy.cells import Counted, smallest
-from fedpeer.core.privacy.disclosure import Release, risk
+from fedpeer.core.privacy.disclosure import Release, risk, width
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.privacy.protect import Shareable, Withheld, protect
 from fedpeer.core.privacy.sides import exchanged, gapped, valued
 from fedpeer.core.statistics.collect import collect
+from fedpeer.core.statistics.collect import lacking as gaps_of
 from fedpeer.core.statistics.feature import Feature
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.core.statistics.summary import Summary
@@ -169,6 +170,16 @@ def test_what_few_rows_have_stays(policy: Policy) -> None:
             assert outcome.rule == f"present = 0 or >= {floor} rows"
             assert outcome.measured == str(have)
             assert outcome.feature in {"x", "a and x", "x and colour", "x and twofold"}
+
+
+@given(TABLES, st.sampled_from([(), ("powers",), ("powers", "histogram")]), st.booleans())
+def test_how_wide_a_release_will_be_is_known_before_there_is_one(
+    table: list[Row], blocks: tuple[str, ...], pairwise: bool
+) -> None:
+    how: Any = {"blocks": blocks, "bins": 2} if "histogram" in blocks else {"blocks": blocks}
+    schema = Schema(FEATURES, missing="pairwise" if pairwise else "listwise", **how)
+    summary = counted(table, schema)
+    assert width(schema, len(gaps_of(summary))) == Release.of(summary).width
 
 
 def test_a_feature_that_rows_may_lack_counts_as_a_column_more() -> None:
