@@ -178,6 +178,9 @@ class _Projects(Protocol):
 
     def projects(self) -> list[Project]: ...
     def project(self, project: str) -> Project: ...
+    def alone(self, scope: str) -> Project | None:
+        """The project of this id; None if it is that of a federation, or nothing's."""
+
     def begin(self, kind: str, fed: str, work: Callable[[Callable[[int], None]], Awaitable[Any]]) -> Job:
         """Have something done as a job that people follow; its result is what the work returns."""
 

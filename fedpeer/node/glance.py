@@ -6,21 +6,25 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import Peer
 
 T = TypeVar("T")
 
 
 class Glances:
-    """Remembers one view of each kind and membership. A state that is gone is not held: it may have had secrets."""
+    """Remembers one view of each kind and membership or project.
+
+    A state that is gone is not held: it may have had secrets.
+    """
 
     def __init__(self) -> None:
         """Nothing yet."""
-        self._made: dict[tuple[str, str], tuple[weakref.ref[Peer], object, Any]] = {}
+        self._made: dict[tuple[str, str], tuple[weakref.ref[Peer | Project], object, Any]] = {}
 
-    def of(self, kind: str, state: Peer, more: object, make: Callable[[], T]) -> T:
+    def of(self, kind: str, state: Peer | Project, more: object, make: Callable[[], T]) -> T:
         """What `make` gives for a state and whatever else it is made of (`more`): made anew if one of them changed."""
-        place = (kind, state.federation)
+        place = (kind, state.id if isinstance(state, Project) else state.federation)
         known = self._made.get(place)
         if known is not None and known[0]() is state and known[1] == more:
             found: T = known[2]

@@ -14,6 +14,7 @@ from fedpeer.core.statistics.schema import Schema
 from fedpeer.node.counting import schema_of
 from fedpeer.node.proposals import Agreement, Demand, Proposal, demand
 from fedpeer.node.standalone import Standalone
+from fedpeer.node.standing import Now
 from fedpeer.node.timeline import printable
 
 
@@ -54,10 +55,10 @@ class Growth(Standalone):
         """What rows are counted under here."""
         return schema_of(self._held(fed))
 
-    def _trouble(self, state: Peer) -> list[str]:
+    def _trouble(self, state: Peer, now: Now) -> list[str]:
         more = _beyond(state)
         grown = [f"the schema has grown by {more.told}, not counted here (`fedpeer schema agree`)"] if more else []
-        return [*super()._trouble(state), *grown]
+        return [*super()._trouble(state, now), *grown]
 
     async def _moved(self, fed: str, event: core.Propose | core.AcceptProposal | core.DeclineProposal) -> Proposal:
         scope = self.resolve(fed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -40,7 +41,7 @@ class Pulses:
         """`jitter` is the fraction of the period by which a pulse may be late, lest all peers speak at once."""
         self._due = due
         self._jitter = jitter
-        self._set: dict[str, Schedule] = {}
+        self._set: dict[str, tuple[Schedule, Job]] = {}
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
     def start(self) -> None:
@@ -54,14 +55,14 @@ class Pulses:
 
     def set(self, scope: str, schedule: Schedule | None) -> None:
         """Follow this schedule for a federation; None stops its pulse. Setting the same again changes nothing."""
-        if self._set.get(scope) == schedule:
+        known, job = self._set.get(scope, (None, None))
+        if known == schedule:
             return
-        if scope in self._set:
+        if job is not None:
             self._scheduler.remove_job(scope)
             del self._set[scope]
         if schedule is not None:
-            self._set[scope] = schedule
-            self._scheduler.add_job(
+            job = self._scheduler.add_job(
                 self._due,
                 _Aligned(schedule, self._jitter),
                 args=[scope],
@@ -70,8 +71,11 @@ class Pulses:
                 max_instances=1,
                 misfire_grace_time=None,
             )
+            self._set[scope] = (schedule, job)
 
     def next_at(self, scope: str) -> float:
         """When the next pulse fires, UTC seconds; 0 if none is set."""
-        job = self._scheduler.get_job(scope) if scope in self._set else None
-        return job.next_run_time.timestamp() if job and job.next_run_time else 0.0
+        if scope not in self._set or not self._scheduler.running:  # a job has no time until then
+            return 0.0
+        due = self._set[scope][1].next_run_time
+        return float(due.timestamp()) if due else 0.0

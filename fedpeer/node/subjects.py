@@ -269,10 +269,9 @@ class Subjects(Counting):
             broken=self.broken.get(stream.id, 0),
         )
 
-    def _trouble(self, state: Peer) -> list[str]:
+    def _waiting(self, state: Peer) -> list[str]:
         faults = [each for each in state.streams.values() if each.running and self.flowing.get(each.id)]
-        waiting = [f"stream {each.name or each.id} waits: {self.flowing[each.id]}" for each in faults]
-        return [*super()._trouble(state), *waiting]
+        return [f"stream {each.name or each.id} waits: {self.flowing[each.id]}" for each in faults]
 
 
 def flowing(stream: origins.Stream) -> dict[str, float]:

@@ -26,11 +26,15 @@ class Timeline:
     def __init__(self, entries: Sequence[Entry], *, keep: int) -> None:
         """Begin with the stored entries, oldest first."""
         self._entries: deque[Entry] = deque(entries, maxlen=keep)
+        self._faults = deque(filter(_bad, self._entries))  # the same but for info: few, and asked for often
         self._watchers: set[asyncio.Queue[Entry | None]] = set()
 
     def extend(self, entries: Sequence[Entry]) -> None:
         """Add stored entries and tell the watchers; one who does not keep up is let go."""
         self._entries.extend(entries)
+        self._faults.extend(filter(_bad, entries))
+        while self._faults and self._faults[0].id < self._entries[0].id:
+            self._faults.popleft()
         for queue in list(self._watchers):
             self._tell(queue, entries)
 
@@ -47,7 +51,7 @@ class Timeline:
         """Entries of a scope ("" for all), newest first, with after < id < before; empty filters mean all."""
         fit = (
             e
-            for e in reversed(self._entries)
+            for e in reversed(self._faults if levels and "info" not in levels else self._entries)
             if (not scope or e.scope == scope)
             and (not kinds or e.kind in kinds)
             and (not levels or e.level in levels)
@@ -61,6 +65,7 @@ class Timeline:
         kept = [e for e in self._entries if not (e.scope == scope and e.kind in kinds and e.level in levels)]
         gone = len(self._entries) - len(kept)
         self._entries = deque(kept, maxlen=self._entries.maxlen)
+        self._faults = deque(filter(_bad, kept))
         return gone
 
     async def watch(self) -> AsyncIterator[Entry]:
@@ -85,3 +90,7 @@ class Timeline:
             return
         for entry in entries:
             queue.put_nowait(entry)
+
+
+def _bad(entry: Entry) -> bool:
+    return entry.level != "info"

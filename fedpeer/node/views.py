@@ -17,7 +17,6 @@ from fedpeer.core.peer.project import Project
 from fedpeer.core.peer.state import InviteRecord, Joining, Local, Peer, State
 from fedpeer.core.privacy.disclosure import width
 from fedpeer.core.privacy.epsilon import UNIT
-from fedpeer.core.privacy.findings import standing_risk
 from fedpeer.core.privacy.floor import Policy
 from fedpeer.core.statistics.collect import lacking
 from fedpeer.core.statistics.schema import Schema
@@ -30,7 +29,7 @@ from fedpeer.node.naming import called, named
 from fedpeer.node.projects import Projects, project_shape
 from fedpeer.node.proposals import demand
 from fedpeer.node.receipts import withdrawals
-from fedpeer.node.standing import joining_shape, measured, standing, troubles
+from fedpeer.node.standing import Now, brought, joined_shape, joining_shape, measured, troubles
 from fedpeer.ports import Clock, Entry
 
 Metric = float | Sequence[tuple[Mapping[str, str], float]]
@@ -92,6 +91,11 @@ class Views:
         """One project."""
         return project_shape(self._projects.get(self.resolve(project)))
 
+    def alone(self, scope: str) -> shapes.Project | None:
+        """The project of this id; None if it is that of a federation, or nothing's."""
+        found = self._projects.states.get(scope)
+        return None if found is None else project_shape(found)
+
     def members(self, fed: str) -> list[shapes.Member]:
         """The roster, the admin first, past members last."""
         peer, now = self._peer(fed), self._clock.now()
@@ -105,7 +109,7 @@ class Views:
     def batches(self, fed: str) -> list[shapes.Batch]:
         """What this node has counted."""
         held = self._held(fed)
-        return [batch_shape(b, held) for b in sorted(held.batches.values(), key=lambda b: b.batch.added_at)]
+        return self._glances.of("batches", held, None, lambda: _batches(held))
 
     def receipts(self, fed: str) -> list[shapes.Withdrawal]:
         """What was withdrawn after others had it, and who has confirmed that."""
@@ -249,23 +253,24 @@ class Views:
         return self._projects.states.get(scope) or self._engine.peer(scope)
 
     def _standing(self, scope: str) -> shapes.Federation:
-        """A federation with what depends on more than its own state."""
-        told, state, states = self._federation(scope), self._engine.states[scope], self._engine.states
-        if isinstance(state, Joining):
-            return told
-        found = standing(state, states, self._engine.purse)
-        return msgspec.structs.replace(told, **found, trouble=self._trouble(state))
-
-    def _trouble(self, state: Peer) -> list[str]:
-        return troubles(state, self._engine.purse)
-
-    def _federation(self, scope: str) -> shapes.Federation:
-        state = self._engine.states[scope]
+        state, link = self._engine.states[scope], self._engine.links.get(scope)
         if isinstance(state, Joining):
             return joining_shape(state)
-        link = self._engine.links.get(scope)
-        now = (link is not None and link.connected, self._engine.pulses.next_at(scope))
-        return self._glances.of("federation", state, now, lambda: _seen(state, connected=now[0], next_pulse_at=now[1]))
+        now = Now(
+            link is not None and link.connected,
+            self._engine.pulses.next_at(scope),
+            self._engine.purse.account,
+            brought(state, self._engine.states),
+            self._waiting(state),
+        )
+        return self._glances.of("federation", state, now, lambda: joined_shape(state, now, self._trouble(state, now)))
+
+    def _trouble(self, state: Peer, now: Now) -> list[str]:
+        return troubles(state, now)
+
+    def _waiting(self, _state: Peer) -> list[str]:
+        """What troubles a federation at the moment that is neither in its state nor in the account."""
+        return []
 
 
 def invite_shape(record: InviteRecord, text: str = "", passphrase: str = "") -> shapes.Invite:
@@ -321,46 +326,8 @@ def _name(state: State) -> str:
     return state.invitation.federation_name if isinstance(state, Joining) else state.roster.name
 
 
-def _seen(state: Peer, *, connected: bool, next_pulse_at: float) -> shapes.Federation:
-    released, given = state.released, state.sums.given
-    waiting = [state.roster.members[p].card.name for p in state.disagreeing]
-    return shapes.Federation(
-        id=state.federation,
-        name=state.roster.name,
-        me=state.me.peer,
-        admin=state.roster.admin,
-        role=getattr(state.roster.members.get(state.me.peer), "role", "member"),
-        state=state.phase,
-        alarm=state.alarm,
-        mode=state.roster.exchange.mode,
-        profile=state.roster.policy.profile,
-        rules=state.terms.policy.told,
-        schedule=state.roster.schedule.text,
-        pulsing=state.settings.pulsing,
-        next_pulse_at=next_pulse_at,
-        charter_version=state.charter.version,
-        charter_head=state.charter.head.hex(),
-        epoch=state.roster.epoch,
-        schema_digest=state.roster.schema.digest,
-        contract=state.roster.contract.text,
-        explorable=state.settings.explorable,
-        send_action=state.settings.send_action,
-        receive_action=state.settings.receive_action,
-        bus_connected=connected,
-        converged=not waiting and state.secret is not None and not state.session.dirty,
-        waiting_for=waiting,
-        differing=[state.roster.members[p].card.name for p in state.differing],
-        members=len(state.roster.active),
-        contributors=len(state.ledger.contributors),
-        rows=state.ledger.total.rows,
-        total_digest=state.ledger.total.digest,
-        local_rows=state.local.rows,
-        released_rows=released.summary.rows if released else given.rows if given else 0,
-        released_risk=_risk(state),
-        released_serial=released.contribution.serial if released else 0,
-        released_at=float(released.contribution.made_at) if released else 0.0,
-        fingerprint=fingerprint(state.me.peer),
-    )
+def _batches(held: Peer | Project) -> list[shapes.Batch]:
+    return [batch_shape(b, held) for b in sorted(held.batches.values(), key=lambda b: b.batch.added_at)]
 
 
 def _members(peer: Peer) -> list[shapes.Member]:
@@ -430,13 +397,6 @@ def _told(decision: object) -> dict[str, Any]:
     for key in ("schema", "nonce") if isinstance(decision, Founded) else ():
         told.pop(key)
     return told
-
-
-def _risk(state: Peer) -> float:
-    """The membership risk of what others see of this node: its contribution, or the sum of several that it is in."""
-    released, opened = state.released, state.ledger.opened
-    shown = released.summary if released else opened.total if opened else None
-    return 0.5 if shown is None else standing_risk(shown)
 
 
 def _rules(policy: Policy) -> shapes.Rules:

@@ -66,7 +66,7 @@ def invitation(fed: Federation, text: str, bus: str, rest: str) -> dict[str, str
 
 def info(node: Node, pid: str, scope: str) -> dict[str, Any]:
     """A ProjectInfo (smlInfo) of a federation, or of a project without one. Dates are milliseconds since 1970."""
-    project = next((one for one in node.projects() if one.id == scope), None)
+    project = node.alone(scope)
     told = _federated(node, node.federation(scope)) if project is None else _alone(project)
     schema = node.schema(scope) if told["hash"] else None
     columns, models = schema.columns if schema else (), node.models(scope)
@@ -103,7 +103,7 @@ def _of_cells(node: Node, scope: str) -> dict[str, Any]:
 
 
 def _federated(node: Node, fed: Federation) -> dict[str, Any]:
-    created = min((entry.at for entry in node.charter(fed.id)), default=0.0)
+    created = next((entry.at for entry in node.charter(fed.id)), 0.0)
     return {
         "params": _params(node, fed),
         "hash": int(fed.schema_digest[:8] or "0", 16),

@@ -75,10 +75,7 @@ async def give_up(ask: Ask) -> None:
 
 def local(ask: Ask, scope: str) -> Project | None:
     """Return the project of this id, if it is one without a federation."""
-    try:
-        return ask.node.project(scope)
-    except UnknownError:
-        return None
+    return ask.node.alone(scope)
 
 
 def _names(ask: Ask) -> dict[str, str]:

@@ -38,7 +38,7 @@ class Head(Value, frozen=True):
     histogram: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Project:
     """A project. `agreed` is its schema, if it has one yet, and `total` the sum of its batches."""
 
