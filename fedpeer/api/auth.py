@@ -16,6 +16,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
@@ -85,15 +86,16 @@ class Throttle:
 
 def check_place(headers: CIMultiDictProxy[str], hosts: frozenset[str]) -> None:
     """Refuse a request for another host name or from another site's page."""
-    given = headers.getall("Host", [])
-    match = _HOST.fullmatch(given[0].lower()) if len(given) == 1 else None
-    if match is None or (match[1] not in hosts and match[0] not in hosts):
+    given = headers.getall("Host", ())
+    place = _place(given[0], hosts) if len(given) == 1 else ""
+    if not place:
         raise HostError(f"{given[0][:100]!r} is not a name of this node" if given else "the request names no host")
-    origins = headers.getall("Origin", ())
-    if any(o.lower() not in {f"http://{match[0]}", f"https://{match[0]}"} for o in origins):
-        raise OriginError("a page from another place made this request")
-    if any(site.lower() not in {"same-origin", "none"} for site in headers.getall("Sec-Fetch-Site", [])):
-        raise OriginError("a page from another site made this request")
+    for origin in headers.getall("Origin", ()):
+        if origin.lower() not in {f"http://{place}", f"https://{place}"}:
+            raise OriginError("a page from another place made this request")
+    for site in headers.getall("Sec-Fetch-Site", ()):
+        if site.lower() not in {"same-origin", "none"}:
+            raise OriginError("a page from another site made this request")
 
 
 def identify(request: web.BaseRequest, tokens: Tokens, users: Users | None, now: float) -> Who:
@@ -121,6 +123,13 @@ def user_token(cid: str, key: bytes) -> str:
 def known_hosts(names: Iterable[str]) -> frozenset[str]:
     """Return the host names to answer to: these, and loopback's."""
     return _LOOPBACK | {name.strip().lower() for name in names}
+
+
+@lru_cache(maxsize=64)
+def _place(host: str, hosts: frozenset[str]) -> str:
+    """The host and port that a request names, if they are among these, else nothing."""
+    match = _HOST.fullmatch(host.lower())
+    return match[0] if match is not None and (match[1] in hosts or match[0] in hosts) else ""
 
 
 def _user(credential: str, users: Users | None, via: str, now: float) -> Who:

@@ -134,9 +134,17 @@ def scope(served: Served, request: web.Request, who: Who, name: str, need: Role)
     return found
 
 
-def told(request: web.Request) -> str:
-    """Return what is asked, for the log."""
-    return f"{request.method} {request.path[:200]!r}"
+@dataclass(frozen=True, slots=True)
+class _Told:
+    request: web.Request
+
+    def __str__(self) -> str:
+        return f"{self.request.method} {self.request.path[:200]!r}"
+
+
+def told(request: web.Request) -> object:
+    """Return what is asked, for the log; the text is made when it is written there, which is seldom."""
+    return _Told(request)
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

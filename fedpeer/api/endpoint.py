@@ -66,12 +66,12 @@ async def guard(request: web.Request, handler: Handle) -> web.StreamResponse:
 
 async def read_body(request: web.Request, most: int, patience_s: float) -> bytes:
     """Return the body; SizeError, SlowError or MediaError before more than `most` bytes are held."""
+    if not request.body_exists:
+        return b""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise MediaError("the body is compressed, which this API does not take")
     if (request.content_length or 0) > most:
         raise SizeError(f"the body has {request.content_length} bytes; this route takes {most}")
-    if not request.body_exists:
-        return b""
     parts, size = [], 0
     try:
         async with asyncio.timeout(patience_s):

@@ -43,7 +43,7 @@ class Who(msgspec.Struct, frozen=True):
 
     def somewhere(self, need: Role) -> bool:
         """Whether the role is had anywhere."""
-        return any(_RANKS[role] >= _RANKS[need] for role in (self.role, *self.grants.values()))
+        return self.may(need) or any(_RANKS[role] >= _RANKS[need] for role in self.grants.values())
 
 
 ANYONE = Who("anyone", "none")
@@ -54,7 +54,7 @@ def of_user(cid: str, account: Account, via: str) -> Who:
     return Who(f"user {cid}", account.role, account.grants, via)
 
 
-def check(who: Who, need: Role, scope: str = "", *, what: str) -> None:
+def check(who: Who, need: Role, scope: str = "", *, what: object) -> None:
     """Refuse what is not allowed; `what` says it for the log. UnknownError for a scope that `who` may not look at."""
     if who.may(need, scope):
         return
@@ -69,7 +69,7 @@ def sees(who: Who, job: Job) -> bool:
     return who.may("viewer", job.federation) or (not job.federation and job.by == who.name)
 
 
-def check_job(who: Who, need: Role, job: Job, *, what: str) -> None:
+def check_job(who: Who, need: Role, job: Job, *, what: object) -> None:
     """Refuse what is not allowed with a job; UnknownError for one that `who` may not look at."""
     if not sees(who, job):
         raise UnknownError(f"there is no job {job.id}")
@@ -77,17 +77,17 @@ def check_job(who: Who, need: Role, job: Job, *, what: str) -> None:
         check(who, need, job.federation, what=what)
 
 
-def check_somewhere(who: Who, need: Role, *, what: str) -> None:
+def check_somewhere(who: Who, need: Role, *, what: object) -> None:
     """Refuse who has the role nowhere; what is shown or done must then be checked, or left out, one by one."""
     if not who.somewhere(need):
         check(who, need, what=what)
 
 
-def done(who: Who, what: str) -> None:
+def done(who: Who, what: object) -> None:
     """Log that something was done that changes something, and by whom."""
     _log.info("%s (%s): %s", who.name, who.via, what)
 
 
-def refused(who: str, what: str, why: str) -> None:
+def refused(who: str, what: object, why: str) -> None:
     """Log that a credential was refused, without it."""
     _log.warning("refused %r: %s: %s", who[:80], what, why)

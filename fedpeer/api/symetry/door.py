@@ -205,6 +205,8 @@ async def admitted(request: web.Request, dialect: Dialect, point: Endpoint, sign
     ask = Ask(served, dialect, request, point, who, cid, key)
     _permitted(ask)
     await _once(dialect, point, signed, signature, now)
+    if point.kind is None and not signed.body:
+        return ask
     body = await _opened(request, dialect, cid, key, signed.body)
     return msgspec.structs.replace(ask, body=await _read(body, point.kind))
 
@@ -253,7 +255,7 @@ def _signed(request: web.Request, cid: str) -> signing.Signed:
 
 
 def _header(request: web.Request, name: str) -> str | None:
-    found = request.headers.getall(name, [])
+    found = request.headers.getall(name, ())
     if len(found) > 1:
         raise SigningError(HTTPStatus.BAD_REQUEST, f"the header {name} is given {len(found)} times")
     return found[0] if found else None

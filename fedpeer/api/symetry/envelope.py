@@ -8,12 +8,15 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 
 from fedpeer.api import problems
 from fedpeer.core.errors import FedpeerError
 
 # The dialect's clients know few numbers: what does not fit, in whatever way, is a bad request to them.
-_JSON = {"Content-Type": "application/json; charset=utf-8"}
+_JSON = CIMultiDict({"Content-Type": "application/json; charset=utf-8"})  # in the form of the library's own
+_NAMES = {status.value: status.name for status in HTTPStatus}
+_encoded = msgspec.json.Encoder().encode
 _SAME = frozenset({400, 401, 403, 404, 409, 413, 429, 500, 503})
 
 
@@ -33,9 +36,9 @@ def reply(
     status: int, text: str = "OK", values: Mapping[str, Any] | None = None, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Return an answer of the dialect."""
-    body = {"statusCode": HTTPStatus(status).name, "statusString": text, "values": values or {}}
+    body = {"statusCode": _NAMES[status], "statusString": text, "values": values or {}}
     told = {**_JSON, **headers} if headers else _JSON
-    return web.Response(body=msgspec.json.encode(body), status=status, headers=told)
+    return web.Response(body=_encoded(body), status=status, headers=told)
 
 
 def from_fault(fault: FedpeerError) -> DialectError:

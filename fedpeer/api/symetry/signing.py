@@ -47,8 +47,8 @@ class Signed(msgspec.Struct, frozen=True):
     def text(self, key: str, *, md5: str | None = None, resource: str | None = None) -> bytes:
         """Return the string to sign, with `key` in the place of the secret key."""
         digest = (_md5(self.body) if self.body else "") if md5 is None else md5
-        head = [self.method, digest, key, self.date or "", self.cid]
-        lines = [line.encode("utf-8", "surrogateescape") for line in head]
+        head = "\n".join([self.method, digest, key, self.date or "", self.cid])
+        lines = [head.encode("utf-8", "surrogateescape")]
         if self.body:
             lines.append(self.body)
         lines.append((self.path if resource is None else resource).encode())
@@ -61,7 +61,9 @@ class Signed(msgspec.Struct, frozen=True):
         text = base64.b64encode(key).decode()
         md5s = [None] if self.content_md5 is not None or not self.body else [None, ""]
         resources = [None, self.url] if self.url else [None]
-        return (self.text(text, md5=md5, resource=resource) for md5 in md5s for resource in resources)
+        for md5 in md5s:
+            for resource in resources:
+                yield self.text(text, md5=md5, resource=resource)
 
 
 def sign(signed: Signed, key: bytes) -> str:
@@ -89,8 +91,9 @@ def check(signed: Signed, keys: Sequence[bytes], now: float) -> tuple[bytes, byt
         raise SigningError(_BAD, "Md5 do not match")
     given = _decoded(signed.authorization or "")
     for key in keys:
-        if any(hmac.compare_digest(given, _mac(key, text)) for text in signed.forms(key)):
-            return key, given
+        for text in signed.forms(key):
+            if hmac.compare_digest(given, _mac(key, text)):
+                return key, given
     told = {"stringToSign": signed.text("SECRETKEY").decode("utf-8", "replace")}
     raise SigningError(_NO, "Invalid Signature" if keys else "Invalid User", told)
 
@@ -156,6 +159,6 @@ def _md5(body: bytes) -> str:
 
 def _decoded(authorization: str) -> bytes:
     try:
-        return base64.b64decode(authorization.strip(), validate=True)
+        return binascii.a2b_base64(authorization.strip(), strict_mode=True)
     except (binascii.Error, ValueError):
         return b""
