@@ -62,10 +62,9 @@ def test_all_of_it_is_true_and_can_be_looked_at(root: Path) -> None:
     assert ran.stdout.count("✓") == 11
     assert re.findall(r"^(\d)  ", ran.stdout, re.MULTILINE) == [str(n + 1) for n in range(CHAPTERS)]
     assert "ROWS() >= 50: measured ROWS() = 13" in ran.stdout
-    # 20 seconds are promised on a machine that does nothing else; other tests may run beside this one.
-    took = re.search(r"All of it is true, in (\d+) seconds", ran.stdout)
-    assert took is not None
-    assert int(took[1]) < 60
+    assert re.search(r"All of it is true, in \d+ seconds", ran.stdout)
+    # 20 of those are promised on a machine that does nothing else. Here they work for ten, whatever runs beside them.
+    assert sum(sum(daemon.cpu_times()[:2]) for daemon in _running(root)) < 45
     _look(root, ran.stdout)
     end = re.search(r"^ +(kill [\d ]+); rm", ran.stdout, re.MULTILINE)
     assert end is not None
