@@ -24,8 +24,10 @@ def cancel(job_id: str) -> None:
 
 
 def _draw(every: list[Job]) -> None:
-    rows = (
-        (j.id, j.kind, j.state, f"{j.current:,} of {j.maximum:,} {j.unit}".strip(), render.moment(j.started_at))
-        for j in every
-    )
+    rows = ((j.id, j.kind, j.state, _done(j), render.moment(j.started_at)) for j in every)
     render.table(("JOB", "KIND", "STATE", ">DONE", "STARTED"), rows, empty="no long work so far")
+
+
+def _done(job: Job) -> str:
+    of = f" of {job.maximum:,}" if job.maximum else ""  # how much there is, is not always known beforehand
+    return f"{job.current:,}{of} {job.unit}".strip()

@@ -30,8 +30,12 @@ def called(names: Mapping[str, str], text: str, rather: Sequence[Callable[[str],
     for preferred in rather:
         fits = ([each for each in fits if preferred(each)] or fits) if len(fits) > 1 else fits
     if len(fits) != 1:
-        hint = f"say which by its id: {', '.join(fits)}" if fits else None
-        raise UnknownError(f"{len(fits) or 'no'} federations here are called {text[:64]!r}", hint=hint)
+        hint = (
+            f"say which by its id: {', '.join(fits)}"
+            if fits
+            else "`fedpeer status` and `fedpeer project list` list them"
+        )
+        raise UnknownError(f"{len(fits) or 'no'} federations or projects here are called {text[:64]!r}", hint=hint)
     return fits[0]
 
 

@@ -54,7 +54,7 @@ def test_of_several_of_one_name_the_one_that_is_rather_meant_is_found() -> None:
     seen, alive = {"one", "two", "four"}, {"two", "three"}
     assert called(names, "hearts", (seen.__contains__, alive.__contains__), whole=True) == "two"
     assert called(names, "lungs", (alive.__contains__,), whole=True) == "four"
-    with pytest.raises(UnknownError, match="2 federations here are called 'hearts'") as fault:
+    with pytest.raises(UnknownError, match="2 federations or projects here are called 'hearts'") as fault:
         called(names, "hearts", (seen.__contains__, lambda _: False), whole=True)
     assert fault.value.hint == "say which by its id: one, two"
 

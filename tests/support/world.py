@@ -522,7 +522,7 @@ WORLD: dict[tuple[str, str], answers.Answer] = {
     ),
     ("POST", "data/rows"): msgspec.structs.replace(JOB, state="running", current=0, maximum=1, result=None),
     ("GET", "/v1/jobs/j1"): JOB,
-    ("GET", "/v1/jobs"): [JOB],
+    ("GET", "/v1/jobs"): [JOB, msgspec.structs.replace(JOB, id="j2", kind="data", current=40, maximum=0)],
     ("DELETE", "/v1/jobs/j1"): msgspec.structs.replace(JOB, state="cancelled"),
     ("DELETE", "data/b1"): BATCH,
     ("GET", "data/receipts"): [WITHDRAWAL],

@@ -38,6 +38,11 @@ def extended(schema: Schema, additions: Additions) -> Schema:
     twice = next((feature.name for feature in added if feature.name in known), None)
     if twice is not None:
         raise _taken(twice)
+    if added and schema.missing == "listwise":
+        raise SchemaError(
+            f"no feature can be added, as {added[0].name!r}, where `missing` is listwise: all rows from before lack it",
+            hint="new levels can be added; new features only under `missing: pairwise`, in a new federation or project",
+        )
     old = [grown.get(feature.name, feature) for feature in schema.features]
     found = Schema(
         [*old, *added],

@@ -309,7 +309,7 @@ X = {"name": "n", "kind": "continuous", "min": 0, "max": 1, "resolution": "0.1"}
         (PAIRWISE, {"levels": {"sick": ["maybe"]}}, "feature 'sick' is binary"),
         (PAIRWISE, {"levels": {"dose": ["much"]}}, "feature 'dose' is continuous"),
         (PAIRWISE, {"levels": {"site": ["N/A"]}}, "'N/A' has meant a missing value so far"),
-        (LISTWISE, {"features": [X]}, "where `missing` is listwise no row may"),
+        (LISTWISE, {"features": [X]}, "as 'n', where `missing` is listwise: all rows from before lack it"),
         (PAIRWISE, {"features": [{"name": "p", "kind": "product", "of": ["sick", "dose"]}]}, "no factor of it is new"),
         (
             PAIRWISE,
