@@ -244,6 +244,7 @@ CHOSEN = msgspec.structs.replace(
             "measure": "auc",
             "target": "sick",
             "rows": 3,
+            "left_out": 1,
             "tried": 7,
             "best": [
                 {"kind": "lda", "features": ["age", "site"], "options": {}, "score": 0.875},
