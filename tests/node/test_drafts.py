@@ -207,7 +207,7 @@ async def test_a_draft_that_cannot_be_taken_away_is_told_of_and_looked_for_again
         with monkeypatch.context() as patch:
             patch.setattr("fedpeer.adapters.scribe._discard", refused)
             await (drafts.abandon(sheet) if times == 1 else started(lone, place))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(told()) < times:
                 await lone.engine.records(NODE)  # which waits for its turn to be written, as what is noted does
         assert told() == [("warning", "a file that was not finished may be left: permission denied")] * times
