@@ -22,8 +22,8 @@ async def test_who_is_stopped_while_a_server_is_silent_leaves_no_connection() ->
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         asking = asyncio.create_task(connected(Place.of(Inlet(f"nats://127.0.0.1:{port}/rows", {}), ())))
-        await asyncio.wait_for(here.wait(), 5)
+        await asyncio.wait_for(here.wait(), 60)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 60)

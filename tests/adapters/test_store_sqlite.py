@@ -322,9 +322,9 @@ def test_a_thousand_records_at_once_are_one_fast_change(tmp_path):
     def fastest(change):
         times = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()
             store.commit(change)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     assert fastest(big) < 200 * fastest(small) + 0.05, "3,000 rows must cost far less than 3,000 commits"

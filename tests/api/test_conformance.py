@@ -93,7 +93,7 @@ def running() -> Iterator[Served]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(live()))
     thread.start()
-    served, end = begun.result(30)
+    served, end = begun.result(120)
     try:
         yield served
     finally:
@@ -140,7 +140,7 @@ def tried(served: Served, told: dict[str, Any], auth: AuthBase, examples: int = 
                 for name in ("cid", "fed", "pid"):
                     if name in case.path_parameters and count % 4:
                         case.path_parameters[name] = {"cid": CID}.get(name, "hearts")
-                answer = case.call(base_url=served.url, session=session, auth=auth, timeout=30)
+                answer = case.call(base_url=served.url, session=session, auth=auth, timeout=120)
                 if LONG not in answer.content:
                     case.validate_response(answer, checks=CHECKS)
 
@@ -152,7 +152,7 @@ def held(caplog: pytest.LogCaptureFixture, examples: int, *, dialect: bool) -> N
     with running() as served:
         told, auth = (DIALECT, Signature(served.clock)) if dialect else (NATIVE, Token())
         assert tried(served, told, auth, examples) >= 2 * len(operations(told))
-        assert requests.get(f"{served.url}/v1/health", timeout=10).json()["status"] == "ok"
+        assert requests.get(f"{served.url}/v1/health", timeout=60).json()["status"] == "ok"
     assert "incident" not in caplog.text
 
 
@@ -199,5 +199,5 @@ def test_the_dialect_is_described_and_served() -> None:
     told = {(verb.upper(), path.removeprefix(BASE)) for path, verbs in DIALECT["paths"].items() for verb in verbs}
     assert told == {(point.method, point.path) for point in ENDPOINTS}
     with running() as served:
-        answer = requests.get(f"{served.url}/v1/symetry/openapi.json", timeout=10).json()
+        answer = requests.get(f"{served.url}/v1/symetry/openapi.json", timeout=60).json()
     assert answer == {**DIALECT, "info": {**DIALECT["info"], "version": "1.2.3"}}

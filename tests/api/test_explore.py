@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from fedpeer.core.statistics.collect import collect
 from fedpeer.core.statistics.metrics import METRICS, measure
 from fedpeer.core.statistics.schema import Schema
 from fedpeer.plots.gallery import picture
+from tests.support.nats import until
 from tests.support.served import SCHEMA, VIEWER, Served, rows
 
 FED = "/v1/federations/hearts"
@@ -72,12 +72,13 @@ async def test_my_site_is_compared_with_the_other_that_lets_it(joined: tuple[Ser
         assert (status, told["code"]) == (403, "FP109"), body
     await south.good("PUT", f"{FED}/explorable", {"explorable": True})
     await south.good("POST", f"{FED}/sync?wait=30")
-    for _ in range(20):
+
+    async def may_look() -> bool:
         await north.good("POST", f"{FED}/sync?wait=1")
-        status, told, _ = await north.ask("POST", f"{FED}/explore", asked)
-        if status == 200:
-            break
-    assert status == 200, told
+        return bool((await north.ask("POST", f"{FED}/explore", asked))[0] == 200)
+
+    await until(may_look)
+    told = await north.good("POST", f"{FED}/explore", asked)
     schema = Schema.from_dict(SCHEMA)
     mine, other = collect(schema, rows(60)), collect(schema, rows(60, 7))
     assert told["values"] == measure(mine, "difference", ["age"], other=other)
@@ -113,13 +114,16 @@ async def test_a_member_that_is_explored_or_modelled_alone_reads_so(joined: tupl
     await north.good("POST", f"{fed}/explore", {"features": ["age"]})
     await north.good("POST", f"{fed}/models", {"kind": "ols", "target": "dose", "features": ["age"], "of": other})
     assert (await north.good("POST", f"{fed}/sync?wait=30"))["converged"]
-    for _ in range(100):
+
+    async def said() -> list[str]:
         log = await south.good("GET", f"{fed}/log?kinds=audit")
-        said = [entry["text"] for entry in log["entries"] if "looked at" in entry["text"]]
-        if len(said) == 2:
-            break
-        await asyncio.sleep(0.05)
-    assert said == [
+        return [entry["text"] for entry in log["entries"] if "looked at" in entry["text"]]
+
+    async def all_said() -> bool:
+        return len(await said()) >= 2
+
+    await until(all_said)
+    assert await said() == [
         f"{name} looked at this node's contribution alone: a model: ols of dose",
         f"{name} looked at this node's contribution alone: statistics of age",
     ]

@@ -28,7 +28,7 @@ class _Slow(PlainCipher):
     def generate(self, seed: bytes) -> bytes:
         self._seen.append(seed)
         self._begun.set()
-        assert self._gate.wait(10)
+        assert self._gate.wait(60)
         return super().generate(seed)
 
 
@@ -50,7 +50,7 @@ async def test_of_what_waits_only_the_newest_is_computed_and_the_loop_goes_on(mo
         for number in range(4):
             wanted = Compute(bytes([number]), TERMS, Generate(bytes([number]) * 32))
             await alfa.engine._carry_out([(alfa.fed, wanted)])
-            await asyncio.to_thread(begun.wait, 10)
+            await asyncio.to_thread(begun.wait, 60)
         gate.set()
         computing = [await posted.get(), await posted.get()]
     assert [seed[0] for seed in seen] == [0, 3]

@@ -77,7 +77,7 @@ async def test_a_pulse_fires_at_its_time_and_for_its_federation():
     try:
         pulses.set("f", Schedule.parse("s1"))
         pulses.set("g", Schedule.parse("h1"))
-        await asyncio.wait_for(fired.wait(), 3)
+        await asyncio.wait_for(fired.wait(), 60)
         assert set(due) == {"f"}
         moment = asyncio.get_running_loop().time()
         assert moment > 0
@@ -100,7 +100,7 @@ async def test_after_a_long_sleep_a_pulse_fires_once():
         pulses.set("f", Schedule.parse("h1"))
         slept = datetime.now(UTC).timestamp() - 20 * 3600
         pulses._scheduler.get_job("f").modify(next_run_time=at(slept))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await fired.wait()
         await asyncio.sleep(0.02)
         assert due == ["f"]

@@ -265,7 +265,7 @@ async def test_a_key_that_is_revoked_while_a_long_body_is_looked_at_is_no_key(
     def slowly(*what: Any) -> Any:
         found = check(*what)
         seen.append(threading.current_thread() is not threading.main_thread())
-        asyncio.run_coroutine_threadsafe(users.revoke("c1"), loop).result(10)
+        asyncio.run_coroutine_threadsafe(users.revoke("c1"), loop).result(60)
         return found
 
     body = {"attributeNames": ["age"], "attributeTypes": ["C"], "data": [["1"]], "errorHandling": "x" * INLINE}
