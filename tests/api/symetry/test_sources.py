@@ -98,6 +98,9 @@ async def test_nothing_is_shown_of_other_places(user: Caller, served: Served, be
     viewer = Caller(served.session, served.url, served.clock, cid="c2", key=key)
     await viewer.bad("POST", "/dss/sample/preview", told(beds), status=403)
     await viewer.bad("GET", "/dss/list", status=403)
+    await user.good("POST", "/projects", {"sml_schema": SCHEMA}, query="pid=p")
+    for name in ("beds", "nobody"):  # nor is it told which names there are
+        await viewer.bad("GET", f"/projects/p/addds/{name}", status=403)
     looking(served)
     assert "names no directories" in await user.bad("POST", "/dss/sample/preview", told(beds))
 
