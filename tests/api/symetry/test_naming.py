@@ -106,3 +106,16 @@ async def test_a_project_says_that_it_has_no_federation(iris: Caller) -> None:
     for verb, rest in (("GET", "info"), ("GET", "startPulse"), ("GET", "getSyncLog"), ("DELETE", "clearErrorLog")):
         said = await iris.bad(verb, f"/fedml/iris/{rest}")
         assert said == "project [iris] has no federation: it is this node's own"
+
+
+async def test_a_name_stands_for_the_federation_that_goes_on(joined: tuple[Served, Served]) -> None:
+    south = joined[1]
+    first = (await south.good("POST", "/v1/federations/hearts/leave"))["id"]
+    assert (await south.good("GET", "/v1/federations/hearts"))["id"] == first
+    body = {"name": "hearts", "schema": SCHEMA, "contract": "ROWS() >= 1", "schedule": "d7"}
+    second = (await south.good("POST", "/v1/federations", body))["id"]
+    assert (await south.good("GET", "/v1/federations/hearts"))["id"] == second
+    assert await listed(Caller(south.session, south.url, south.clock)) == sorted([first, second])
+    await south.good("POST", "/v1/federations", body)
+    status, told, _ = await south.ask("GET", "/v1/federations/hearts")
+    assert (status, "say which by its id" in told["hint"], first in told["hint"]) == (404, True, False)
