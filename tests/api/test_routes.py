@@ -19,6 +19,7 @@ from fedpeer.api.routes import EVENTS, JSON, ROUTES, Route
 from fedpeer.core.peer.state import Batch
 from fedpeer.node import counting
 from fedpeer.node.shapes import LogEntry
+from tests.support.nats import until
 from tests.support.served import ADMIN, CONTRACT, SCHEMA, VIEWER, Served, looking, rows
 
 SHAPE = ["type", "title", "status", "code", "detail", "hint", "instance"]
@@ -244,6 +245,12 @@ async def test_looking_changes_nothing(ready: tuple[Served, dict[str, str]], rou
     served, parts = ready
     if EVENTS in route.media:
         return
+
+    async def quiet() -> bool:
+        """Whether it has said to the bus how it stands, which it does a moment after all else."""
+        return bool((await served.good("GET", "/v1/federations/hearts"))["converged"])
+
+    await until(quiet)
     before = [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")]
     await served.ask("GET", path(route, parts), token=VIEWER)
     assert [(await served.ask("GET", p))[1] for p in ("/v1/federations", "/v1/federations/hearts/log")] == before

@@ -36,6 +36,7 @@ class Site:
         self.invite = self.client.invite(self.fed)
         self.revoked = self.client.invite(self.fed)
         self.client.revoke(self.fed, self.revoked.id)
+        eventually(lambda: self.client.federation(self.fed).converged)  # it has said how it stands, and is quiet
 
     def file(self, name: str, data: str | bytes) -> str:
         path = self.root / name
