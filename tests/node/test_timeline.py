@@ -53,7 +53,9 @@ def test_only_the_newest_are_kept():
     assert [e.id for e in timeline.page("", limit=100)] == [12, 11, 10, 9, 8]
 
 
-@given(st.integers(1, 12), st.lists(st.sampled_from(LEVELS), max_size=40), st.lists(st.sampled_from(LEVELS), min_size=1))
+@given(
+    st.integers(1, 12), st.lists(st.sampled_from(LEVELS), max_size=40), st.lists(st.sampled_from(LEVELS), min_size=1)
+)
 def test_pages_of_some_levels_are_of_what_is_kept_whatever_came_and_was_cleared(keep, came, levels):
     timeline = Timeline(entries(8), keep=keep)
     for number, level in enumerate(came, start=9):
