@@ -8,15 +8,16 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from fedpeer.api import problems
 from fedpeer.core.errors import FedpeerError
 
-# The dialect's clients know few numbers: what does not fit, in whatever way, is a bad request to them.
-_JSON = CIMultiDict({"Content-Type": "application/json; charset=utf-8"})  # in the form of the library's own
+# In the form of the library's own, and not to be changed through any answer.
+_JSON = CIMultiDictProxy(CIMultiDict({"Content-Type": "application/json; charset=utf-8"}))
 _NAMES = {status.value: status.name for status in HTTPStatus}
 _encoded = msgspec.json.Encoder().encode
+# The dialect's clients know few numbers: what does not fit, in whatever way, is a bad request to them.
 _SAME = frozenset({400, 401, 403, 404, 409, 413, 429, 500, 503})
 
 
