@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fedpeer.core.federation.exchange import Exchange
-from fedpeer.core.privacy.floor import Policy
 from fedpeer.node.shapes import Shape
+
+if TYPE_CHECKING:  # a client has these shapes too, and begins without numpy
+    from fedpeer.core.federation.exchange import Exchange
+    from fedpeer.core.privacy.floor import Policy
 
 
 class Agreement(Shape, frozen=True):
