@@ -89,7 +89,7 @@ async def test_watchers_hear_everything_from_now_on_until_the_end():
     timeline.extend([])
     timeline.extend([entry(6)])
     timeline.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.gather(*tasks)
     assert heard == [[4, 5, 6], [4, 5, 6]]
     assert not timeline._watchers
