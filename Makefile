@@ -40,8 +40,9 @@ test: $(VENV)/dev  ## Everything: check's static part, then every test against r
 	@$(RUN)/lint-imports
 	@$(RUN)/pytest -n 2
 
-soak: $(VENV)/dev  ## The hostile tests, at length: 20 kills at each fail point, 10^6 forgeries.
+soak: $(VENV)/dev  ## The hostile tests, at length: 20 kills at each fail point, 10^6 forgeries; laws by other examples.
 	@FEDPEER_SOAK=1 $(RUN)/pytest -m soak
+	@FEDPEER_SOAK=1 $(RUN)/pytest -n 2 tests/core
 
 bench: $(VENV)/dev  ## Ratios measured side by side in one run. Stop other work first.
 	@$(RUN)/python scripts/bench.py

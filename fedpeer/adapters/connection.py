@@ -144,7 +144,7 @@ class Connection:
         self._tasks.add(closing)
         closing.add_done_callback(self._finished)
         await asyncio.wait({closing}, timeout=self._dial.timings.connect_s)
-        self._client.abort()
+        let_go(self._client)
         for task in list(self._tasks):
             task.cancel()
 
@@ -240,6 +240,13 @@ class _Parser(Parser):
         await super().parse(data)
 
 
+def let_go(client: nats.aio.client.Client) -> None:
+    """Let go of a client's socket at once, whatever is unsent."""
+    writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+
+
 class _Client(nats.aio.client.Client):
     """nats-py's client, which by itself would show credentials without TLS and be ended by one hostile message."""
 
@@ -264,12 +271,6 @@ class _Client(nats.aio.client.Client):
             tell()
         else:
             self._reading_task.add_done_callback(lambda _: tell())
-
-    def abort(self) -> None:
-        """Let go of the socket at once, whatever is unsent."""
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
-            writer.transport.abort()
 
     def _connect_command(self) -> bytes:
         if self._dial.context is not None and not self._server_info.get("tls_required", False):

@@ -21,6 +21,7 @@ import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 
+from fedpeer.adapters.connection import let_go
 from fedpeer.adapters.files import facts
 from fedpeer.adapters.messages import OPTIONS
 from fedpeer.adapters.tls import is_loopback
@@ -228,12 +229,15 @@ def explained(place: Place, error: BaseException) -> SourceError:
 
 
 async def ended(client: nats.aio.client.Client) -> None:
-    """Hang up."""
+    """Hang up, and let go of the socket whether that was heard or not."""
     closing = asyncio.create_task(client.close())
-    await asyncio.wait({closing}, timeout=ANSWER_S)
-    if closing.done() and not closing.cancelled():
-        closing.exception()
-    closing.cancel()
+    try:
+        await asyncio.wait({closing}, timeout=ANSWER_S)
+    finally:
+        let_go(client)
+        if closing.done() and not closing.cancelled():
+            closing.exception()
+        closing.cancel()
 
 
 def _words(error: BaseException) -> str:
