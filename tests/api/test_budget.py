@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from fedpeer.core.peer.events import Tick
 from fedpeer.core.privacy.purse import Declared, Purse
 from tests.support.served import CONTRACT, SCHEMA, VIEWER, Served, rows
 
@@ -17,8 +18,12 @@ async def noisy(served: Served, name: str, **more: object) -> str:
     return f"/v1/federations/{made['name']}"
 
 
-def declare(served: Served, epsilon: int = 1) -> None:
-    served.node._engine.purse = Purse.restored({}, Declared("patients", Fraction(epsilon), 6))
+async def declare(served: Served) -> None:
+    """Have a budget from here on, as after a start with other settings."""
+    engine, purse = served.node._engine, Purse.restored({}, Declared("patients", Fraction(1), 6))
+    while engine.purse is not purse:  # what was under way puts back the purse that it began with
+        engine.purse = purse
+        await engine.ask(next(iter(engine.states)), Tick())
 
 
 async def test_what_noise_costs_is_foreseen_paid_and_listed(served: Served) -> None:
@@ -29,7 +34,7 @@ async def test_what_noise_costs_is_foreseen_paid_and_listed(served: Served) -> N
     told = await served.good("GET", f"{fed}/preview")
     assert told["outcome"] == "withheld"
     assert "no privacy budget" in told["detail"]
-    declare(served)
+    await declare(served)
     told = await served.good("GET", f"{fed}/preview")
     assert told["outcome"] == "sent"
     assert told["noise"]["rows"] > 1
